@@ -1,0 +1,33 @@
+# The verbs. `make lab` builds a real two-node OpenStack with Tricircle in front of it; `make test` needs neither root nor lab.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+COLLECTIONS := $(VENV)/share/tricircle/collections
+
+.PHONY: help venv test lint clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+venv: $(VENV)/.done ## the Python environment of this checkout
+
+# openstack.cloud comes out of the `ansible` wheel: it is on PyPI, while Galaxy is not reachable from every site.
+$(VENV)/.done: setup.cfg collections/requirements.yml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e '.[test,lab,ansible]'
+	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python tools/collection.py $(COLLECTIONS)
+	touch $@
+
+test: venv ## unit and functional tests: no root, no lab
+	$(BIN)/pytest -q -n 2 tests/unit tests/functional
+
+lint: venv lint-ansible ## ruff, ansible-lint, yamllint
+	$(BIN)/ruff check .
+
+clean: ## what this checkout built (not the lab)
+	rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache
+
+-include lab.mk
+-include verify.mk
