@@ -1,0 +1,1 @@
+"""Tricircle: several OpenStack sites as one big region."""

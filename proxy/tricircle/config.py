@@ -1,0 +1,84 @@
+"""Options of tricircle.conf. `oslo-config-generator --namespace tricircle` prints the sample."""
+from pathlib import Path
+
+from oslo_config import cfg
+
+DEFAULT = [
+    cfg.BoolOpt("debug", default=False, help="Log each call to a pod."),
+    cfg.StrOpt("state_path", default="/var/lib/tricircle",
+               help="Folder of the database (tricircle.sqlite) and of the jobs' working folders (jobs/)."),
+]
+API = [
+    cfg.HostAddressOpt("bind_host", default="0.0.0.0", help="Address to listen on."),  # noqa: S104 - as every API does
+    cfg.PortOpt("admin_port", default=19999, help="Port of the admin API (pods, bindings, jobs)."),
+    cfg.PortOpt("compute_port", default=19998, help="Port of the Nova API of the big region."),
+    cfg.PortOpt("volume_port", default=19997, help="Port of the Cinder API of the big region."),
+    cfg.PortOpt("network_port", default=9696, help="Port of the Neutron API of the big region."),
+    cfg.IntOpt("processes", default=2, min=1, help="API processes; they share the listening sockets."),
+    cfg.IntOpt("threads", default=16, min=1, help="Requests that one process serves at once, for each port."),
+    cfg.IntOpt("max_body_bytes", default=1 << 20, min=1024, help="Largest request body; beyond it the answer is 413."),
+]
+SERVICE_ACCOUNT = [
+    cfg.URIOpt("auth_url", help="Keystone, as in http://controller:5000/v3."),
+    cfg.StrOpt("username", default="tricircle", help="User for plumbing and replicas; needs roles admin and service."),
+    cfg.StrOpt("password", secret=True, help="Its password."),
+    cfg.StrOpt("project_name", default="service", help="Project that owns the bridge networks."),
+    cfg.StrOpt("user_domain_name", default="Default", help="Domain of the user."),
+    cfg.StrOpt("project_domain_name", default="Default", help="Domain of the project."),
+    cfg.StrOpt("cafile", help="CA bundle for Keystone and the pods, where they speak TLS."),
+]
+PODS = [
+    cfg.StrOpt("top_region", default="RegionOne", help="Keystone region that is Tricircle itself."),
+    cfg.StrOpt("interface", default="public", choices=["public", "internal", "admin"],
+               help="Which of a pod's endpoints to call."),
+    cfg.FloatOpt("deadline", default=60.0, min=0.1, help="Seconds that one call to a pod may take, all in all."),
+    cfg.FloatOpt("list_deadline", default=15.0, min=0.1,
+                 help="Seconds that a list waits for its slowest pod; after that the pod is named as unreachable."),
+    cfg.FloatOpt("connect_deadline", default=3.0, min=0.1, help="Seconds for opening a connection."),
+    cfg.IntOpt("breaker_failures", default=5, min=1, help="Failed calls in a row that open a pod's breaker."),
+    cfg.FloatOpt("breaker_seconds", default=10.0, min=0.1, help="Seconds until an open breaker lets one call through."),
+    cfg.FloatOpt("catalogue_seconds", default=300.0, help="Seconds for which Keystone's endpoints are believed."),
+]
+BRIDGE = [
+    cfg.StrOpt("physical_network", default="bridge", help="Neutron's name for the VLAN trunk between the pods."),
+    cfg.ListOpt("vlan_ranges", default=["2001:3000"], help="VLANs for bridge networks, as first:last."),
+    cfg.StrOpt("cidr", default="100.64.0.0/10", help="Bridge subnets are cut from this (RFC 6598 space)."),
+    cfg.IntOpt("max_routes", default=30, min=1,
+               help="The smallest max_routes of the pods' Neutron: bounds the subnets that one router joins."),
+    cfg.IntOpt("prefix_length", default=24, min=8, max=30, help="Size of one project's bridge subnet."),
+]
+JOBS = [
+    cfg.StrOpt("clouds_file", default="/etc/tricircle/clouds.yaml",
+               help="clouds.yaml with one cloud per pod, named like the pod; read by the playbooks."),
+    cfg.IntOpt("workers", default=2, min=1, help="Jobs that run side by side."),
+]
+GROUPS = {None: DEFAULT, "api": API, "service_account": SERVICE_ACCOUNT, "pods": PODS, "bridge": BRIDGE, "jobs": JOBS}
+
+
+def list_opts() -> list[tuple[str | None, list]]:
+    """Entry point for oslo-config-generator."""
+    return list(GROUPS.items())
+
+
+def load(config_file: str | None = None) -> cfg.ConfigOpts:
+    """Read the configuration.
+
+    Args:
+        config_file: path of a tricircle.conf; None takes the defaults alone (tests do).
+
+    Returns:
+        The options, by group.
+
+    Raises:
+        oslo_config.cfg.ConfigFilesNotFoundError: the file is not there.
+    """
+    conf = cfg.ConfigOpts()
+    for group, options in GROUPS.items():
+        conf.register_opts(options, group=group)
+    conf(args=[], project="tricircle", default_config_files=[config_file] if config_file else [])
+    return conf
+
+
+def database_path(conf: cfg.ConfigOpts) -> Path:
+    """Where the database is."""
+    return Path(conf.state_path) / "tricircle.sqlite"

@@ -1,0 +1,23 @@
+"""How plumbing is recognised: by its `description`, from the moment it is made."""
+REPLICA = "tricircle:"
+BRIDGE = "tricircle:bridge:"
+
+
+def replica(resource_id: str) -> str:
+    """Mark of a replica; `resource_id` is the home id."""
+    return REPLICA + resource_id
+
+
+def bridge(owner_id: str) -> str:
+    """Mark of a project's bridge network and subnet (owner: the project) or of a router's bridge port (the router)."""
+    return BRIDGE + owner_id
+
+
+def is_marked(record: dict) -> bool:
+    """Whether a record of a pod is Tricircle's own: a replica or plumbing."""
+    return str(record.get("description") or "").startswith(REPLICA)
+
+
+def home_id(record: dict) -> str:
+    """The home id that a replica's mark names."""
+    return record["description"].removeprefix(REPLICA)

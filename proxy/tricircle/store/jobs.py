@@ -1,0 +1,221 @@
+"""Work that is owed to the pods. A job names a resource, never an event: running it twice, late or again is right.
+
+A request of a user announces its job before it calls a pod (`enqueue` with a time in the future: a *hold*) and
+releases it afterwards. Were the gateway to die in between, the hold runs out and the job runs all the same.
+"""
+import random
+import sqlite3
+
+from tricircle.errors import Conflict, LeaseLost, NotFound
+from tricircle.store.db import Database, new_id, now
+
+MAX_ATTEMPTS = 10
+BACKOFF_SECONDS = 1.0
+BACKOFF_LIMIT = 300.0
+STATES = ("queued", "running", "done", "failed", "dead")
+INSERT = ("INSERT INTO jobs (id, kind, resource_id, project_id, state, queued_key, not_before, holds, held_until, "
+          "created_at) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?) ")
+# A new request deserves all the attempts: what made the job fail so far may be what the request has changed.
+COALESCE = """ON CONFLICT (queued_key) DO UPDATE SET attempts = 0, holds = jobs.holds + excluded.holds,
+    not_before = CASE WHEN excluded.not_before < jobs.not_before THEN excluded.not_before ELSE jobs.not_before END,
+    held_until = CASE WHEN jobs.held_until > excluded.held_until THEN jobs.held_until
+                      ELSE COALESCE(excluded.held_until, jobs.held_until) END"""
+
+
+def enqueue(db: Database, kind: str, resource_id: str, project_id: str, not_before: float | None = None) -> dict:
+    """Ask for a job; one that is queued for the resource already takes the request in.
+
+    Args:
+        kind: `router` or `security_group`.
+        resource_id: home id.
+        project_id: owner of the resource.
+        not_before: seconds since the epoch; a time in the future holds the job until `release` or that time. The
+            earlier time wins over that of a queued job.
+
+    Returns:
+        The queued job: every column of `jobs`.
+    """
+    key, at = f"{kind}:{resource_id}", now()
+    held_until = not_before if not_before and not_before > at else None
+    with db.write() as c:
+        c.execute(INSERT + COALESCE, (new_id(), kind, resource_id, project_id, key, not_before or at,
+                                      int(held_until is not None), held_until, at))
+        return dict(c.execute("SELECT * FROM jobs WHERE queued_key = ?", (key,)).fetchone())
+
+
+def release(db: Database, job_id: str) -> dict:
+    """The announced change has been made (or refused): the job may run now.
+
+    Returns:
+        The job that will see the change: the same one, or another one of the resource if that was started meanwhile.
+
+    Raises:
+        NotFound: no such job.
+    """
+    job = show(db, job_id)
+    key, at = f"{job['kind']}:{job['resource_id']}", now()
+    with db.write() as c:
+        c.execute("UPDATE jobs SET not_before = ?, attempts = 0, "
+                  "held_until = CASE WHEN holds > 1 THEN held_until END, "
+                  "holds = CASE WHEN holds > 1 THEN holds - 1 ELSE 0 END WHERE queued_key = ?", (at, key))
+        c.execute(INSERT + "ON CONFLICT (queued_key) DO NOTHING",
+                  (new_id(), job["kind"], job["resource_id"], job["project_id"], key, at, 0, None, at))
+        return dict(c.execute("SELECT * FROM jobs WHERE queued_key = ?", (key,)).fetchone())
+
+
+def claim(db: Database, owner: str, lease_seconds: float) -> dict | None:
+    """Take the oldest job that is due, or one whose worker has vanished.
+
+    Args:
+        owner: who is asking.
+        lease_seconds: how long the job is the owner's without `renew`.
+
+    Returns:
+        The job, now running, with a new fence; None when nothing is due. No two jobs of one resource run at once.
+    """
+    # running_key alone would do; looking first spares an idle worker a refused write with every poll.
+    due = db.rows(
+        "SELECT * FROM jobs j WHERE (state = 'queued' AND not_before <= ? AND NOT EXISTS "
+        "(SELECT 1 FROM jobs r WHERE r.running_key = j.queued_key)) OR (state = 'running' AND lease_until < ?) "
+        "ORDER BY not_before LIMIT 16", (now(), now()))
+    for job in due:
+        try:
+            if _take(db, job, owner, lease_seconds):
+                return show(db, job["id"])
+        except sqlite3.IntegrityError:
+            continue   # running_key: another worker has just begun a job of this resource
+    return None
+
+
+def _take(db: Database, job: dict, owner: str, lease_seconds: float) -> bool:
+    key, at = f"{job['kind']}:{job['resource_id']}", now()
+    with db.write() as c:
+        taken = c.execute(
+            "UPDATE jobs SET state = 'running', queued_key = NULL, running_key = ?, attempts = attempts + 1, "
+            "fence = fence + 1, lease_owner = ?, lease_until = ?, holds = 0, held_until = NULL, "
+            "started_at = COALESCE(started_at, ?) WHERE id = ? AND state = ? AND fence = ? AND attempts = ? "
+            "AND holds = ? AND (state = 'queued' OR lease_until < ?)",
+            (key, owner, at + lease_seconds, at, job["id"], job["state"], job["fence"], job["attempts"],
+             job["holds"], at)).rowcount
+        # Somebody is still between his announcement and his call: what he is about to do needs a job after this one.
+        if taken and job["holds"] and job["held_until"] > at:
+            c.execute(INSERT, (new_id(), job["kind"], job["resource_id"], job["project_id"], key, job["held_until"],
+                               job["holds"], job["held_until"], at))
+    return bool(taken)
+
+
+def renew(db: Database, job: dict, lease_seconds: float) -> float:
+    """Keep a running job for longer; the new end of the lease in seconds since the epoch. Raises LeaseLost."""
+    until = now() + lease_seconds
+    _write_running(db, job, "lease_until = ?", (until,))
+    return until
+
+
+def finish(db: Database, job: dict) -> None:
+    """The job is done. Raises LeaseLost: another worker has it now, so nothing was written."""
+    _write_running(db, job, "state = 'done', running_key = NULL, lease_owner = NULL, lease_until = NULL, "
+                            "finished_at = ?, last_error = NULL", (now(),))
+
+
+def fail(db: Database, job: dict, error: str) -> str:
+    """The job did not get through: queue it again, later and later.
+
+    Args:
+        job: as `claim` gave it.
+        error: one line for a human.
+
+    Returns:
+        The state it has now: `queued`; `failed` when a newer request for the resource is queued anyhow; `dead` after
+        `MAX_ATTEMPTS`.
+
+    Raises:
+        LeaseLost: another worker has it now, so nothing was written.
+    """
+    key, at = f"{job['kind']}:{job['resource_id']}", now()
+    with db.write() as c:
+        newer = c.execute("SELECT 1 FROM jobs WHERE queued_key = ?", (key,)).fetchone()
+        state = "failed" if newer else "dead" if job["attempts"] >= MAX_ATTEMPTS else "queued"
+        again = state == "queued"
+        written = c.execute(
+            "UPDATE jobs SET state = ?, running_key = NULL, queued_key = ?, lease_owner = NULL, lease_until = NULL, "
+            "not_before = ?, finished_at = ?, last_error = ? WHERE id = ? AND fence = ? AND state = 'running'",
+            (state, key if again else None, at + backoff(job["attempts"]), None if again else at, error,
+             job["id"], job["fence"])).rowcount
+    if not written:
+        raise LeaseLost(f"job {job['id']} belongs to another worker now")
+    return state
+
+
+def backoff(attempts: int) -> float:
+    """Seconds until the next attempt: doubled each time, with jitter so that many jobs do not come back at once."""
+    return min(BACKOFF_LIMIT, BACKOFF_SECONDS * 2 ** (attempts - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def redo(db: Database, job_id: str) -> dict:
+    """Run a job again that has ended without success.
+
+    Returns:
+        The job, queued.
+
+    Raises:
+        NotFound: no such job.
+        Conflict: it is queued, running or done, or another one is queued for the resource.
+    """
+    job = show(db, job_id)
+    key = f"{job['kind']}:{job['resource_id']}"
+    try:
+        with db.write() as c:
+            done = c.execute(
+                "UPDATE jobs SET state = 'queued', queued_key = ?, not_before = ?, attempts = 0, finished_at = NULL "
+                "WHERE id = ? AND state IN ('failed', 'dead')", (key, now(), job_id)).rowcount
+    except sqlite3.IntegrityError as error:
+        raise Conflict(f"a newer job is queued for {job['kind']} {job['resource_id']} already") from error
+    if not done:
+        raise Conflict(f"job {job_id} is {show(db, job_id)['state']}: only a failed or dead job can be redone")
+    return show(db, job_id)
+
+
+def expire(db: Database, owner: str) -> int:
+    """End the leases of a worker that is known to be dead. Returns how many it held."""
+    with db.write() as c:
+        return c.execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner = ?",
+                         (owner,)).rowcount
+
+
+def show(db: Database, job_id: str) -> dict:
+    """One job. Raises NotFound."""
+    found = db.row("SELECT * FROM jobs WHERE id = ?", (job_id,))
+    if not found:
+        raise NotFound(f"there is no job {job_id}")
+    return found
+
+
+def list_all(db: Database, state: str | None = None, kind: str | None = None, resource_id: str | None = None,
+             project_id: str | None = None) -> list[dict]:
+    """Jobs, newest first; each argument that is given must match."""
+    wanted = {"state": state, "kind": kind, "resource_id": resource_id, "project_id": project_id}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    where = "WHERE " + " AND ".join(f"{name} = ?" for name in given) if given else ""
+    sql = f"SELECT * FROM jobs {where} ORDER BY created_at DESC, id"  # noqa: S608 - column names are constants
+    return db.rows(sql, tuple(given.values()))
+
+
+def log(db: Database, job: dict, pod: str, text: str) -> None:
+    """Add a line to a running job's log; a worker that has lost the job writes nothing."""
+    with db.write() as c:
+        c.execute("INSERT INTO job_log (job_id, position, at, pod, text) "
+                  "SELECT id, (SELECT COALESCE(MAX(position), 0) + 1 FROM job_log WHERE job_id = ?), ?, ?, ? "
+                  "FROM jobs WHERE id = ? AND fence = ?", (job["id"], now(), pod, text, job["id"], job["fence"]))
+
+
+def log_of(db: Database, job_id: str) -> list[dict]:
+    """The log of a job, oldest first: position, at (seconds since the epoch), pod, text."""
+    return db.rows("SELECT position, at, pod, text FROM job_log WHERE job_id = ? ORDER BY position", (job_id,))
+
+
+def _write_running(db: Database, job: dict, changes: str, args: tuple) -> None:
+    with db.write() as c:
+        sql = f"UPDATE jobs SET {changes} WHERE id = ? AND fence = ? AND state = 'running'"  # noqa: S608 - constants
+        written = c.execute(sql, (*args, job["id"], job["fence"])).rowcount
+    if not written:
+        raise LeaseLost(f"job {job['id']} belongs to another worker now")

@@ -1,0 +1,114 @@
+"""The schema, step by step. A step that has been released is never edited: add another.
+
+Portable on purpose (it should run on MariaDB one day): TEXT ids made by us, uniqueness by constraint, a nullable
+column under UNIQUE instead of a partial index (both databases let NULLs repeat there).
+"""
+from sqlite_utils import Migrations
+
+migrations = Migrations("tricircle")
+
+
+@migrations()
+def m001_pods(db):
+    """Pods and bindings: precious, nobody else knows them."""
+    db.execute("""CREATE TABLE pods (
+        pod_id TEXT PRIMARY KEY,
+        pod_name TEXT NOT NULL UNIQUE,
+        az_name TEXT NOT NULL,
+        pod_az_name TEXT NOT NULL,
+        dc_name TEXT NOT NULL,
+        top INTEGER UNIQUE,             -- 1 for the one pod that is Tricircle itself, else NULL
+        aggregate_id INTEGER UNIQUE,    -- of ag_<pod_name>; NULL for the top pod
+        created_at REAL NOT NULL,
+        updated_at REAL NOT NULL)""")
+    db.execute("""CREATE TABLE bindings (
+        id TEXT PRIMARY KEY,
+        tenant_id TEXT NOT NULL,
+        az_name TEXT NOT NULL,
+        pod_id TEXT NOT NULL REFERENCES pods,
+        created_at REAL NOT NULL,
+        updated_at REAL NOT NULL,
+        UNIQUE (tenant_id, az_name))""")
+
+
+@migrations()
+def m002_routings(db):
+    """Where a resource lives, and its stand-ins in other pods: rebuildable from the pods."""
+    db.execute("""CREATE TABLE routings (
+        resource_id TEXT PRIMARY KEY,
+        pod_id TEXT NOT NULL REFERENCES pods,
+        kind TEXT NOT NULL,             -- the collection: servers, networks, routers ...
+        project_id TEXT NOT NULL,
+        created_at REAL NOT NULL)""")
+    db.execute("CREATE INDEX routings_project ON routings (project_id, pod_id)")
+    db.execute("""CREATE TABLE replicas (
+        resource_id TEXT NOT NULL,      -- the home id; bridge:<project> for a project's bridge network
+        pod_id TEXT NOT NULL REFERENCES pods,
+        kind TEXT NOT NULL,
+        project_id TEXT NOT NULL,
+        local_id TEXT,                  -- NULL while the claimer is making it
+        claim_until REAL NOT NULL,
+        fence INTEGER NOT NULL DEFAULT 0,
+        created_at REAL NOT NULL,
+        PRIMARY KEY (resource_id, pod_id),
+        UNIQUE (pod_id, local_id))""")
+
+
+@migrations()
+def m003_bridges(db):
+    """What Tricircle hands out itself: precious."""
+    db.execute("""CREATE TABLE bridges (
+        project_id TEXT PRIMARY KEY,
+        vlan INTEGER NOT NULL UNIQUE,
+        cidr TEXT NOT NULL UNIQUE,
+        created_at REAL NOT NULL)""")
+    db.execute("""CREATE TABLE bridge_ips (
+        router_id TEXT NOT NULL,
+        pod_id TEXT NOT NULL REFERENCES pods,
+        project_id TEXT NOT NULL REFERENCES bridges,
+        ip TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        PRIMARY KEY (router_id, pod_id),
+        UNIQUE (project_id, ip))""")
+
+
+@migrations()
+def m004_jobs(db):
+    """Cross-pod work that is owed. A job names a resource, never an event."""
+    db.execute("""CREATE TABLE jobs (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        resource_id TEXT NOT NULL,
+        project_id TEXT NOT NULL,
+        state TEXT NOT NULL,            -- queued running done failed dead
+        queued_key TEXT UNIQUE,         -- kind:resource while queued: a second request coalesces into the first
+        running_key TEXT UNIQUE,        -- kind:resource while running: one in flight for a resource
+        attempts INTEGER NOT NULL DEFAULT 0,
+        not_before REAL NOT NULL,
+        holds INTEGER NOT NULL DEFAULT 0,   -- requests that have announced a change and not yet made it
+        held_until REAL,                    -- when they are given up
+        lease_owner TEXT,
+        lease_until REAL,
+        fence INTEGER NOT NULL DEFAULT 0,
+        created_at REAL NOT NULL,
+        started_at REAL,
+        finished_at REAL,
+        last_error TEXT)""")
+    db.execute("CREATE INDEX jobs_state ON jobs (state, not_before)")
+    db.execute("CREATE INDEX jobs_resource ON jobs (resource_id, created_at)")
+    db.execute("""CREATE TABLE job_log (
+        job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        at REAL NOT NULL,
+        pod TEXT NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (job_id, position))""")
+
+
+@migrations()
+def m005_default_groups(db):
+    """Neutron makes a `default` security group in each pod for each project; one of them is the user's."""
+    db.execute("""CREATE TABLE default_groups (
+        project_id TEXT PRIMARY KEY,
+        group_id TEXT NOT NULL,
+        pod_id TEXT NOT NULL REFERENCES pods)""")

@@ -1,0 +1,95 @@
+"""Stand-ins of a resource in pods that are not its home, and the claims that keep them single."""
+from tricircle.store.db import Database, now
+
+CHUNK = 400   # SQLite takes 999 variables in a statement on older builds
+
+
+def claim(db: Database, resource_id: str, pod_id: str, kind: str, project_id: str, seconds: float) -> dict:
+    """Ask for the right to make a replica.
+
+    The unique row is the lock: of fifty callers one gets `mine`, the others see its row and wait. A claim that ran
+    out (its holder was killed) passes on, with a higher fence.
+
+    Args:
+        resource_id: home id.
+        pod_id: where the replica shall be.
+        kind: collection, as in `routings`.
+        project_id: owner.
+        seconds: how long the claim is good for.
+
+    Returns:
+        The row, plus `mine`: True when the caller is the one to make it.
+    """
+    with db.write() as c:
+        made = c.execute("INSERT INTO replicas VALUES (?, ?, ?, ?, NULL, ?, 0, ?) ON CONFLICT DO NOTHING",
+                         (resource_id, pod_id, kind, project_id, now() + seconds, now())).rowcount
+        taken = made or c.execute(
+            "UPDATE replicas SET claim_until = ?, fence = fence + 1 "
+            "WHERE resource_id = ? AND pod_id = ? AND local_id IS NULL AND claim_until < ?",
+            (now() + seconds, resource_id, pod_id, now())).rowcount
+        row = c.execute("SELECT * FROM replicas WHERE resource_id = ? AND pod_id = ?", (resource_id, pod_id)).fetchone()
+    return {**dict(row), "mine": bool(taken)}
+
+
+def settle(db: Database, resource_id: str, pod_id: str, local_id: str, fence: int) -> bool:
+    """The claimed replica exists. False when the claim was lost meanwhile: the new holder adopts it by its mark."""
+    with db.write() as c:
+        return bool(c.execute("UPDATE replicas SET local_id = ? WHERE resource_id = ? AND pod_id = ? AND fence = ?",
+                              (local_id, resource_id, pod_id, fence)).rowcount)
+
+
+def abandon(db: Database, resource_id: str, pod_id: str, fence: int) -> None:
+    """Making it failed for sure: the next caller may try at once."""
+    with db.write() as c:
+        c.execute("DELETE FROM replicas WHERE resource_id = ? AND pod_id = ? AND fence = ? AND local_id IS NULL",
+                  (resource_id, pod_id, fence))
+
+
+def record(db: Database, resource_id: str, pod_id: str, kind: str, project_id: str, local_id: str) -> None:
+    """Write down a replica that exists (adopted by its natural key or found by its mark)."""
+    with db.write() as c:
+        c.execute("INSERT INTO replicas VALUES (?, ?, ?, ?, ?, 0, 0, ?) ON CONFLICT (resource_id, pod_id) "
+                  "DO UPDATE SET local_id = excluded.local_id",
+                  (resource_id, pod_id, kind, project_id, local_id, now()))
+
+
+def drop(db: Database, resource_id: str, pod_id: str | None = None) -> None:
+    """Forget a replica, or all replicas of a resource."""
+    with db.write() as c:
+        c.execute("DELETE FROM replicas WHERE resource_id = ? AND (? IS NULL OR pod_id = ?)",
+                  (resource_id, pod_id, pod_id))
+
+
+def of_resource(db: Database, resource_id: str) -> dict[str, str]:
+    """{pod id: local id} of a resource's finished replicas."""
+    rows = db.rows("SELECT pod_id, local_id FROM replicas WHERE resource_id = ? AND local_id IS NOT NULL",
+                   (resource_id,))
+    return {row["pod_id"]: row["local_id"] for row in rows}
+
+
+def of_project(db: Database, project_id: str, pod_id: str, kind: str) -> list[str]:
+    """Home ids of a project's replicas of one kind in a pod."""
+    rows = db.rows("SELECT resource_id FROM replicas WHERE project_id = ? AND pod_id = ? AND kind = ? "
+                   "AND local_id IS NOT NULL", (project_id, pod_id, kind))
+    return [row["resource_id"] for row in rows]
+
+
+def to_local(db: Database, pod_id: str, ids: list[str]) -> dict[str, str]:
+    """{home id: local id} for those of `ids` that have a replica in the pod."""
+    return _mapping(db, "resource_id", "local_id", pod_id, ids)
+
+
+def to_home(db: Database, pod_id: str, ids: list[str]) -> dict[str, str]:
+    """{local id: home id} for those of `ids` that are replicas in the pod."""
+    return _mapping(db, "local_id", "resource_id", pod_id, ids)
+
+
+def _mapping(db: Database, key: str, value: str, pod_id: str, ids: list[str]) -> dict[str, str]:
+    found = {}
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start:start + CHUNK]
+        marks = ", ".join("?" * len(part))
+        rows = db.rows(f"SELECT {key} AS k, {value} AS v FROM replicas "  # noqa: S608 - column names are constants
+                       f"WHERE pod_id = ? AND local_id IS NOT NULL AND {key} IN ({marks})", [pod_id, *part])
+        found.update((row["k"], row["v"]) for row in rows)
+    return found

@@ -1,0 +1,42 @@
+"""Which pod is a resource's home. A cache of facts that the pods know: losing a row costs one question to the pods."""
+from tricircle.store.db import Database, now
+
+
+def learn(db: Database, found: list[tuple[str, str, str]], pod_id: str) -> None:
+    """Remember where resources live.
+
+    Args:
+        found: (resource id, kind, project id) of each.
+        pod_id: their home.
+    """
+    if not found:
+        return
+    with db.write() as c:
+        c.executemany(
+            "INSERT INTO routings VALUES (?, ?, ?, ?, ?) ON CONFLICT (resource_id) DO UPDATE "
+            "SET pod_id = excluded.pod_id, kind = excluded.kind",
+            [(resource_id, pod_id, kind, project_id, now()) for resource_id, kind, project_id in found])
+
+
+def home(db: Database, resource_id: str) -> dict | None:
+    """Home of a resource: resource_id, pod_id, kind, project_id, created_at; None when unknown."""
+    return db.row("SELECT * FROM routings WHERE resource_id = ?", (resource_id,))
+
+
+def homes(db: Database, resource_ids: list[str]) -> dict[str, dict]:
+    """Homes of many resources, by id; unknown ones are left out."""
+    marks = ", ".join("?" * len(resource_ids))
+    rows = db.rows(f"SELECT * FROM routings WHERE resource_id IN ({marks})", resource_ids)  # noqa: S608 - marks only
+    return {row["resource_id"]: row for row in rows}
+
+
+def forget(db: Database, resource_id: str) -> None:
+    """The resource is gone."""
+    with db.write() as c:
+        c.execute("DELETE FROM routings WHERE resource_id = ?", (resource_id,))
+
+
+def pods_of_project(db: Database, project_id: str) -> set[str]:
+    """Ids of the pods in which a project is known to have something."""
+    rows = db.rows("SELECT DISTINCT pod_id FROM routings WHERE project_id = ?", (project_id,))
+    return {row["pod_id"] for row in rows}

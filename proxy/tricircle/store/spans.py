@@ -1,0 +1,42 @@
+"""In which pods a router has something, and how a pod's part of it is taken away without a race."""
+from tricircle.store.db import Database, now
+
+
+def pods_of(db: Database, router_id: str) -> set[str]:
+    """Ids of the pods other than the home that have, or may have, a replica or a bridge address of the router.
+
+    A replica that is still being made counts: its answer may have been lost.
+    """
+    rows = db.rows("SELECT pod_id FROM replicas WHERE resource_id = ? UNION "
+                   "SELECT pod_id FROM bridge_ips WHERE router_id = ?", (router_id, router_id))
+    return {row["pod_id"] for row in rows}
+
+
+def replica_pods(db: Database, router_id: str) -> set[str]:
+    """Ids of the pods that have, or may have, a replica of the router."""
+    return {row["pod_id"] for row in db.rows("SELECT pod_id FROM replicas WHERE resource_id = ?", (router_id,))}
+
+
+def retire(db: Database, router_id: str, pod_id: str, seconds: float) -> int | None:
+    """Claim a replica in order to delete it.
+
+    The row goes back to "being made", so that a request which wants the replica waits until it is gone and makes a new
+    one, instead of using one that is about to vanish. A request announces its job before it looks at replicas; when
+    one has, the replica stays.
+
+    Args:
+        seconds: after them somebody else may claim it (this worker was killed).
+
+    Returns:
+        The claim's fence, for `replicas.abandon` when the replica is deleted; None when it has to stay.
+    """
+    with db.write() as c:
+        taken = c.execute(
+            "UPDATE replicas SET local_id = NULL, claim_until = ?, fence = fence + 1 "
+            "WHERE resource_id = ? AND pod_id = ? AND NOT EXISTS "
+            "(SELECT 1 FROM jobs WHERE queued_key = ? AND holds > 0 AND held_until > ?)",
+            (now() + seconds, router_id, pod_id, f"router:{router_id}", now())).rowcount
+        if not taken:
+            return None
+        return c.execute("SELECT fence FROM replicas WHERE resource_id = ? AND pod_id = ?",
+                         (router_id, pod_id)).fetchone()["fence"]
