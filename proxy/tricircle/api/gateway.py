@@ -1,0 +1,42 @@
+"""What every request handler works with."""
+from dataclasses import dataclass, field
+
+from oslo_config import cfg
+
+from tricircle import config
+from tricircle.api.policy import Policy
+from tricircle.routing.locator import Locator
+from tricircle.routing.zones import Zones
+from tricircle.store import Database
+from tricircle.upstream.account import Account
+from tricircle.upstream.client import Answer, Upstream
+
+
+@dataclass
+class Gateway:
+    """The parts of one API process.
+
+    Args:
+        conf: tricircle.conf.
+        db: the state.
+        upstream: calls to pods.
+        locator: finds homes.
+        zones: translates availability zones.
+        policy: who may use the admin API.
+        version_answers: the pods' version documents, {(service, path): (read at, {pod: answer})}.
+    """
+
+    conf: cfg.ConfigOpts
+    db: Database
+    upstream: Upstream
+    locator: Locator
+    zones: Zones
+    policy: Policy
+    version_answers: dict[tuple[str, str], tuple[float, dict[str, Answer]]] = field(default_factory=dict)
+
+    @classmethod
+    def build(cls, conf: cfg.ConfigOpts) -> "Gateway":
+        """Put the parts together."""
+        db = Database(config.database_path(conf))
+        upstream = Upstream(conf, Account(conf))
+        return cls(conf, db, upstream, Locator(db, upstream), Zones(upstream), Policy(conf))

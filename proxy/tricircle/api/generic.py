@@ -1,0 +1,147 @@
+"""The one path that serves every method of every resource, also those nobody thought of."""
+import logging
+from collections.abc import Callable
+
+from tricircle import marks
+from tricircle.api import fanout, needs
+from tricircle.api.forward import POD_HEADER, failure, present, send
+from tricircle.api.gateway import Gateway
+from tricircle.api.listing import merged_list, pods_to_ask
+from tricircle.api.message import Request, Response
+from tricircle.errors import BadRequest, PodUnreachable, StoreBusy
+from tricircle.routing import replicas
+from tricircle.routing.catalogue import UUID, Path
+from tricircle.routing.placement import place
+from tricircle.routing.references import mentions
+from tricircle.routing.rewrite import walk
+from tricircle.store import pods, routings
+from tricircle.upstream.client import Answer
+
+LOG = logging.getLogger(__name__)
+Handler = Callable[[Gateway, Request, Path], Response | None]
+
+
+def serve(gateway: Gateway, request: Request, path: Path, special: dict[tuple[str, str], Handler]) -> Response:
+    """Answer a request.
+
+    Args:
+        gateway: parts.
+        request: with its caller and parsed body.
+        path: parsed.
+        special: handlers of collections whose API crosses pods; one that returns None leaves it to this path.
+
+    Raises:
+        ApiError: to be written in the service's format.
+    """
+    refuse_marks(request)
+    pinned = pinned_pod(gateway, request)
+    if pinned:
+        return exchange(gateway, request, path, pinned)
+    handler = special.get((path.service.name, path.collection.path))
+    response = handler(gateway, request, path) if handler else None
+    return response or plain(gateway, request, path)
+
+
+def plain(gateway: Gateway, request: Request, path: Path) -> Response:
+    """Answer without a handler: by what the catalogue says."""
+    reading = request.method in ("GET", "HEAD")
+    if reading and not path.member:
+        return merged_list(gateway, request, path, pods_to_ask(gateway, request, path))
+    if path.collection.everywhere:
+        return (fanout.read_any if reading else fanout.write_all)(gateway, request, path)
+    return perform(gateway, request, path)
+
+
+def pinned_pod(gateway: Gateway, request: Request) -> dict | None:
+    """The pod that an administrator named in the header `X-Tricircle-Pod`.
+
+    Raises:
+        Forbidden: the caller may not do that.
+        BadRequest: no such pod.
+    """
+    name = request.headers.get(POD_HEADER.lower())
+    if not name:
+        return None
+    gateway.policy.check(request.caller, "pin_pod")
+    for pod in pods.bottom(gateway.db):
+        if pod["pod_name"] == name:
+            return pod
+    raise BadRequest(f"header {POD_HEADER}: there is no pod {name}")
+
+
+def refuse_marks(request: Request) -> None:
+    """Nobody but Tricircle writes its mark: a resource that carries it is taken for a replica, and hidden.
+
+    Raises:
+        BadRequest: a description in the body begins with the mark.
+    """
+    if any(field == "description" and isinstance(value, str) and value.startswith(marks.REPLICA)
+           for _, field, _, value in walk(request.body_json or {})):
+        raise BadRequest(f"a description must not begin with {marks.REPLICA}: Tricircle marks its own resources so")
+
+
+def perform(gateway: Gateway, request: Request, path: Path, external: bool = False) -> Response:
+    """Choose the pod, make what the request refers to exist there, forward it.
+
+    Args:
+        gateway, request, path: as in `serve`.
+        external: as in `placement.place`.
+    """
+    found = mentions(path.service.name, request.body_json)
+    placed = place(gateway.db, gateway.locator, request.caller, path, found, external)
+    try:
+        made = needs.satisfy(gateway, request, path, found, placed)
+    except PodUnreachable as error:
+        raise failure(error) from error
+    response = exchange(gateway, request, path, placed.pod)
+    if 400 <= response.status < 500:
+        _take_back(gateway, made, placed.pod)
+    return response
+
+
+def _take_back(gateway: Gateway, group_ids: list[str], pod: dict) -> None:
+    try:
+        for group_id in group_ids:
+            replicas.take_back(gateway.db, gateway.upstream, "security-groups", group_id, pod)
+    except PodUnreachable as error:
+        # The pod's refusal is the answer; a replica that nobody uses is hidden, and goes with its home.
+        LOG.warning("replicas of %s stay: %s", ", ".join(group_ids), error)
+
+
+def exchange(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response:
+    """Forward to one pod, remember what was made or is gone, and give the answer."""
+    try:
+        answer = send(gateway, request, path, pod)
+    except PodUnreachable as error:
+        raise failure(error) from error
+    try:
+        _remember(gateway, request, path, pod, answer)
+    except StoreBusy as error:
+        # The pod has done it: an error now would make the user repeat it. What is not known is asked of the pods.
+        LOG.warning("not remembered where %s is: %s", request.path, error)
+    return present(gateway, request, path, pod, answer)
+
+
+def _remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> None:
+    """What was made has its home here; what is gone has none."""
+    if answer.ok and request.method == "POST" and not path.member and not path.collection.everywhere:
+        _learn(gateway, request, path, pod, answer.json())
+    if path.member and UUID.match(path.member) and not path.rest:
+        known = routings.home(gateway.db, path.member)
+        gone = answer.status == 404 or (request.method == "DELETE" and answer.status == 204
+                                        and path.service.name == "network")
+        # Nova and Cinder delete in the background: the row goes when the owner first gets 404.
+        if known and gone and known["project_id"] == request.caller.project_id:
+            routings.forget(gateway.db, path.member)
+
+
+def _learn(gateway: Gateway, request: Request, path: Path, pod: dict, document: object) -> None:
+    if not isinstance(document, dict):
+        return
+    made = []
+    for value in document.values():
+        for record in value if isinstance(value, list) else [value]:
+            if isinstance(record, dict) and UUID.match(str(record.get("id", ""))):
+                made.append((record["id"], path.collection.path,
+                             record.get("project_id") or record.get("tenant_id") or request.caller.project_id))
+    routings.learn(gateway.db, made, pod["pod_id"])

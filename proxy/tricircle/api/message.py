@@ -1,0 +1,175 @@
+"""Requests and answers, independent of the web framework."""
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from tricircle.errors import ApiError, BadRequest, TooLarge
+from tricircle.routing.caller import Caller
+
+REQUEST_ID = re.compile(r"^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+# It goes into every link of an answer, JSON or not.
+HOST = re.compile(r"^[A-Za-z0-9.:\[\]_-]+$")
+# Said between two neighbours only (RFC 9110 7.6.1), or made afresh for each hop.
+HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+                        "transfer-encoding", "upgrade", "host", "content-length", "expect", "accept-encoding",
+                        "content-encoding"})
+# Set by keystonemiddleware for us; a pod finds out by itself from the token.
+IDENTITY = re.compile(r"^x-(identity-status|user(-.*)?|project-.*|domain-.*|tenant(-.*)?|roles?|service-(?!token$).*|"
+                      r"is-admin-project|service-catalog)$|^openstack-system-scope$")
+
+
+@dataclass
+class Request:
+    """One request of a user.
+
+    Args:
+        method: upper case.
+        path: as it was sent, percent signs kept.
+        query: as it was sent, without the question mark.
+        headers: lower-case names.
+        body: decoded of its transfer encoding.
+        root: how the caller reached us, `http://gateway:19998`.
+        request_id: of this request, `req-<uuid>`.
+        caller: who asks; None for version documents.
+        body_json: the parsed body, where there is one; see `parse_body`.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    root: str
+    request_id: str
+    caller: Caller | None = None
+    body_json: Any = None
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    def question(self, path: str | None = None) -> "Request":
+        """A GET in the same caller's name, of the same path or another one."""
+        return Request("GET", path or self.path, "", self.headers, b"", self.root, self.request_id, self.caller)
+
+    def parse_body(self) -> None:
+        """Read a JSON body into `body_json`.
+
+        Raises:
+            BadRequest: it is not JSON, or not an object.
+        """
+        if not self.body or self.method in ("GET", "HEAD"):
+            return
+        try:
+            self.body_json = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise BadRequest("the request's body is not JSON", "HTTPBadRequest") from error
+        if not isinstance(self.body_json, dict):
+            raise BadRequest("the request's body must be a JSON object", "HTTPBadRequest")
+        if SURROGATE.search(self.body) and not _is_text(self.body_json):
+            raise BadRequest("the request's body has half a character (a lone surrogate) in it", "HTTPBadRequest")
+
+
+def _is_text(document: Any) -> bool:
+    """Whether all strings can be written as UTF-8, as paths, databases and the pods want them."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
+
+
+@dataclass
+class Response:
+    """One answer to a user.
+
+    Args:
+        status: HTTP status.
+        headers: (name, value), repeated names allowed.
+        body: whole.
+    """
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+    @classmethod
+    def of_json(cls, status: int, document: Any) -> "Response":
+        """An answer with a JSON body."""
+        return cls(status, [("Content-Type", "application/json")], json.dumps(document).encode())
+
+
+def new_request_id() -> str:
+    """A request id as oslo.middleware makes them."""
+    return f"req-{uuid.uuid4()}"
+
+
+def read(environ: Mapping[str, Any], max_body: int) -> Request:
+    """Make a request of a WSGI environment.
+
+    Args:
+        environ: after keystonemiddleware, or before it for paths that need no token.
+        max_body: bytes.
+
+    Raises:
+        TooLarge: the body is larger; it is not read.
+    """
+    # keystonemiddleware puts None where a token says nothing.
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items()
+               if name.startswith("HTTP_") and value is not None}
+    if environ.get("CONTENT_TYPE"):
+        headers["content-type"] = environ["CONTENT_TYPE"]
+    raw = environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", "/").encode("latin-1"))
+    path = raw.split("?", 1)[0]
+    if not path.startswith("/"):
+        path = "/" + path.split("://", 1)[-1].partition("/")[2]   # a proxy may send the absolute form
+    host = environ.get("HTTP_HOST", "")
+    root = f"{environ['wsgi.url_scheme']}://{host if HOST.match(host) else _server(environ)}"
+    return Request(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers,
+                   _body(environ, max_body), root, environ["tricircle.request_id"])
+
+
+def _server(environ: Mapping[str, Any]) -> str:
+    return f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+
+
+def _body(environ: Mapping[str, Any], max_body: int) -> bytes:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit() or int(length) > max_body:
+        raise TooLarge(f"the request's body is larger than {max_body} bytes")
+    return environ["wsgi.input"].read(int(length)) if int(length) else b""
+
+
+def downward(request: Request) -> dict[str, str]:
+    """The headers that go to a pod: what the caller sent, less hop-by-hop and identity; our id as the global one."""
+    kept = {name: value for name, value in request.headers.items()
+            if name not in HOP_BY_HOP and not IDENTITY.match(name) and not name.startswith("x-tricircle-")}
+    asked = request.headers.get("x-openstack-request-id", "")
+    kept["x-openstack-request-id"] = asked if REQUEST_ID.match(asked) else request.request_id
+    kept["accept-encoding"] = "identity"
+    return kept
+
+
+NOVA_NAMES = {400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound", 405: "badMethod",
+              409: "conflictingRequest", 413: "overLimit", 415: "badMediaType", 429: "overLimit",
+              501: "notImplemented", 503: "serviceUnavailable"}
+
+
+def error_body(style: str, error: ApiError) -> dict:
+    """An error in the form that the called service uses.
+
+    Args:
+        style: `nova` (Cinder's too), `neutron` or `admin`.
+        error: status and message.
+    """
+    if style == "nova":
+        return {NOVA_NAMES.get(error.status, "computeFault"): {"code": error.status, "message": error.message}}
+    if style == "neutron":
+        return {"NeutronError": {"type": error.kind, "message": error.message, "detail": ""}}
+    return {"error": {"code": error.status, "title": error.kind, "message": error.message}}

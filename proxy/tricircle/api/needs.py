@@ -1,0 +1,118 @@
+"""Make what a request refers to exist in the pod that gets it: routers, security groups, flavors, keypairs."""
+from urllib.parse import quote
+
+from tricircle import marks
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request
+from tricircle.crosspod import groups
+from tricircle.routing import default_group, everywhere, replicas
+from tricircle.routing.catalogue import UUID, Path
+from tricircle.routing.placement import Placed
+from tricircle.routing.references import Mentions
+from tricircle.store import jobs, pods
+from tricircle.store import replicas as rows
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.scatter import scatter
+
+
+def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, placed: Placed) -> list[str]:
+    """See to all of it; nothing is done for what exists already.
+
+    Args:
+        gateway: parts.
+        request: whose caller reads the originals.
+        path: parsed.
+        found: what the body mentions.
+        placed: the pod, and the resources that must get a replica there.
+
+    Returns:
+        Home ids of the security groups that got a replica now: they are taken back if the pod refuses the request.
+
+    Raises:
+        PodUnreachable: a pod that is needed for it does not answer.
+        Refused: a pod said no.
+    """
+    db, upstream, caller, pod = gateway.db, gateway.upstream, request.caller, placed.pod
+    made = []
+    for _, collection, resource_id, home in placed.needed:
+        if collection == "security-groups":
+            made += _replicate_group(gateway, request, resource_id, home, pod)
+        else:
+            replicas.ensure(db, upstream, caller, collection, resource_id, home, pod)
+    for flavor in found.flavors:
+        everywhere.ensure_flavor(db, upstream, caller, flavor, pod)
+    for name in found.keypairs:
+        everywhere.ensure_keypair(db, upstream, caller, name, pod)
+    wanted = found.groups or (["default"] if _takes_default_group(request, path) else [])
+    for name in dict.fromkeys(wanted):
+        made += _ensure_group(gateway, request, name, pod)
+    return made
+
+
+def _replicate_group(gateway: Gateway, request: Request, group_id: str, home: dict, pod: dict) -> list[str]:
+    """A replica with the home's rules; [its id] when it was made now."""
+    db, project_id = gateway.db, request.caller.project_id
+    made = replicas.ensure(db, gateway.upstream, request.caller, "security-groups", group_id, home, pod)
+    groups.sync(db, gateway.upstream, group_id, pod["pod_name"])
+    if not made:
+        return []
+    # Rules of other groups that name this one as remote could not be carried over while it was not there.
+    for other in rows.of_project(db, project_id, pod["pod_id"], "security-groups"):
+        if other != group_id:
+            jobs.enqueue(db, "security_group", other, project_id)
+    return [group_id]
+
+
+def _takes_default_group(request: Request, path: Path) -> bool:
+    """Whether Nova or Neutron will put the project's default group on what is made."""
+    if request.method != "POST" or path.member:
+        return False
+    body = request.body_json or {}
+    if path.collection.path == "servers":
+        return isinstance(body.get("server"), dict)
+    if path.collection.path == "ports":
+        bulk = body.get("ports")
+        ports = bulk if isinstance(bulk, list) else [body.get("port")]
+        return any(isinstance(port, dict) and "security_groups" not in port for port in ports)
+    return False
+
+
+def _ensure_group(gateway: Gateway, request: Request, name: str, pod: dict) -> list[str]:
+    if name == "default":
+        group_id, replica = default_group.ensure(gateway.db, gateway.upstream, request.caller, pod)
+        if replica:
+            groups.sync(gateway.db, gateway.upstream, group_id, pod["pod_name"])
+        return []
+    home = _find_group(gateway, request, name, pod)
+    if home and home[1]["pod_id"] != pod["pod_id"]:
+        return _replicate_group(gateway, request, *home, pod)
+    return []
+
+
+def _find_group(gateway: Gateway, request: Request, name: str, pod: dict) -> tuple[str, dict] | None:
+    """(home id, home pod) of a security group that Nova's body calls by name or id; None leaves it to the pod."""
+    if UUID.match(name):
+        home = gateway.locator.find(request.caller, "network", "security-groups", name)
+        return (name, home) if home else None
+    bottom = pods.by_name(gateway.db)
+    path = f"/v2.0/security-groups?name={quote(name, safe='')}&project_id={request.caller.project_id}"
+    deadline = Deadline(gateway.conf.pods.list_deadline)
+    answers, _ = scatter(bottom, lambda pod_name: gateway.upstream.call(
+        pod_name, "network", "GET", path, headers=request.caller.headers, deadline=deadline))
+    for pod_name in sorted(answers, key=lambda each: each != pod["pod_name"]):
+        for group in (answers[pod_name].json() or {}).get("security_groups", []):
+            home_id = _home_id(gateway, group, bottom[pod_name])
+            home = bottom[pod_name] if home_id == group["id"] else \
+                gateway.locator.find(request.caller, "network", "security-groups", home_id)
+            if home:
+                return home_id, home
+    return None
+
+
+def _home_id(gateway: Gateway, group: dict, pod: dict) -> str:
+    """The home id of a group of the caller's own project; a replica that the store has lost tells it by its mark."""
+    known = rows.to_home(gateway.db, pod["pod_id"], [group["id"]]).get(group["id"])
+    if known is None and marks.is_marked(group):
+        known = marks.home_id(group)
+        rows.record(gateway.db, known, pod["pod_id"], "security-groups", group["project_id"], group["id"])
+    return known or group["id"]

@@ -1,0 +1,161 @@
+"""Routers reach over pods: what a user does to one is done where his subnet is, and a job does the rest."""
+import json
+from ipaddress import ip_network
+from urllib.parse import urlencode
+
+from tricircle import marks
+from tricircle.api import generic
+from tricircle.api.forward import failure
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response
+from tricircle.api.owing import owing
+from tricircle.crosspod import view
+from tricircle.errors import BadRequest, Conflict, PodUnreachable
+from tricircle.jobs.queue import wait
+from tricircle.routing import rewrite
+from tricircle.routing.catalogue import UUID, Path
+from tricircle.routing.references import mentions
+from tricircle.store import bridges, jobs, pods, replicas, routings
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.scatter import scatter
+
+TEARDOWN_SECONDS = 40.0
+
+
+def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """Routers reach over pods: every change is followed by a job, and nobody sees the plumbing."""
+    if request.method in ("GET", "HEAD"):
+        return _without_plumbing(gateway, generic.plain(gateway, request, path))
+    if not UUID.match(path.member) or not gateway.locator.find(request.caller, "network", "routers", path.member):
+        return None   # no job is owed to what is not there
+    if request.method == "DELETE" and not path.rest:
+        return _delete_router(gateway, request, path)
+    _keep_plumbing(gateway, request, path)
+    if path.rest == "/add_router_interface":
+        _check_subnets(gateway, request, path.member)
+    return _without_plumbing(gateway, owing(gateway, request, path, "router", [path.member]))
+
+
+def _without_plumbing(gateway: Gateway, response: Response) -> Response:
+    if b'"routes"' not in response.body:
+        return response
+    document = json.loads(response.body)
+    for *_, value in rewrite.walk(document):
+        if isinstance(value, dict) and "routes" in value:
+            value["routes"] = view.hide(value, gateway.conf.bridge.cidr)["routes"]
+    response.body = rewrite.dump(document)
+    return response
+
+
+def _keep_plumbing(gateway: Gateway, request: Request, path: Path) -> None:
+    """A PUT of `routes` replaces the whole list: ours, which the user does not see, are put back into it."""
+    body = (request.body_json or {}).get("router")
+    home = routings.home(gateway.db, path.member)
+    if request.method != "PUT" or path.rest or not isinstance(body, dict) or "routes" not in body or not home:
+        return
+    pod = pods.show(gateway.db, home["pod_id"])
+    router = (gateway.upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/routers/{path.member}").json()
+              or {}).get("router", {})
+    if isinstance(body["routes"], list):
+        body["routes"] = body["routes"] + view.plumbing(router, gateway.conf.bridge.cidr)
+        request.body = rewrite.dump(request.body_json)
+
+
+def _delete_router(gateway: Gateway, request: Request, path: Path) -> Response:
+    """Delete a router at home after its plumbing has gone from every pod.
+
+    Neutron refuses to delete a router with interfaces, but knows only of those in its own pod.
+    """
+    shown = generic.plain(gateway, request.question(), path)
+    if shown.status != 200:
+        return shown
+    used = [name for name, subnets in _subnets(gateway, path.member).items() if subnets]
+    if used:
+        raise Conflict(f"Router {path.member} still has ports in pod {', '.join(used)}", "RouterInUse")
+    if not replicas.of_resource(gateway.db, path.member) and not bridges.addresses(gateway.db, path.member):
+        return generic.plain(gateway, request, path)   # it never left its home
+    job = jobs.enqueue(gateway.db, "router", path.member, request.caller.project_id)
+    if not wait(gateway.db, job["id"], Deadline(TEARDOWN_SECONDS)):
+        raise Conflict(f"Router {path.member} is still being taken apart across pods: delete it again in a moment",
+                       "RouterInUse")
+    return owing(gateway, request, path, "router", [path.member])
+
+
+def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:
+    """Refuse here what no single pod's Neutron can see.
+
+    A pod's router has a route for each subnet elsewhere, and max_routes bounds them; a subnet that overlaps one in
+    another pod could not be routed to.
+
+    Raises:
+        BadRequest: one subnet too many, or one that overlaps.
+    """
+    there = _subnets(gateway, router_id)
+    number, limit = sum(map(len, there.values())), gateway.conf.bridge.max_routes
+    if number >= limit:
+        raise BadRequest(f"router {router_id} joins {number} subnets already, and max_routes of the pods' Neutron is "
+                         f"{limit}: raise it there and in Tricircle's [bridge]max_routes", "RoutesExhausted")
+    for pod_name, cidr in _asked(gateway, request):
+        for other, cidrs in there.items():
+            clash = next((each for each in cidrs if other != pod_name and _overlap(each, cidr)), None)
+            if clash:
+                raise BadRequest(f"Bad router request: Cidr {cidr} in pod {pod_name} overlaps with cidr {clash}, which "
+                                 f"the router joins in pod {other}.")
+
+
+def _overlap(one: str, two: str) -> bool:
+    nets = ip_network(one), ip_network(two)
+    return nets[0].version == nets[1].version and nets[0].overlaps(nets[1])
+
+
+def _asked(gateway: Gateway, request: Request) -> list[tuple[str, str]]:
+    """(pod, CIDR) of the subnets that the request wants to join, as far as the caller may see them."""
+    found = []
+    for service, collection, resource_id in mentions("network", request.body_json).resources:
+        home = gateway.locator.find(request.caller, service, collection, resource_id)
+        if home and collection in ("subnets", "ports"):
+            shown = gateway.upstream.call(home["pod_name"], "network", "GET", f"/v2.0/{collection}/{resource_id}",
+                                          headers=request.caller.headers).json() or {}
+            ids = [resource_id] if collection == "subnets" else \
+                [ip["subnet_id"] for ip in shown.get("port", {}).get("fixed_ips", [])]
+            found += [(home["pod_name"], cidr) for cidr in _cidrs(gateway, home["pod_name"], ids)]
+    return found
+
+
+def _subnets(gateway: Gateway, router_id: str) -> dict[str, list[str]]:
+    """{pod: CIDRs of the subnets of users that hang on the router there}."""
+    home = routings.home(gateway.db, router_id)
+    rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
+    local = replicas.of_resource(gateway.db, router_id) | ({home["pod_id"]: router_id} if home else {})
+    names = {rows[pod_id]["pod_name"]: local_id for pod_id, local_id in local.items()}
+
+    def look(name: str) -> list[str]:
+        query = urlencode({"device_id": names[name], "device_owner": "network:router_interface",
+                           "fields": ("fixed_ips", "description")}, doseq=True)
+        ports = _listed(gateway, name, "ports", query)
+        return _cidrs(gateway, name, [ip["subnet_id"] for port in ports if not marks.is_marked(port)
+                                      for ip in port["fixed_ips"]])
+
+    found, missing = scatter(names, look)
+    if missing:
+        raise failure(next(iter(missing.values())))
+    return found
+
+
+def _cidrs(gateway: Gateway, pod_name: str, subnet_ids: list[str]) -> list[str]:
+    if not subnet_ids:
+        return []
+    query = urlencode({"id": subnet_ids, "fields": "cidr"}, doseq=True)
+    return [subnet["cidr"] for subnet in _listed(gateway, pod_name, "subnets", query)]
+
+
+def _listed(gateway: Gateway, pod_name: str, collection: str, query: str) -> list[dict]:
+    """A pod's list. A broken answer is not an empty one: a router in use would look unused."""
+    answer = gateway.upstream.ask(pod_name, "network", "GET", f"/v2.0/{collection}?{query}")
+    body = answer.json() if answer.ok else None
+    if not isinstance(body, dict) or collection not in body:
+        raise PodUnreachable(pod_name, "network", f"answered {answer.status} to GET /v2.0/{collection}")
+    return body[collection]
+
+
+HANDLERS = {("network", "routers"): routers}

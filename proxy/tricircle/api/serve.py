@@ -1,0 +1,145 @@
+"""API processes: the parent binds the sockets and watches; the children serve them."""
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+
+import waitress
+from oslo_config import cfg
+
+from tricircle.api.gateway import Gateway
+from tricircle.api.wsgi import application
+
+LOG = logging.getLogger(__name__)
+SERVICES = ("admin", "compute", "volume", "network")
+DRAIN_SECONDS = 30
+# A larger body is refused by waitress itself, in plain text; between this and max_body_bytes we answer in the
+# service's own format.
+LARGEST_READ = 64 << 20
+RESTART_PAUSE = 1.0   # seconds: a child that dies at once must not be forked in a tight loop
+
+
+def listen(conf: cfg.ConfigOpts) -> dict[str, socket.socket]:
+    """Bind the four ports.
+
+    Returns:
+        {service: listening socket}.
+
+    Raises:
+        OSError: a port is taken.
+    """
+    sockets = {}
+    for service in SERVICES:
+        port = getattr(conf.api, f"{service}_port")
+        family = socket.AF_INET6 if ":" in conf.api.bind_host else socket.AF_INET
+        sockets[service] = sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((conf.api.bind_host, port))
+        sock.listen(1024)
+    return sockets
+
+
+def run(conf: cfg.ConfigOpts) -> int:
+    """Serve until SIGTERM or SIGINT; requests in flight are finished.
+
+    Returns:
+        Exit status.
+    """
+    sockets = listen(conf)
+    children: dict[int, float] = {}
+    stopping = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopping.set()
+        for pid in children:
+            _kill(pid)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    LOG.info("serving on %s", {name: sock.getsockname()[1] for name, sock in sockets.items()})
+    while not stopping.is_set():
+        while len(children) < conf.api.processes and not stopping.is_set():
+            children[_spawn(conf, sockets)] = time.monotonic()
+        _reap(children, stopping)
+    stop()   # again: a child that was being forked while the signal came has not heard of it
+    while children:
+        _reap(children, stopping)
+    return 0
+
+
+def _spawn(conf: cfg.ConfigOpts, sockets: dict[str, socket.socket]) -> int:
+    parent = os.getpid()   # asked here: a child whose parent is dead by the time it asks would take init for it
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)   # the parent's handler would signal this child's siblings
+        _child(conf, sockets, parent)
+        status = 0
+    finally:
+        # Not sys.exit: the parent's clean-up is not the child's business.
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _child(conf: cfg.ConfigOpts, sockets: dict[str, socket.socket], parent: int) -> None:
+    gateway = Gateway.build(conf)
+    servers = [_server(conf, gateway, name, sock) for name, sock in sockets.items()]
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    for server in servers:
+        threading.Thread(target=server.run, daemon=True).start()
+    while not stopped.wait(1.0):
+        if os.getppid() != parent:
+            return   # the parent was killed: nobody would stop this process any more
+    _drain(servers)
+
+
+def _server(conf: cfg.ConfigOpts, gateway: Gateway, name: str, sock: socket.socket) -> "waitress.server.BaseWSGIServer":
+    return waitress.create_server(
+        application(gateway, name), sockets=[sock], threads=conf.api.threads, ident="tricircle",
+        max_request_body_size=max(LARGEST_READ, conf.api.max_body_bytes), channel_timeout=120, connection_limit=1000,
+        clear_untrusted_proxy_headers=True, expose_tracebacks=False)
+
+
+def _drain(servers: list) -> None:
+    """Let requests that have begun come to their end."""
+    for server in servers:
+        server.adj.connection_limit = 0   # no new connections
+    end = time.monotonic() + DRAIN_SECONDS
+    while time.monotonic() < end and any(_busy(server) for server in servers):
+        time.sleep(0.05)
+
+
+def _busy(server: "waitress.server.BaseWSGIServer") -> bool:
+    work = server.task_dispatcher
+    return bool(work.active_count or work.queue or
+                any(channel.total_outbufs_len for channel in list(server.active_channels.values())))
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+
+
+def _reap(children: dict[int, float], stopping: threading.Event) -> None:
+    try:
+        pid, status = os.wait()
+    except InterruptedError:
+        return
+    except ChildProcessError:
+        children.clear()
+        return
+    born = children.pop(pid, 0.0)
+    if not stopping.is_set():
+        LOG.error("API process %s ended with status %s; another one takes its place", pid, status)
+        if time.monotonic() - born < RESTART_PAUSE:
+            time.sleep(RESTART_PAUSE)

@@ -1,0 +1,83 @@
+"""Version documents: what all pods speak. A client that is told more would get a 406 from one of them."""
+import json
+import time
+from typing import Any
+
+from tricircle.api.forward import upward
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response
+from tricircle.errors import Unavailable
+from tricircle.routing import rewrite
+from tricircle.routing.catalogue import Service
+from tricircle.store import pods
+from tricircle.upstream.client import Answer
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.scatter import scatter
+
+BELIEVED_SECONDS = 60.0
+
+
+def is_version_path(service: Service, path: str) -> bool:
+    """Whether a path is a service's root or a version's root, which need no token."""
+    return path.strip("/") in ("", *service.versions)
+
+
+def document(gateway: Gateway, service: Service, request: Request) -> Response:
+    """The version document at a path, as the intersection of what the pods answer there.
+
+    Raises:
+        Unavailable: no pod answers.
+    """
+    answers = _answers(gateway, service, request)
+    bodies = {name: answer.json() for name, answer in answers.items() if answer.json() is not None}
+    if not bodies:
+        raise Unavailable("no pod tells its API versions")
+    name = next(iter(bodies))
+    first = answers[name]
+    root = gateway.upstream.account.endpoint(name, service.name)
+    merged = intersection(list(bodies.values()))
+    body = rewrite.links(json.dumps(merged).encode(), root, request.root)
+    headers = [(key, value) for key, value in upward(first) if not key.lower().startswith("x-")]
+    return Response(first.status, headers, body)
+
+
+def intersection(bodies: list[Any]) -> Any:
+    """What all version documents have in common.
+
+    Args:
+        bodies: of one path; `{"versions": [...]}` or `{"version": {...}}`.
+
+    Returns:
+        The first document, its lists cut to ids that all have, its microversions narrowed.
+    """
+    first = bodies[0]
+    if "version" in first and isinstance(first["version"], dict):
+        return {"version": _narrow([body["version"] for body in bodies if "version" in body])}
+    if "versions" not in first:
+        return first
+    by_id = [{version["id"]: version for version in body.get("versions", [])} for body in bodies]
+    shared = [key for key in by_id[0] if all(key in versions for versions in by_id)]
+    return {**first, "versions": [_narrow([versions[key] for versions in by_id]) for key in shared]}
+
+
+def _narrow(versions: list[dict]) -> dict:
+    narrowed = dict(versions[0])
+    for field, choose in (("version", min), ("max_version", min), ("min_version", max)):
+        spoken = [version[field] for version in versions if version.get(field)]
+        if spoken:
+            narrowed[field] = choose(spoken, key=lambda text: tuple(int(part) for part in text.split(".")))
+    return narrowed
+
+
+def _answers(gateway: Gateway, service: Service, request: Request) -> dict[str, Answer]:
+    key = (service.name, request.path)
+    read_at, answers = gateway.version_answers.get(key, (0.0, {}))
+    if answers and time.monotonic() - read_at < BELIEVED_SECONDS:
+        return answers
+    deadline = Deadline(gateway.conf.pods.list_deadline)
+    names = [pod["pod_name"] for pod in pods.bottom(gateway.db)]
+    answers, missing = scatter(names, lambda name: gateway.upstream.call(
+        name, service.name, "GET", request.path, headers={"Accept": "application/json"}, deadline=deadline))
+    if not missing:
+        gateway.version_answers[key] = (time.monotonic(), answers)
+    return answers

@@ -1,0 +1,129 @@
+"""The four WSGI applications: admin, compute, volume, network."""
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+import bottle
+
+from tricircle.api import admin, compute, generic, network, routers, security_groups, versions
+from tricircle.api.auth import TokenCheck
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response, downward, error_body, new_request_id, read
+from tricircle.errors import ApiError, EndpointMissing, NotFound, PodUnreachable, StoreBusy, Unavailable
+from tricircle.routing.caller import Caller
+from tricircle.routing.catalogue import SERVICES, parse
+from tricircle.routing.replicas import Refused
+
+LOG = logging.getLogger(__name__)
+SPECIAL = {**compute.HANDLERS, **network.HANDLERS, **routers.HANDLERS, **security_groups.HANDLERS}
+WSGI = Callable[[dict, Callable], Iterable[bytes]]
+
+
+def application(gateway: Gateway, service_name: str) -> WSGI:
+    """Build one service's application.
+
+    Args:
+        gateway: parts.
+        service_name: `admin`, `compute`, `volume` or `network`.
+
+    Returns:
+        The whole stack: request id and log, version documents, token check, handler.
+    """
+    app = bottle.Bottle()
+    for rule in ("/", "/<path:path>"):
+        app.route(rule, method="ANY", callback=lambda path="": _handle(gateway, service_name, bottle.request.environ))
+    guarded = TokenCheck(app, {"oslo_config_config": gateway.conf}, _style(service_name))
+
+    def outer(environ: dict, start_response: Callable) -> Iterable[bytes]:
+        environ["tricircle.request_id"] = new_request_id()
+        started = time.monotonic()
+
+        def start(status: str, headers: list, exc_info: object = None) -> Callable:
+            headers = [*headers, ("x-openstack-request-id", environ["tricircle.request_id"])]
+            if service_name == "compute":
+                headers.append(("x-compute-request-id", environ["tricircle.request_id"]))
+            LOG.info("%s %s %s %s %s %.0f ms", environ["tricircle.request_id"], service_name, environ["REQUEST_METHOD"],
+                     environ.get("PATH_INFO", ""), status.split()[0], (time.monotonic() - started) * 1000)
+            return start_response(status, headers)
+
+        inner = app if _is_open(service_name, environ) else guarded
+        return inner(environ, start)
+
+    return outer
+
+
+def _style(service_name: str) -> str:
+    return "admin" if service_name == "admin" else SERVICES[service_name].errors
+
+
+def _is_open(service_name: str, environ: dict) -> bool:
+    """Version documents need no token; OpenStack's clients ask for them before they have one."""
+    if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+        return False
+    path = environ.get("PATH_INFO", "/")
+    if service_name == "admin":
+        return path in ("", "/")
+    return versions.is_version_path(SERVICES[service_name], path)
+
+
+def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPResponse:
+    style = _style(service_name)
+    try:
+        request = read(environ, gateway.conf.api.max_body_bytes)
+        response = _answer(gateway, service_name, request, environ)
+    except Refused as error:
+        response = Response(error.answer.status, [("Content-Type", "application/json")], error.answer.body)
+    except ApiError as error:
+        response = Response.of_json(error.status, error_body(style, error))
+    except (PodUnreachable, EndpointMissing) as error:
+        response = Response.of_json(503, error_body(style, Unavailable(str(error))))
+    except StoreBusy as error:
+        LOG.error("the database: %s", error)
+        busy = Unavailable("Tricircle's database cannot take a write now: try again")
+        response = Response.of_json(503, error_body(style, busy))
+    except Exception:
+        LOG.exception("%s %s", environ["REQUEST_METHOD"], environ.get("PATH_INFO"))
+        broken = ApiError("an error in Tricircle itself; its log has the details under this request's id")
+        response = Response.of_json(500, error_body(style, broken))
+    return _to_bottle(response, environ["REQUEST_METHOD"])
+
+
+def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict) -> Response:
+    if _is_open(service_name, environ):
+        if service_name == "admin":
+            return admin.versions(request)
+        return versions.document(gateway, SERVICES[service_name], request)
+    request.caller = _caller(request, environ)
+    request.parse_body()
+    if service_name == "admin":
+        return admin.serve(gateway, request)
+    path = parse(SERVICES[service_name], request.path)
+    if path is None:
+        raise NotFound(f"there is nothing at {request.path}")
+    return generic.serve(gateway, request, path, SPECIAL)
+
+
+def _caller(request: Request, environ: dict) -> Caller:
+    roles = frozenset(role.strip().lower() for role in environ.get("HTTP_X_ROLES", "").split(","))
+    project = environ.get("HTTP_X_PROJECT_ID", "")
+    return Caller(environ.get("HTTP_X_USER_ID", ""), project, roles, downward(request))
+
+
+def _to_bottle(response: Response, method: str) -> bottle.HTTPResponse:
+    answer = bottle.HTTPResponse(b"" if method == "HEAD" else response.body, response.status)
+    for name, value in response.headers:
+        answer.add_header(name, value)
+    if "Content-Type" not in answer.headers:
+        answer.headers["Content-Type"] = "application/json"
+    return answer
+
+
+def log_to_stderr(debug: bool) -> None:
+    """Logs go to stderr; systemd's journal keeps them."""
+    logging.basicConfig(stream=sys.stderr, level=logging.DEBUG if debug else logging.INFO,
+                        format="%(asctime)s %(process)d %(levelname)s %(name)s %(message)s")
+    for noisy in ("urllib3", "keystoneauth", "keystonemiddleware", "stevedore", "oslo_policy", "dogpile"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+

@@ -1,0 +1,206 @@
+"""What the three APIs look like, as data. The generic path reads this; nothing here acts.
+
+A collection that is not listed is an ordinary one: its members have UUIDs, live in one pod, and lists merge by
+concatenation. Sources: the API references of Nova, Cinder and Neutron.
+"""
+import re
+from dataclasses import dataclass
+
+UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+PROJECT = re.compile(r"^([0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One of the APIs that the gateway speaks.
+
+    Args:
+        name: `compute`, `volume` or `network`.
+        versions: what its paths begin with.
+        project_in_path: whether a project id may follow the version.
+        errors: whose error format it speaks: `nova` or `neutron`.
+        microversion: the name in `OpenStack-API-Version`; empty where there are no microversions.
+        every_pod: lists ask every pod, not only the project's: networks may be shared or external.
+    """
+
+    name: str
+    versions: tuple[str, ...]
+    project_in_path: bool
+    errors: str
+    microversion: str = ""
+    every_pod: bool = False
+
+
+COMPUTE = Service("compute", ("v2.1", "v2"), True, "nova", "compute")
+VOLUME = Service("volume", ("v3",), True, "nova", "volume")
+NETWORK = Service("network", ("v2.0",), False, "neutron", every_pod=True)
+SERVICES = {service.name: service for service in (COMPUTE, VOLUME, NETWORK)}
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One collection of a service.
+
+    Args:
+        path: its path segments, `servers` or `qos/policies`.
+        everywhere: one and the same thing in every pod, under a key that the user knows (a flavor's id, a keypair's
+            name): read from any pod, written to all.
+        replicable: a pod that needs it gets a replica; a request may therefore pull it away from its home.
+        natural: field that tells whether two pods' records are the same thing; lists show it once.
+        parent: field with the id of what it belongs to; where that is a replica, so is the record.
+        common: the list shows what all pods have, not what any has.
+        brief: fields of the short list, where `/detail` gives the long one.
+        words: sub-paths that are no ids, as `detail` in `servers/detail`.
+    """
+
+    path: str
+    everywhere: bool = False
+    replicable: bool = False
+    natural: str = ""
+    parent: str = ""
+    common: bool = False
+    brief: tuple[str, ...] = ()
+    words: tuple[str, ...] = ("detail",)
+
+
+def _table(*rows: Collection) -> dict[str, Collection]:
+    return {row.path: row for row in rows}
+
+
+COLLECTIONS = {
+    "compute": _table(
+        Collection("flavors", everywhere=True, natural="id"),
+        Collection("os-keypairs", everywhere=True, natural="keypair.name"),
+        Collection("os-quota-sets", everywhere=True),
+        Collection("os-quota-class-sets", everywhere=True),
+        Collection("os-availability-zone", natural="zoneName"),
+        Collection("extensions", natural="alias", common=True),
+        Collection("servers", brief=("id", "name", "links")),
+    ),
+    "volume": _table(
+        Collection("os-quota-sets", everywhere=True),
+        Collection("os-quota-class-sets", everywhere=True),
+        Collection("types", natural="name", words=("default", "detail")),
+        Collection("os-availability-zone", natural="zoneName"),
+        Collection("extensions", natural="alias", common=True),
+        Collection("volumes", words=("detail", "summary"), brief=("id", "name", "links")),
+    ),
+    "network": _table(
+        Collection("security-groups", replicable=True),
+        Collection("security-group-rules", parent="security_group_id"),
+        Collection("routers", replicable=True),
+        Collection("ports", parent="network_id"),
+        Collection("subnets", parent="network_id"),
+        Collection("quotas", everywhere=True, words=()),
+        Collection("qos/policies"),
+        Collection("qos/rule-types", natural="type"),
+        Collection("extensions", natural="alias", common=True),
+        Collection("availability_zones", natural="name"),
+        Collection("service-providers", natural="name"),
+    ),
+}
+
+# Which service and collection the id in a body's field belongs to, wherever in the body the field stands.
+# Ids in other fields (images, projects, users) are nobody's business here.
+REFERENCES = {
+    "network_id": ("network", "networks"),
+    "floating_network_id": ("network", "networks"),
+    "net_id": ("network", "networks"),
+    "networks.uuid": ("network", "networks"),
+    "subnet_id": ("network", "subnets"),
+    "port_id": ("network", "ports"),
+    "networks.port": ("network", "ports"),
+    "parent_port_id": ("network", "ports"),
+    "router_id": ("network", "routers"),
+    "security_group_id": ("network", "security-groups"),
+    "remote_group_id": ("network", "security-groups"),
+    "security_groups.": ("network", "security-groups"),       # the list of ids in a port
+    "remote_address_group_id": ("network", "address-groups"),
+    "subnetpool_id": ("network", "subnetpools"),
+    "address_scope_id": ("network", "address-scopes"),
+    "qos_policy_id": ("network", "qos/policies"),
+    "floatingip_id": ("network", "floatingips"),
+    "volume_id": ("volume", "volumes"),
+    "volumeId": ("volume", "volumes"),
+    "source_volid": ("volume", "volumes"),
+    "snapshot_id": ("volume", "snapshots"),
+    "instance_uuid": ("compute", "servers"),
+    "serverId": ("compute", "servers"),
+    "server_uuid": ("compute", "servers"),
+}
+
+# Nova's and Cinder's sort keys are columns of their databases; their records call some of them otherwise.
+SORT_FIELDS = {"display_name": "name", "uuid": "id", "vm_state": "OS-EXT-STS:vm_state",
+               "task_state": "OS-EXT-STS:task_state", "power_state": "OS-EXT-STS:power_state",
+               "host": "OS-EXT-SRV-ATTR:host", "node": "OS-EXT-SRV-ATTR:hypervisor_hostname",
+               "launched_at": "OS-SRV-USG:launched_at", "terminated_at": "OS-SRV-USG:terminated_at",
+               "project_id": "tenant_id", "access_ip_v4": "accessIPv4", "access_ip_v6": "accessIPv6",
+               "availability_zone": "OS-EXT-AZ:availability_zone"}
+SERVER_TIMES = {"created_at": "created", "updated_at": "updated"}
+
+# Fields that carry an availability zone: a string, or a list of strings.
+ZONE_FIELDS = frozenset({"availability_zone", "OS-EXT-AZ:availability_zone", "pinned_availability_zone",
+                         "availability_zones", "availability_zone_hints"})
+
+
+@dataclass(frozen=True)
+class Path:
+    """A request's path, taken apart.
+
+    Args:
+        service: whose API.
+        prefix: version and project, as in `/v2.1/<project>`; goes to the pod as it came.
+        collection: its description.
+        member: id or key of the thing that is addressed; empty for the collection itself.
+        rest: what follows, as in `/action`; or the word, as in `/detail`.
+    """
+
+    service: Service
+    prefix: str
+    collection: Collection
+    member: str
+    rest: str
+
+    @property
+    def whole(self) -> str:
+        """The path as one string."""
+        return f"{self.base}{'/' + self.member if self.member else ''}{self.rest}"
+
+    @property
+    def base(self) -> str:
+        """The collection's own path, with the prefix."""
+        return f"{self.prefix}/{self.collection.path}"
+
+
+def parse(service: Service, path: str) -> Path | None:
+    """Take a path apart.
+
+    Args:
+        service: whose port it came in at.
+        path: from the root on, without the query.
+
+    Returns:
+        The parts; None when it does not begin with a version that the service speaks, or stops there.
+    """
+    segments = [part for part in path.strip("/").split("/") if part != ""]
+    if not segments or segments[0] not in service.versions:
+        return None
+    kept = 1
+    if service.project_in_path and len(segments) > 1 and PROJECT.match(segments[1]):
+        kept = 2
+    prefix, rest = "/" + "/".join(segments[:kept]), segments[kept:]
+    if not rest:
+        return None
+    if service is NETWORK:
+        # Neutron's API takes /networks.json as well; the format is JSON in any case.
+        rest[-1] = rest[-1].removesuffix(".json")
+    length = 2 if "/".join(rest[:2]) in COLLECTIONS[service.name] or (rest[0] == "qos" and len(rest) > 1) else 1
+    collection = find("/".join(rest[:length]), service.name)
+    rest = rest[length:]
+    member = rest.pop(0) if rest and rest[0] not in collection.words else ""
+    return Path(service, prefix, collection, member, "/" + "/".join(rest) if rest else "")
+
+
+def find(path: str, service: str) -> Collection:
+    """The description of a collection; an ordinary one when it is not listed."""
+    return COLLECTIONS[service].get(path) or Collection(path)

@@ -1,0 +1,88 @@
+"""Where a resource lives. What is not known is asked of the pods, once, however many callers wait for the answer."""
+import threading
+from concurrent.futures import Future
+
+from tricircle import marks
+from tricircle.errors import Unavailable
+from tricircle.routing.caller import Caller
+from tricircle.routing.catalogue import SERVICES
+from tricircle.store import Database, pods, replicas, routings
+from tricircle.upstream.client import Answer, Upstream
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.scatter import scatter
+
+# A pod that refuses to show it has it. Everything else (404, 400 for a malformed id) says that it has not.
+HERE = frozenset({200, 203, 403})
+
+
+class Locator:
+    """Finds homes.
+
+    Args:
+        db: knows most of them.
+        upstream: for the rest.
+    """
+
+    def __init__(self, db: Database, upstream: Upstream):
+        self.db, self.upstream = db, upstream
+        self._asking: dict[tuple, Future] = {}
+        self._lock = threading.Lock()
+
+    def find(self, caller: Caller, service: str, collection: str, resource_id: str) -> dict | None:
+        """The home pod of a resource.
+
+        Args:
+            caller: in whose name the pods are asked; what he may not see is not there for him.
+            service: `compute`, `volume` or `network`.
+            collection: its path, `servers`.
+            resource_id: home id.
+
+        Returns:
+            The pod's row; None when no pod has it.
+
+        Raises:
+            Unavailable: no reachable pod has it, and some pod could not be asked.
+        """
+        known = routings.home(self.db, resource_id)
+        if known:
+            return pods.show(self.db, known["pod_id"])
+        key = (caller.project_id, service, collection, resource_id)
+        with self._lock:
+            future, first = self._asking.get(key), False
+            if future is None:
+                future, first = self._asking.setdefault(key, Future()), True
+        if first:
+            self._answer(key, future, caller)
+        return future.result()
+
+    def _answer(self, key: tuple, future: Future, caller: Caller) -> None:
+        try:
+            future.set_result(self._ask(caller, *key[1:]))
+        except BaseException as error:  # noqa: BLE001 - whoever waits must get it, whatever it is
+            future.set_exception(error)
+        finally:
+            with self._lock:
+                del self._asking[key]
+
+    def _ask(self, caller: Caller, service: str, collection: str, resource_id: str) -> dict | None:
+        path = f"{caller.prefix(SERVICES[service])}/{collection}/{resource_id}"
+        deadline = Deadline(self.upstream.conf.list_deadline)
+        bottom = pods.by_name(self.db)
+        answers, missing = scatter(bottom, lambda name: self.upstream.call(
+            name, service, "GET", path, headers=caller.headers, deadline=deadline))
+        for name, answer in answers.items():
+            pod = bottom[name]
+            if answer.status in HERE and not _own(answer, replicas.to_home(self.db, pod["pod_id"], [resource_id])):
+                routings.learn(self.db, [(resource_id, collection, caller.project_id)], pod["pod_id"])
+                return pod
+        if missing:
+            raise Unavailable(f"{resource_id} is in none of the pods that answer, and {', '.join(missing)} "
+                              "cannot be reached now: try again later")
+        return None
+
+
+def _own(answer: Answer, known: dict[str, str]) -> bool:
+    """Whether it is a replica or plumbing: its id in the pod is not a name that a user knows."""
+    document = answer.json()
+    records = document.values() if isinstance(document, dict) else ()
+    return bool(known) or any(isinstance(record, dict) and marks.is_marked(record) for record in records)

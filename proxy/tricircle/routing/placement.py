@@ -1,0 +1,119 @@
+"""Which pod a request goes to: pinned by an administrator, by id, by zone, by what it refers to, or by default."""
+from dataclasses import dataclass, field
+
+from tricircle.errors import ApiError, BadRequest, Conflict, NotFound, Unavailable
+from tricircle.routing.caller import Caller
+from tricircle.routing.catalogue import UUID, Path, find
+from tricircle.routing.locator import Locator
+from tricircle.routing.references import Mentions
+from tricircle.store import Database, pods
+
+
+@dataclass
+class Placed:
+    """The outcome.
+
+    Args:
+        pod: row of the pod that gets the request.
+        needed: (service, collection, id, row of the home pod) of what must get a replica there first.
+    """
+
+    pod: dict
+    needed: list[tuple[str, str, str, dict]] = field(default_factory=list)
+
+
+@dataclass
+class _Homes:
+    """Homes of what a request names: of things that stay where they are, and of things that can have replicas."""
+
+    fixed: list[tuple[str, dict]] = field(default_factory=list)
+    movable: list[tuple[str, str, str, dict]] = field(default_factory=list)
+
+
+def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Mentions,
+          external: bool = False) -> Placed:
+    """Choose the pod for a write, or for anything that addresses one resource.
+
+    Args:
+        db: pods and bindings.
+        locator: finds homes.
+        caller: whose project is bound.
+        path: the request's path.
+        found: what the body mentions.
+        external: the body makes an external network, whose hint is a pod's name.
+
+    Raises:
+        BadRequest, Conflict: the request names things of two pods that cannot be brought together (compute and
+            volume say 400, network 409), or a zone that no pod has.
+        NotFound: Neutron's answer for an unknown zone.
+        Unavailable: no pod is registered, or the one that may know an id cannot be reached.
+    """
+    homes = _homes(locator, caller, path, found)
+    pinned = _one_pod(path, homes.fixed)
+    zoned = _zone_pod(db, caller, path, found, external, pinned)
+    pod = zoned or pinned or (homes.movable[0][3] if homes.movable else None) or pods.default_pod(db, caller.project_id)
+    if pod is None:
+        raise Unavailable("no pod is registered with Tricircle yet")
+    return Placed(pod, [item for item in homes.movable if item[3]["pod_id"] != pod["pod_id"]])
+
+
+def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Homes:
+    named = list(found.resources)
+    if UUID.match(path.member):
+        named.insert(0, (path.service.name, path.collection.path, path.member))
+    homes = _Homes()
+    for service, collection, resource_id in named:
+        pod = locator.find(caller, service, collection, resource_id)
+        if pod is None:
+            continue   # the pod's own answer to an unknown id is better than any of ours
+        if find(collection, service).replicable:
+            homes.movable.append((service, collection, resource_id, pod))
+        else:
+            homes.fixed.append((f"{collection} {resource_id}", pod))
+    return homes
+
+
+def _one_pod(path: Path, fixed: list[tuple[str, dict]]) -> dict | None:
+    for name, pod in fixed[1:]:
+        first, first_pod = fixed[0]
+        if pod["pod_id"] != first_pod["pod_id"]:
+            raise _apart(path, f"{first} is in pod {first_pod['pod_name']}, {name} is in pod {pod['pod_name']}: "
+                               "they cannot be used together")
+    return fixed[0][1] if fixed else None
+
+
+def _zone_pod(db: Database, caller: Caller, path: Path, found: Mentions, external: bool,
+              pinned: dict | None) -> dict | None:
+    if path.service.name == "network":
+        asked = found.hints if not path.member else []
+    else:
+        # Nova lets an administrator write zone:host:node.
+        asked = [found.zone.split(":", 1)[0]] if found.zone else []
+    if not asked:
+        return None
+    field_name = "pod_name" if external else "az_name"
+    candidates = [pod for pod in pods.bottom(db) if pod[field_name] in asked]
+    if not candidates:
+        raise _unknown_zone(path, asked, external)
+    if pinned:
+        if pinned["az_name"] not in asked:
+            raise _apart(path, f"what the request names is in pod {pinned['pod_name']}, but zone {asked[0]} is served "
+                               f"by pod {candidates[0]['pod_name']}")
+        return pinned
+    if external:
+        return candidates[0]
+    zone = next(zone for zone in asked if any(pod["az_name"] == zone for pod in candidates))
+    return pods.pod_for_zone(db, caller.project_id, zone)
+
+
+def _apart(path: Path, message: str) -> ApiError:
+    return Conflict(message) if path.service.errors == "neutron" else BadRequest(message)
+
+
+def _unknown_zone(path: Path, asked: list[str], external: bool) -> ApiError:
+    if external:
+        return BadRequest("availability_zone_hints of an external network name its pod, and no pod is called "
+                          f"{asked[0]}", "PodNotFound")
+    if path.service.errors == "neutron":
+        return NotFound(f"AvailabilityZone {asked[0]} could not be found.", "AvailabilityZoneNotFound")
+    return BadRequest(f"The requested availability zone {asked[0]} is not available")

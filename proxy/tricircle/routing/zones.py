@@ -1,0 +1,64 @@
+"""Availability zones: the user's on one side, each pod's own on the other."""
+import time
+from typing import Any
+
+from tricircle.errors import TricircleError
+from tricircle.routing import rewrite
+from tricircle.upstream.client import Upstream
+
+BELIEVED_SECONDS = 300.0
+DEFAULT_ZONE = "nova"   # what Nova, Neutron and Cinder call theirs unless told otherwise
+
+
+class Zones:
+    """Translates zones in bodies.
+
+    Args:
+        upstream: asks a pod's Neutron for its zones; Nova and Cinder take a request without one.
+    """
+
+    def __init__(self, upstream: Upstream):
+        self._upstream = upstream
+        self._known: dict[str, tuple[float, str]] = {}
+
+    def down(self, service: str, pod: dict, body: Any) -> bool:
+        """The user's zones become the pod's own, in place; True when anything changed."""
+        def translate(name: str, _: dict) -> str:
+            zone, colon, host = name.partition(":")
+            if zone not in (pod["az_name"], pod["pod_name"]):
+                return name
+            if service == "network":
+                return self._network_zone(pod)
+            if colon:
+                return f"{pod['pod_az_name'] or DEFAULT_ZONE}:{host}"
+            return pod["pod_az_name"]
+        return rewrite.zones(body, translate)
+
+    @staticmethod
+    def up(pod: dict, body: Any) -> bool:
+        """The pod's zones become the user's, in place; True when anything changed."""
+        changed = rewrite.zones(body, lambda _name, _holder: pod["az_name"])
+        for *_, value in list(rewrite.walk(body)) if changed else ():
+            if isinstance(value, dict) and value.get("router:external") and value.get("availability_zone_hints"):
+                # The hint of an external network is the name of its pod, as in the original.
+                value["availability_zone_hints"] = [pod["pod_name"]]
+        return changed
+
+    def _network_zone(self, pod: dict) -> str:
+        """A zone that the pod's Neutron accepts as a hint; empty when it has none, and then the hint is left out."""
+        if pod["pod_az_name"]:
+            return pod["pod_az_name"]
+        read_at, name = self._known.get(pod["pod_id"], (0.0, ""))
+        if name and time.monotonic() - read_at < BELIEVED_SECONDS:
+            return name
+        try:
+            found = (self._upstream.ask(pod["pod_name"], "network", "GET", "/v2.0/availability_zones").json() or {})
+        except TricircleError:
+            return ""
+        names = sorted({zone["name"] for zone in found.get("availability_zones", [])
+                        if zone.get("state") == "available" and zone.get("resource") == "network"})
+        if not names:
+            return ""
+        name = DEFAULT_ZONE if DEFAULT_ZONE in names else names[0]
+        self._known[pod["pod_id"]] = (time.monotonic(), name)
+        return name

@@ -1,0 +1,103 @@
+"""Tricircle's own account in Keystone: its token for plumbing and replicas, and the pods' endpoints."""
+import re
+import threading
+import time
+
+from keystoneauth1 import exceptions as ksa
+from keystoneauth1 import session as ksa_session
+from keystoneauth1.identity import v3
+from oslo_config import cfg
+
+from tricircle.errors import EndpointMissing, Unavailable
+
+# Keystone's service types, in the order in which a service's own names are tried.
+SERVICE_TYPES = {"compute": ("compute",), "volume": ("block-storage", "volumev3"), "network": ("network",)}
+# The version and what follows it in an endpoint's path: /v2.1, /v3/%(project_id)s, /v2.0/ ...
+VERSION = re.compile(r"/v\d+(\.\d+)?(/.*)?$")
+
+
+class Account:
+    """Logs in lazily and again when the token is about to end.
+
+    Args:
+        conf: groups `service_account` and `pods` are read.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts):
+        own = conf.service_account
+        self._conf = conf
+        self._auth = v3.Password(auth_url=own.auth_url, username=own.username, password=own.password,
+                                 project_name=own.project_name, user_domain_name=own.user_domain_name,
+                                 project_domain_name=own.project_domain_name)
+        self._session = ksa_session.Session(auth=self._auth, timeout=conf.pods.connect_deadline * 2,
+                                            verify=own.cafile or True)
+        self._lock = threading.Lock()
+        self._endpoints: dict[str, dict[str, str]] = {}
+        self._read_at = 0.0
+
+    def token(self) -> str:
+        """A valid token of the service account.
+
+        Raises:
+            Unavailable: Keystone does not answer, or refuses the account.
+        """
+        with self._lock:
+            return self._ask(self._session.get_token)
+
+    def project_id(self) -> str:
+        """Id of the project that owns the bridge networks. Raises as `token`."""
+        with self._lock:
+            return self._ask(self._session.get_project_id)
+
+    def refresh(self) -> None:
+        """Throw the token and the endpoints away (a pod answered 401, or moved)."""
+        with self._lock:
+            self._session.invalidate()
+            self._read_at = 0.0
+
+    def regions(self) -> dict[str, dict[str, str]]:
+        """{region: {service: root URL}}, the root without version or slash: `http://pod:8774`. Raises as `token`."""
+        with self._lock:
+            if time.monotonic() - self._read_at > self._conf.pods.catalogue_seconds or not self._endpoints:
+                self._endpoints = self._read_endpoints()
+                self._read_at = time.monotonic()
+            return self._endpoints
+
+    def endpoint(self, region: str, service: str) -> str:
+        """Root URL of a service in a region.
+
+        Raises:
+            EndpointMissing: the catalogue has none, even when read afresh.
+            Unavailable: as `token`.
+        """
+        for attempt in range(2):
+            found = self.regions().get(region, {}).get(service)
+            if found:
+                return found
+            if attempt == 0:
+                with self._lock:
+                    self._read_at = 0.0
+        raise EndpointMissing(region, service)
+
+    def _read_endpoints(self) -> dict[str, dict[str, str]]:
+        def get(path: str) -> list[dict]:
+            url = self._conf.service_account.auth_url.rstrip("/") + path
+            return self._ask(lambda: self._session.get(url)).json()[path.split("?")[0][1:]]
+
+        types = {s["id"]: s["type"] for s in get("/services")}
+        found: dict[str, dict[str, str]] = {}
+        for endpoint in get(f"/endpoints?interface={self._conf.pods.interface}"):
+            if not endpoint.get("enabled", True):
+                continue
+            for service, names in SERVICE_TYPES.items():
+                if types.get(endpoint["service_id"]) in names:
+                    root = VERSION.sub("", endpoint["url"].rstrip("/"))
+                    found.setdefault(endpoint["region_id"], {})[service] = root.rstrip("/")
+        return found
+
+    @staticmethod
+    def _ask(call):
+        try:
+            return call()
+        except ksa.ClientException as error:
+            raise Unavailable(f"Keystone did not serve Tricircle's own account: {error}") from error

@@ -1,0 +1,91 @@
+"""Lists of several pods become one. Pure functions over parsed bodies."""
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def collection_key(document: Any) -> str | None:
+    """The field that holds the records: the only list that is not `*_links`; None when there is no such thing."""
+    if not isinstance(document, dict):
+        return None
+    names = [name for name, value in document.items() if isinstance(value, list) and not name.endswith("_links")]
+    return names[0] if len(names) == 1 else None
+
+
+def dig(record: Any, field: str) -> Any:
+    """A field of a record; dots go into nested objects."""
+    for name in field.split("."):
+        record = record.get(name) if isinstance(record, dict) else None
+    return record
+
+
+def unique(records: Iterable[dict], natural: str) -> list[dict]:
+    """The first record for each value of a natural key; records without it stay."""
+    seen, kept = set(), []
+    for record in records:
+        value = dig(record, natural)
+        if value is not None and value in seen:
+            continue
+        seen.add(value)
+        kept.append(record)
+    return kept
+
+
+def common(documents: Mapping[str, Any], key: str, natural: str) -> list[dict]:
+    """The records that every pod has, as the first pod shows them."""
+    bodies = list(documents.values())
+    shared = set.intersection(*({dig(record, natural) for record in body.get(key) or []} for body in bodies))
+    return [record for record in bodies[0].get(key) or [] if dig(record, natural) in shared]
+
+
+def ordered(records: list[dict], keys: list[tuple[str, bool]]) -> list[dict]:
+    """Sort by several keys, stable, so that equal records keep the order of the pods.
+
+    Args:
+        records: of all pods.
+        keys: (field, descending), the most significant first. A field that no record shows is passed over: brief
+            lists do not carry every field that can be sorted by.
+    """
+    for field, descending in reversed(keys):
+        if any(field in record for record in records):
+            # None sorts first, as SQL's NULL does; numbers and strings never meet in one field.
+            records = sorted(records, key=lambda r, f=field: (r.get(f) is not None, r.get(f) if r.get(f) is not None
+                                                              else 0), reverse=descending)
+    return records
+
+
+def page(records: list[dict], marker: str | None, limit: int | None) -> tuple[list[dict], bool, bool]:
+    """Cut one page.
+
+    Args:
+        records: all, in order.
+        marker: id of the last record of the page before.
+        limit: largest size of the page.
+
+    Returns:
+        (the page, whether more follow, whether the marker was found).
+    """
+    start, found = 0, True
+    if marker:
+        places = [place for place, record in enumerate(records) if record.get("id") == marker]
+        found, start = bool(places), places[0] + 1 if places else 0
+    rest = records[start:]
+    cut = rest if limit is None else rest[:limit]
+    return cut, len(cut) < len(rest), found
+
+
+def combine(documents: Mapping[str, Any], key: str) -> dict:
+    """Bodies of several pods as one, without paging.
+
+    Args:
+        documents: {pod: body}, in the order in which records shall stand.
+        key: the collection's field.
+
+    Returns:
+        The first body with the records of all; counters (Cinder's `count`) are added up.
+    """
+    bodies = list(documents.values())
+    merged = {name: value for name, value in bodies[0].items() if not name.endswith("_links")}
+    merged[key] = [record for body in bodies for record in body.get(key) or []]
+    if isinstance(merged.get("count"), int):
+        merged["count"] = sum(body.get("count", 0) for body in bodies)
+    return merged

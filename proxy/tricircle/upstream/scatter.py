@@ -1,0 +1,46 @@
+"""Ask several pods at once."""
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from tricircle.errors import EndpointMissing, PodUnreachable
+
+Result = TypeVar("Result")
+# Threads wait on sockets, they do not compute. The calls carry their own deadlines, so no thread stays for ever.
+_POOL = ThreadPoolExecutor(max_workers=128, thread_name_prefix="scatter")
+
+
+def scatter(pods: Iterable[str], call: Callable[[str], Result]) -> tuple[dict[str, Result], dict[str, Exception]]:
+    """Run `call(pod)` for every pod in parallel.
+
+    Args:
+        pods: pods' names.
+        call: must have its own deadline.
+
+    Returns:
+        ({pod: result}, {pod: why it gave none}), each in the order of `pods`.
+
+    Raises:
+        whatever `call` raises beyond PodUnreachable and EndpointMissing, after all have ended.
+    """
+    names = list(pods)
+    if len(names) == 1:
+        futures = None
+        outcomes = [_outcome(call, names[0])]
+    else:
+        futures = [_POOL.submit(_outcome, call, name) for name in names]
+        outcomes = [future.result() for future in futures]
+    results, failures = {}, {}
+    for name, (result, error) in zip(names, outcomes, strict=True):
+        if error is None:
+            results[name] = result
+        else:
+            failures[name] = error
+    return results, failures
+
+
+def _outcome(call, name):
+    try:
+        return call(name), None
+    except (PodUnreachable, EndpointMissing) as error:
+        return None, error
