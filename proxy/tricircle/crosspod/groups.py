@@ -1,0 +1,146 @@
+"""Security groups: the replicas' rules follow the home's."""
+from dataclasses import dataclass
+
+from tricircle import marks
+from tricircle.crosspod.steps import Failure, run
+from tricircle.errors import ApiError, BadGateway, Conflict, NotFound, PodUnreachable
+from tricircle.store import Database, pods, replicas, routings
+from tricircle.upstream.client import Upstream
+
+# What a rule means; two rules of a group that agree in all of it are the same to Neutron, which refuses the second.
+MEANING = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix",
+           "remote_group_id")
+# Refers to something that has no replicas. Without the rule nothing gets in, which is the safe side.
+UNTRANSLATABLE = "remote_address_group_id"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Rules of a home group and of one replica, and what the replica's pod calls the groups that they name.
+
+    Args:
+        home: as Neutron shows them.
+        replica: likewise.
+        local_group: id of the replica.
+        local_ids: {home id: local id} of the groups named in `home`, where there is a replica.
+        rename: the home's name, where the replica has another one: Nova looks groups up by name.
+    """
+
+    home: list[dict]
+    replica: list[dict]
+    local_group: str
+    local_ids: dict[str, str]
+    rename: str | None = None
+
+
+def steps(rules: Rules) -> list[dict]:
+    """What makes the replica's rules those of the home. Pure.
+
+    Rules are compared by meaning: those that Neutron put into the replica by itself are taken over when the home has
+    the like, and go when it has not. What is forbidden goes first.
+
+    Returns:
+        Steps as `crosspod.steps.run` takes them.
+    """
+    target = {}
+    for rule in rules.home:
+        meaning = _translated(rule, rules.local_ids)
+        if meaning:
+            target.setdefault(meaning, rule["id"])
+    has = {_meaning(rule): rule["id"] for rule in rules.replica}
+    gone = [rule["id"] for rule in rules.replica if _meaning(rule) not in target or rule.get(UNTRANSLATABLE)]
+    return [*([_rename(rules.local_group, rules.rename)] if rules.rename else []),
+            *(_delete(rule_id) for rule_id in sorted(gone)),
+            *(_create(meaning, home_id, rules.local_group) for meaning, home_id in target.items()
+              if has.get(meaning) is None or has[meaning] in gone)]
+
+
+def observe(db: Database, upstream: Upstream, group_id: str, pod_name: str) -> Rules:
+    """Read both sides.
+
+    Args:
+        group_id: home id.
+        pod_name: pod of the replica.
+
+    Raises:
+        NotFound: the group is gone, or the pod has no replica of it.
+        PodUnreachable: a pod gave no proper answer.
+    """
+    home = routings.home(db, group_id)
+    pod_id = next((row["pod_id"] for row in pods.bottom(db) if row["pod_name"] == pod_name), None)
+    local = replicas.of_resource(db, group_id).get(pod_id)
+    if not home or not local:
+        raise NotFound(f"security group {group_id} has no replica in pod {pod_name}", "SecurityGroupNotFound")
+    mine = _group(upstream, pods.show(db, home["pod_id"])["pod_name"], group_id)
+    replica = _group(upstream, pod_name, local)
+    named = sorted({rule["remote_group_id"] for rule in mine["security_group_rules"] if rule.get("remote_group_id")})
+    ids = {named_id: named_id for named_id, row in routings.homes(db, named).items() if row["pod_id"] == pod_id}
+    return Rules(mine["security_group_rules"], replica["security_group_rules"], local,
+                 ids | replicas.to_local(db, pod_id, named),
+                 mine["name"] if mine["name"] != replica["name"] else None)
+
+
+def sync(db: Database, upstream: Upstream, group_id: str, pod_name: str) -> None:
+    """Bring a replica up to date, here and now. Raises as `observe` and `apply_here`."""
+    apply_here(upstream, pod_name, steps(observe(db, upstream, group_id, pod_name)))
+
+
+def apply_here(upstream: Upstream, pod: str, todo: list[dict]) -> None:
+    """Carry out steps from this process.
+
+    Raises:
+        PodUnreachable: the pod gave no answer; what was not done is found by planning again.
+        ApiError: the pod refused a step.
+    """
+    def send(method: str, path: str, body):
+        answer = upstream.ask(pod, "network", method, path, body)
+        return answer.status, answer.json()
+
+    _, failure = run(todo, send)
+    if failure:
+        raise _as_error(pod, failure)
+
+
+def _as_error(pod: str, failure: Failure) -> ApiError:
+    known = {404: NotFound, 409: Conflict}.get(failure.status, BadGateway)
+    return known(f"pod {pod}: {failure}", failure.kind or None)
+
+
+def _group(upstream: Upstream, pod: str, group_id: str) -> dict:
+    answer = upstream.ask(pod, "network", "GET", f"/v2.0/security-groups/{group_id}")
+    if answer.status == 404:
+        raise NotFound(f"security group {group_id} is gone from pod {pod}", "SecurityGroupNotFound")
+    group = (answer.json() or {}).get("security_group") if answer.ok else None
+    if not group:
+        raise PodUnreachable(pod, "network", f"answered {answer.status} for security group {group_id}")
+    return group
+
+
+def _meaning(rule: dict) -> tuple:
+    return tuple(rule.get(name) for name in MEANING)
+
+
+def _translated(rule: dict, local_ids: dict[str, str]) -> tuple | None:
+    remote = rule.get("remote_group_id")
+    if rule.get(UNTRANSLATABLE) or (remote and remote not in local_ids):
+        return None
+    return _meaning({**rule, "remote_group_id": local_ids.get(remote)})
+
+
+def _create(meaning: tuple, home_id: str, local_group: str) -> dict:
+    given = {name: value for name, value in zip(MEANING, meaning, strict=True) if value is not None}
+    body = {**given, "security_group_id": local_group, "description": marks.replica(home_id)}
+    words = " ".join(str(value) for value in given.values())
+    # 409: an equal rule came in between.
+    return {"name": f"create rule {words}", "method": "POST", "path": "/v2.0/security-group-rules",
+            "body": {"security_group_rule": body}, "done_on": [409]}
+
+
+def _rename(group_id: str, name: str) -> dict:
+    return {"name": f"rename the group to {name}", "method": "PUT", "path": f"/v2.0/security-groups/{group_id}",
+            "body": {"security_group": {"name": name}}, "done_on": [404]}
+
+
+def _delete(rule_id: str) -> dict:
+    return {"name": f"delete rule {rule_id}", "method": "DELETE", "path": f"/v2.0/security-group-rules/{rule_id}",
+            "done_on": [404]}

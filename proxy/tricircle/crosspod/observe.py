@@ -1,0 +1,156 @@
+"""Read what the pods have of a router. Tricircle's own account asks: plumbing is not the user's."""
+from urllib.parse import urlencode
+
+from oslo_config import cfg
+
+from tricircle import marks
+from tricircle.crosspod.model import Bridge, BridgePort, Interface, Observed, Pod, Router
+from tricircle.errors import PodUnreachable
+from tricircle.upstream.client import Upstream
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.scatter import scatter
+
+INTERFACES = ("network:router_interface", "network:router_interface_distributed",
+              "network:ha_router_replicated_interface")
+SECONDS = 30.0   # for all the questions to one pod
+ROUTER_FIELDS = ("id", "name", "admin_state_up", "routes", "project_id")
+PORT_FIELDS = ("id", "network_id", "device_id", "device_owner", "fixed_ips", "description")
+SEGMENT_FIELDS = ("description", "project_id", "provider:segmentation_id", "segments")
+
+
+class Pods:
+    """Questions to the pods' Neutron.
+
+    A mark alone proves nothing, since anybody may describe his own network as he likes in a pod's own API: plumbing
+    also belongs to Tricircle's project, a replica to its router's.
+
+    Args:
+        upstream: calls.
+    """
+
+    def __init__(self, upstream: Upstream):
+        self.upstream = upstream
+
+    def _owned(self, mark: str) -> dict[str, str]:
+        return {"description": mark, "project_id": self.upstream.account.project_id()}
+
+    def home_of(self, router_id: str, names: list[str]) -> str | None:
+        """Which pod has a router under its own id.
+
+        Args:
+            names: pods to ask.
+
+        Returns:
+            The pod's name; None when none of them has it.
+
+        Raises:
+            PodUnreachable: it was not found, and a pod that could have it did not answer.
+        """
+        found, failed = scatter(names, lambda pod: self._one(pod, f"/v2.0/routers/{router_id}", "router"))
+        for pod, router in found.items():
+            if router:
+                return pod
+        for error in failed.values():
+            raise error
+        return None
+
+    def router(self, router_id: str, project_id: str, home: str | None, names: list[str]) -> Observed:
+        """A router in the pods that it may span.
+
+        Args:
+            router_id: home id.
+            project_id: its owner.
+            home: home pod; None when no pod has the router under its own id.
+            names: all the pods to look into, the home among them.
+
+        Returns:
+            What they have; its `home` is None when the router turned out to be gone there. Pods that gave no whole
+            answer are named in `unreachable`.
+        """
+        pods, failed = scatter(names, lambda pod: self._pod(pod, pod == home, router_id, project_id))
+        gone = home in pods and not pods[home].router
+        return Observed(router_id, project_id, None if gone else home, pods,
+                        {pod: str(error) for pod, error in failed.items()})
+
+    def vlans(self, conf: cfg.ConfigOpts, project_id: str, names: list[str]) -> tuple[set[int], set[int]]:
+        """VLANs of the trunk that the pods use. Pods that do not answer cannot be asked: their own refusal comes later.
+
+        Returns:
+            (those of the project's own bridge network, those of anything else).
+        """
+        query = urlencode({"provider:physical_network": conf.bridge.physical_network, "provider:network_type": "vlan",
+                           "fields": SEGMENT_FIELDS}, doseq=True)
+        found, _ = scatter(names, lambda pod: self._list(pod, "networks", query, Deadline(SECONDS)))
+        own_mark = self._owned(marks.bridge(project_id))
+        own, others = set(), set()
+        for network in (network for listed in found.values() for network in listed):
+            mine = own_mark.items() <= network.items()
+            for segment in network.get("segments") or [network]:
+                (own if mine else others).add(segment.get("provider:segmentation_id"))
+        return own - {None}, others - {None}
+
+    def _pod(self, pod: str, is_home: bool, router_id: str, project_id: str) -> Pod:
+        deadline = Deadline(SECONDS)
+        which = {"id": router_id} if is_home else {"description": marks.replica(router_id), "project_id": project_id}
+        routers = self._list(pod, "routers", _query(which, ROUTER_FIELDS), deadline)
+        raw = min(routers, key=lambda router: router["id"], default=None)
+        ports = self._list(pod, "ports", _query(self._owned(marks.bridge(router_id)), PORT_FIELDS), deadline)
+        attached = self._list(pod, "ports", _query({"device_id": raw["id"]}, PORT_FIELDS), deadline) if raw else []
+        networks = self._list(pod, "networks", _query(self._owned(marks.bridge(project_id))), deadline)
+        network = min(networks, key=lambda network: network["id"], default=None)
+        bridge_ports = {port["id"]: port for port in ports}
+        user_ports = [port for port in attached
+                      if port["device_owner"] in INTERFACES and port["id"] not in bridge_ports]
+        cidrs = self._cidrs(pod, user_ports, network, deadline)
+        return Pod(_router(raw, user_ports, cidrs) if raw else None,
+                   tuple(_bridge_port(port, raw) for _, port in sorted(bridge_ports.items())),
+                   _bridge(network, cidrs) if network else None)
+
+    def _cidrs(self, pod: str, ports: list[dict], network: dict | None, deadline: Deadline) -> dict[str, str]:
+        """{subnet id: CIDR} of the IPv4 subnets that matter."""
+        wanted = {ip["subnet_id"] for port in ports for ip in port["fixed_ips"]}
+        wanted |= set(network["subnets"]) if network else set()
+        if not wanted:
+            return {}
+        query = _query({"id": sorted(wanted), "ip_version": 4}, ("id", "cidr"))
+        return {subnet["id"]: subnet["cidr"] for subnet in self._list(pod, "subnets", query, deadline)}
+
+    def _list(self, pod: str, collection: str, query: str, deadline: Deadline) -> list[dict]:
+        listed = self._one(pod, f"/v2.0/{collection}?{query}", collection, deadline)
+        if listed is None:
+            raise PodUnreachable(pod, "network", f"does not know {collection}")
+        return listed
+
+    def _one(self, pod: str, path: str, key: str, deadline: Deadline | None = None):
+        """What stands under `key` in the answer; None for a 404."""
+        answer = self.upstream.ask(pod, "network", "GET", path, deadline=deadline or Deadline(SECONDS))
+        if answer.status == 404:
+            return None
+        body = answer.json() if answer.ok else None
+        # A broken answer must never look like an empty one: the plan would tear down what it does not see.
+        if not isinstance(body, dict) or key not in body:
+            raise PodUnreachable(pod, "network", f"answered {answer.status} to GET {path.split('?')[0]}")
+        return body[key]
+
+
+def _query(which: dict, fields: tuple[str, ...] = ()) -> str:
+    return urlencode({**which, "fields": fields}, doseq=True)
+
+
+def _router(raw: dict, ports: list[dict], cidrs: dict[str, str]) -> Router:
+    routes = frozenset((route["destination"], route["nexthop"]) for route in raw.get("routes") or [])
+    interfaces = [Interface(port["id"], tuple(sorted(cidrs[ip["subnet_id"]] for ip in port["fixed_ips"]
+                                                     if ip["subnet_id"] in cidrs))) for port in ports]
+    return Router(raw["id"], raw["name"], raw["admin_state_up"], raw["project_id"], routes,
+                  tuple(sorted(interfaces, key=lambda interface: interface.port_id)))
+
+
+def _bridge_port(port: dict, router: dict | None) -> BridgePort:
+    ips = [ip["ip_address"] for ip in port["fixed_ips"]]
+    attached = bool(router) and port["device_id"] == router["id"] and port["device_owner"] in INTERFACES
+    return BridgePort(port["id"], port["network_id"], ips[0] if ips else "", attached)
+
+
+def _bridge(network: dict, cidrs: dict[str, str]) -> Bridge:
+    subnets = tuple(sorted((cidrs[subnet], subnet) for subnet in network["subnets"] if subnet in cidrs))
+    return Bridge(network["id"], network["provider:segmentation_id"], subnets)

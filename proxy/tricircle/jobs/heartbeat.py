@@ -1,0 +1,54 @@
+"""Keep a job's lease while it runs."""
+import threading
+from pathlib import Path
+
+from tricircle.crosspod import lease
+from tricircle.errors import LeaseLost, StoreBusy
+from tricircle.store import Database, jobs
+
+SHARE = 3   # of the lease: two renewals may fail before it ends
+
+
+class Heartbeat:
+    """Context manager: renews the lease in the store and in the job's lease file.
+
+    Args:
+        db: the store.
+        job: as claimed.
+        seconds: length of the lease.
+        folder: of the lease file.
+    """
+
+    def __init__(self, db: Database, job: dict, seconds: float, folder: Path):
+        self.db, self.job, self.seconds = db, job, seconds
+        self.path = folder / f"{job['id']}.lease"
+        self._stop, self._lost = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job['id']}", daemon=True)
+
+    def __enter__(self) -> "Heartbeat":
+        lease.write(self.path, self.job["fence"], self.job["lease_until"])
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        if not self._lost.is_set():
+            self.path.unlink(missing_ok=True)
+
+    def lost(self) -> bool:
+        """Whether another worker has the job."""
+        return self._lost.is_set()
+
+    def _beat(self) -> None:
+        try:
+            while not self._stop.wait(self.seconds / SHARE):
+                try:
+                    lease.write(self.path, self.job["fence"], jobs.renew(self.db, self.job, self.seconds))
+                except StoreBusy:
+                    continue   # the lease ends by itself if the store stays away
+                except LeaseLost:
+                    self._lost.set()
+                    return
+        finally:
+            self.db.close()

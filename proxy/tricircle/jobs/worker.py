@@ -1,0 +1,123 @@
+"""`tricircle worker`: takes jobs off the queue and runs them."""
+import fcntl
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+from oslo_config import cfg
+
+from tricircle import config
+from tricircle.errors import LeaseLost, StoreBusy, TricircleError
+from tricircle.jobs import router, security_group
+from tricircle.jobs.context import Context, jobs_folder
+from tricircle.jobs.heartbeat import Heartbeat
+from tricircle.store import Database, jobs
+from tricircle.upstream.account import Account
+from tricircle.upstream.client import Upstream
+
+LOG = logging.getLogger(__name__)
+LEASE_SECONDS = 15.0
+POLL_SECONDS = 0.2
+KINDS: dict[str, Callable[[Context], None]] = {
+    "router": router.converge,
+    "security_group": security_group.converge,
+}
+
+
+def run(conf: cfg.ConfigOpts) -> None:
+    """Work until SIGTERM or SIGINT; then finish what is being done and return.
+
+    Raises:
+        TricircleError: another worker runs on this machine with the same `state_path`.
+    """
+    # ansible-runner writes its environment into a file: a password of the shell that started us must not be in it.
+    for name in [name for name in os.environ if name.startswith("OS_")]:
+        del os.environ[name]
+    folder = jobs_folder(conf)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(folder / "worker.lock", "w") as lock:
+        _lock(lock)
+        Worker(conf, Database(config.database_path(conf)), Upstream(conf, Account(conf))).run()
+
+
+def _lock(file) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise TricircleError(f"another worker holds {file.name}") from error
+
+
+class Worker:
+    """Threads that run jobs.
+
+    Args:
+        conf, db, upstream: as everywhere.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts, db: Database, upstream: Upstream):
+        self.conf, self.db, self.upstream = conf, db, upstream
+        self.owner = socket.gethostname()
+        self.stop = threading.Event()
+
+    def run(self) -> None:
+        """Work until a signal comes."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop.set())
+        # The lock says that no other worker lives here: whatever this machine held died with its predecessor.
+        inherited = jobs.expire(self.db, self.owner)
+        LOG.info("worker %s starts, %d interrupted jobs", self.owner, inherited)
+        number = self.conf.jobs.workers
+        with ThreadPoolExecutor(number, thread_name_prefix="worker") as pool:
+            loops = [pool.submit(self._loop) for _ in range(number)]
+            wait(loops, return_when=FIRST_EXCEPTION)
+            self.stop.set()
+        for loop in loops:
+            loop.result()   # a loop that broke ends the process with its error, and systemd starts a sound one
+
+    def _loop(self) -> None:
+        while not self.stop.is_set():
+            try:
+                job = jobs.claim(self.db, self.owner, LEASE_SECONDS)
+            except StoreBusy as error:
+                LOG.warning("no job could be claimed: %s", error)
+                job = None
+            if job:
+                self.work(job)
+            else:
+                self.stop.wait(POLL_SECONDS)
+        self.db.close()
+
+    def work(self, job: dict) -> None:
+        """Run a claimed job and write its outcome, unless another worker has it by then."""
+        LOG.info("job %s: %s %s, attempt %d", job["id"], job["kind"], job["resource_id"], job["attempts"])
+        try:
+            with Heartbeat(self.db, job, LEASE_SECONDS, jobs_folder(self.conf)) as heartbeat:
+                error = self._attempt(Context(self.conf, self.db, self.upstream, job, heartbeat))
+            if error:
+                LOG.warning("job %s: %s", job["id"], error)
+                LOG.info("job %s is %s", job["id"], jobs.fail(self.db, job, error))
+            else:
+                jobs.finish(self.db, job)
+        except LeaseLost as lost:
+            LOG.warning("%s", lost)
+        except StoreBusy as busy:
+            LOG.warning("job %s: outcome not written, its lease will end: %s", job["id"], busy)
+
+    def _attempt(self, context: Context) -> str | None:
+        """Why it failed, or None."""
+        if context.job["attempts"] > jobs.MAX_ATTEMPTS:
+            return "its worker died in each attempt"
+        try:
+            KINDS[context.job["kind"]](context)
+        except (LeaseLost, StoreBusy):
+            raise
+        except TricircleError as error:
+            return str(error)
+        except Exception as error:   # a mistake of ours must not end the worker
+            LOG.exception("job %s", context.job["id"])
+            return f"internal error: {type(error).__name__}: {error}"
+        return None
