@@ -1,0 +1,42 @@
+"""Fixtures of the functional tests: one cloud and one gateway a session, made whole after each test."""
+import pytest
+
+from tests.functional.gateway import Gateway
+from tests.functional.standin import Cloud
+
+
+@pytest.fixture(scope="session")
+def cloud():
+    """A stand-in Keystone and two pods."""
+    made = Cloud(2)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def gateway(cloud, tmp_path_factory):
+    """`tricircle serve` with RegionOne, Pod1 (az1) and Pod2 (az2) registered."""
+    made = Gateway(cloud, tmp_path_factory.mktemp("gateway"))
+    made.start().register()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def worker(gateway):
+    """`tricircle worker` for the time of a test."""
+    made = gateway.worker()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(autouse=True)
+def whole(request):
+    """After each test: every fault off, no breaker open, no job left for the next one's worker."""
+    yield
+    used = "cloud" in request.fixturenames and request.getfixturevalue("cloud").recover()
+    if "gateway" in request.fixturenames:
+        gateway = request.getfixturevalue("gateway")
+        gateway.forget_jobs()
+        if used and gateway.api.running:
+            gateway.settle()

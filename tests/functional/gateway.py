@@ -1,0 +1,171 @@
+"""The real gateway and the real worker as processes of their own, against stand-in pods."""
+import contextlib
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.functional.client import POOL, Client
+from tests.functional.standin import Cloud, settings
+from tests.functional.standin.web import free_port
+
+TRICIRCLE = Path(sys.executable).with_name("tricircle")
+SERVICES = ("admin", "compute", "volume", "network")
+ROOTS = {"admin": "/v1.0", "compute": "/v2.1", "volume": "/v3", "network": "/v2.0"}
+ZONES = {"Pod1": "az1", "Pod2": "az2"}
+
+
+def until(what: Callable[[], Any], seconds: float = 20, pause: float = 0.02) -> Any:
+    """Wait for a condition: the first true value that `what` gives; fails when the time is over."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = what()
+        if found:
+            return found
+        time.sleep(pause)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def children(pid: int) -> list[int]:
+    """Ids of a process's children."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+UNREACHABLE = "X-Tricircle-Unreachable-Pods"
+
+
+class Process:
+    """A `tricircle` command that runs until it is stopped; its output goes to a file."""
+
+    def __init__(self, *args: str, log: Path):
+        self.log = log
+        with log.open("ab") as out:
+            self.process = subprocess.Popen([str(TRICIRCLE), *args], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                            start_new_session=True)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """kill -9, its children too: what a power cut does."""
+        self.end_group()
+        self.process.wait(10)
+        until(self._alone, 10)      # a dying child still accepts connections that nobody will serve
+
+    def end_group(self) -> None:
+        """SIGKILL for whatever is left of the process and its children."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _alone(self) -> bool:
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    def terminate(self) -> None:
+        """SIGTERM, as systemd does."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        """End it, one way or the other."""
+        if self.running:
+            self.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class Gateway:
+    """`tricircle serve` in a folder of its own.
+
+    Args:
+        cloud: the stand-ins.
+        folder: for the configuration, the database and the logs; must exist.
+        changed: settings that differ, see settings.DEFAULTS.
+    """
+
+    def __init__(self, cloud: Cloud, folder: Path, **changed: Any):
+        self.cloud, self.folder = cloud, folder
+        self.ports = {service: free_port() for service in SERVICES}
+        self.conf = settings.write(cloud, folder, self.ports, **changed)
+        subprocess.run([str(TRICIRCLE), "db", "upgrade", "--config-file", str(self.conf)], check=True, timeout=60,
+                       capture_output=True)
+        self.api: Process | None = None
+        self.pods: dict[str, dict] = {}
+
+    def start(self) -> "Gateway":
+        """Run it, and return when all four ports answer."""
+        self.api = Process("serve", "--config-file", str(self.conf), log=self.folder / "api.log")
+        until(self._listens, 30)
+        POOL.clear()      # connections to a gateway that was killed before on these ports
+        return self
+
+    def _listens(self) -> bool:
+        assert self.api.running, f"tricircle serve ended: {self.api.log.read_text()[-3000:]}"
+        for port in self.ports.values():
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+            except OSError:
+                return False
+        return True
+
+    def settle(self) -> None:
+        """Wait until no process names a pod as unreachable: breakers close with the first call that gets through.
+
+        Each process has its own breakers, so one whole list says little; that many in a row come from all of them.
+        """
+        for service, path in (("compute", "/servers?all_tenants=1"), ("volume", "/volumes?all_tenants=1"),
+                              ("network", "/networks")):
+            client = self.client(service, self.cloud.token("admin"))
+            until(lambda c=client, p=path: all(UNREACHABLE not in c.get(p).headers for _ in range(8)), 30, 0.1)
+
+    def register(self) -> "Gateway":
+        """Register RegionOne and every pod, as an operator does first."""
+        admin = self.client("admin", "admin")
+        admin.ok("POST", "/pods", {"pod": {"pod_name": "RegionOne"}})
+        for name in self.cloud.pods:
+            zone = ZONES.get(name, f"az-{name.lower()}")
+            self.pods[name] = admin.ok("POST", "/pods", {"pod": {"pod_name": name, "az_name": zone}})["pod"]
+        return self
+
+    def worker(self) -> Process:
+        """`tricircle worker` on the same database."""
+        return Process("worker", "--config-file", str(self.conf), log=self.folder / "worker.log")
+
+    def client(self, service: str, who: Any = "admin", **more: Any) -> Client:
+        """A client of one of the four APIs.
+
+        Args:
+            service: admin, compute, volume or network.
+            who: a user's name, a Token, or None for nobody.
+            more: for Client.
+        """
+        token = self.cloud.token(who).id if isinstance(who, str) else who and who.id
+        return Client(f"http://127.0.0.1:{self.ports[service]}{ROOTS[service]}", token, **more)
+
+    def forget_jobs(self) -> None:
+        """Drop what is queued, so that the worker of a later test does not run it first."""
+        with sqlite3.connect(self.folder / "state" / "tricircle.sqlite", timeout=10) as db:
+            db.execute("DELETE FROM jobs WHERE state = 'queued'")
+
+    def store(self) -> dict[str, list[tuple]]:
+        """Every row of the database, by table."""
+        with sqlite3.connect(f"file:{self.folder}/state/tricircle.sqlite?mode=ro", uri=True) as db:
+            tables = [name for name, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in sorted(tables)}
+
+    def stop(self) -> None:
+        """End the API."""
+        if self.api:
+            self.api.stop()

@@ -1,0 +1,317 @@
+"""A stateful Neutron: generic rows here, what is special to a resource in the neutron_* files beside."""
+import copy
+
+from tests.functional.standin import checks as c
+from tests.functional.standin.neutron_addresses import Addresses
+from tests.functional.standin.neutron_kinds import BODY_NAMES, KINDS, TAGGED, Kind
+from tests.functional.standin.neutron_routers import Routers
+from tests.functional.standin.neutron_security import Security
+from tests.functional.standin.service import Service, new_id, ordered, page, recorded, stamp, visible
+from tests.functional.standin.web import Refused, Request, Response
+
+PAGING = ("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir")
+
+
+class Neutron(Addresses, Routers, Security, Service):
+    """The network service of a pod."""
+
+    name = "network"
+    open_paths = ("/", "/v2.0/", "/v2.0")
+
+    def __init__(self, pod):
+        self.templates = recorded("network")
+        self.segment = 100
+        super().__init__(pod)
+
+    def table(self):
+        """Generic routes for each kind, and the few that are no collections."""
+        table = [("GET", "/", self.versions), ("GET", "/v2.0", self.resources), ("GET", "/v2.0/", self.resources),
+                 ("GET", "/v2.0/extensions", self.extensions), ("GET", "/v2.0/extensions/{alias}", self.extension),
+                 ("GET", "/v2.0/availability_zones", self.fixed_list("availability_zones")),
+                 ("GET", "/v2.0/agents", self.fixed_list("agents")),
+                 ("GET", "/v2.0/quotas/{project}", self.quota), ("PUT", "/v2.0/quotas/{project}", self.quota)]
+        for action in ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes"):
+            table.append(("PUT", f"/v2.0/routers/{{id}}/{action}", getattr(self, action)))
+        for plural, kind in KINDS.items():
+            table += [("GET", f"/v2.0/{plural}", self.bound(self.index, plural)),
+                      ("POST", f"/v2.0/{plural}", self.bound(self.create, plural)),
+                      ("GET", f"/v2.0/{plural}/{{id}}", self.bound(self.show, plural)),
+                      ("DELETE", f"/v2.0/{plural}/{{id}}", self.bound(self.delete, plural))]
+            if kind.updatable:
+                table.append(("PUT", f"/v2.0/{plural}/{{id}}", self.bound(self.update, plural)))
+            if plural in TAGGED:
+                table += [("GET", f"/v2.0/{plural}/{{id}}/tags", self.bound(self.tags, plural)),
+                          ("PUT", f"/v2.0/{plural}/{{id}}/tags", self.bound(self.tags, plural))]
+        return table
+
+    @staticmethod
+    def bound(function, plural):
+        """A route's function that knows its collection."""
+        return lambda request, **match: function(request, plural, **match)
+
+    def error(self, refused):
+        """{"NeutronError": ...}."""
+        kind = refused.kind or {400: "HTTPBadRequest", 404: "HTTPNotFound"}.get(refused.status, "Conflict")
+        if refused.status in (405, 415):
+            return {"NeutronError": {"type": "HTTPMethodNotAllowed", "message": refused.message, "detail": ""}}
+        return {"NeutronError": {"type": kind, "message": refused.message, "detail": ""}}
+
+    def normal(self, request):
+        """Neutron takes a trailing .json and a trailing slash."""
+        if request.path.endswith("/") and request.path not in self.open_paths:
+            request.path = request.path[:-1]
+        request.path = request.path.removesuffix(".json")
+
+    # Versions, extensions, quotas
+
+    def versions(self, request):
+        """GET /."""
+        return Response(200, {"versions": [{"id": "v2.0", "status": "CURRENT",
+                                            "links": [{"rel": "self", "href": f"{request.base}/v2.0/"}]}]})
+
+    def resources(self, request):
+        """GET /v2.0/."""
+        links = [{"rel": "self", "href": f"{request.base}/v2.0/{name}"} for name in KINDS]
+        return Response(200, {"resources": [{"name": kind.singular, "collection": BODY_NAMES[plural], "links": [link]}
+                                            for (plural, kind), link in zip(KINDS.items(), links, strict=True)]})
+
+    def extensions(self, request):
+        """GET /v2.0/extensions."""
+        return Response(200, {"extensions": self.templates["extensions"]})
+
+    def extension(self, request, alias):
+        """One extension."""
+        for each in self.templates["extensions"]:
+            if each["alias"] == alias:
+                return Response(200, {"extension": each})
+        raise Refused(404, f"Extension with alias {alias} does not exist", "HTTPNotFound")
+
+    def fixed_list(self, name):
+        """A list that never changes."""
+        return lambda request: Response(200, {name: self.templates[name]})
+
+    def quota(self, request, project):
+        """Read or set a project's quota."""
+        kept = self.shelf("quotas").get(project, dict(self.templates["quota"]))
+        if request.method == "PUT":
+            self.admin(request, "update_quota")
+            given = self._member(request, "quota")
+            kept |= self._checked({name: c.integer(-1) for name in kept}, given)
+            self.shelf("quotas")[project] = kept
+        return Response(200, {"quota": kept})
+
+    # Reading
+
+    def may_see(self, who, plural: str, row: dict) -> bool:
+        """Whether a row is there for a caller."""
+        if who.admin or row.get("project_id") == who.project.id or row.get("shared") or row.get("router:external"):
+            return True
+        network = self.shelf("networks").get(row.get("network_id"))
+        if plural == "subnets" and network:
+            return bool(network["shared"] or network["router:external"])
+        return bool(plural == "ports" and network and network["project_id"] == who.project.id)
+
+    def own(self, who, plural: str, id: str) -> dict:
+        """A visible row, or this kind's 404."""
+        row = self.shelf(plural).get(id)
+        if row is None or not self.may_see(who, plural, row):
+            raise self.absent(plural, id)
+        return row
+
+    @staticmethod
+    def absent(plural: str, id: str | None) -> Refused:
+        """A kind's own 404."""
+        singular = KINDS[plural].singular
+        kind = "".join(part.capitalize() for part in singular.split("_")) + "NotFound"
+        kind = {"FloatingipNotFound": "FloatingIPNotFound"}.get(kind, kind)
+        return Refused(404, f"{singular.replace('_', ' ').capitalize()} {id} could not be found.", kind)
+
+    def view(self, plural: str, row: dict, wanted: list[str] | None = None, who=None) -> dict:
+        """A row as it is answered."""
+        found = visible(row)
+        if plural == "security-groups":
+            found["security_group_rules"] = [visible(rule) for rule in self.shelf("security-group-rules").values()
+                                             if rule["security_group_id"] == row["id"]]
+        if plural == "networks":
+            found["subnets"] = [s["id"] for s in self.shelf("subnets").values() if s["network_id"] == row["id"]]
+        hidden = self.templates["admin_only"][KINDS[plural].singular] if who is not None and not who.admin else ()
+        return {name: value for name, value in found.items() if name not in hidden and (not wanted or name in wanted)}
+
+    def index(self, request, plural):
+        """GET of a collection."""
+        if plural in ("security-groups", "security-group-rules"):
+            self.ensure_default(request.who.project.id)
+        rows = [row for row in self.shelf(plural).values() if self.may_see(request.who, plural, row)]
+        given = request.args()
+        for name, values in given.items():
+            if name not in PAGING:
+                rows = [row for row in rows if self._fits(plural, row, name, values)]
+        limit, marker = self._limit(request), request.arg("marker")
+        if "sort_key" in given:
+            rows = ordered(rows, request, given["sort_key"], given.get("sort_dir", ["asc"] * len(given["sort_key"])))
+        elif limit or marker:
+            rows = sorted(rows, key=lambda row: row["id"])
+        if request.arg("page_reverse", "").lower() == "true":
+            rows.reverse()
+        name = BODY_NAMES[plural]
+        rows, more = page(rows, limit, marker, self.absent(plural, marker))
+        answer = {name: [self.view(plural, row, given.get("fields"), request.who) for row in rows]}
+        if limit and rows:
+            here = f"{request.base}{request.path}?limit={limit}&marker="
+            links = [{"rel": "next", "href": here + rows[-1]["id"]}] if more else []
+            links.append({"rel": "previous", "href": f"{here}{rows[0]['id']}&page_reverse=True"})
+            answer[f"{name}_links"] = links
+        return Response(200, answer)
+
+    @staticmethod
+    def _limit(request):
+        limit = request.arg("limit")
+        if limit is None:
+            return None
+        if not limit.isdigit():
+            raise Refused(400, f"Bad limit request: {limit}", "BadRequest")
+        return int(limit) or None
+
+    def _fits(self, plural, row, name, values):
+        name = {"tenant_id": "project_id"}.get(name, name)
+        if name == "fixed_ips":
+            parts = [value.split("=", 1) for value in values]
+            return all(any(ip.get(key.split("_substr")[0]) == value for ip in row["fixed_ips"]) for key, value in parts)
+        if name in ("tags", "tags-any"):
+            return set(",".join(values).split(",")) <= set(row["tags"])
+        if name not in row and name not in KINDS[plural].checks:
+            raise Refused(400, f"'{name}' is invalid attribute for filtering", "HTTPBadRequest")
+        value = row.get(name)
+        if isinstance(value, bool):
+            return any(each.lower() in ("true", "1") for each in values) == value
+        if isinstance(value, list):
+            return bool(set(map(str, value)) & set(values))
+        return str("" if value is None else value) in values
+
+    def show(self, request, plural, id):
+        """GET of a member."""
+        row = self.own(request.who, plural, id)
+        shown = self.view(plural, row, request.args().get("fields"), request.who)
+        return Response(200, {KINDS[plural].singular: shown})
+
+    # Writing
+
+    def _member(self, request: Request, name: str) -> dict:
+        given = self.body(request).get(name)
+        if not isinstance(given, dict):
+            raise Refused(400, f"Unable to find '{name}' in request body", "HTTPBadRequest")
+        return given
+
+    def _checked(self, checks: dict, given: dict) -> dict:
+        unknown = [name for name in given if name not in checks]
+        if unknown:
+            raise Refused(400, f"Unrecognized attribute(s) '{', '.join(unknown)[:200]}'", "HTTPBadRequest")
+        found = {}
+        for name, value in given.items():
+            try:
+                found[name] = checks[name](value)
+            except ValueError as error:
+                raise Refused(400, f"Invalid input for {name}. Reason: {error}",
+                              "InvalidInput" if name == "cidr" else "HTTPBadRequest") from None
+        return found
+
+    def _owner(self, who, given: dict) -> str:
+        wanted = given.pop("project_id", None) or given.get("tenant_id") or who.project.id
+        given.pop("tenant_id", None)
+        if wanted != who.project.id and not who.admin:
+            raise Refused(400, "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request "
+                               "requires admin privileges", "HTTPBadRequest")
+        return wanted
+
+    def _allowed(self, who, kind: Kind, given: dict) -> None:
+        for name in kind.admin_only:
+            if name in given and not who.admin and given[name] not in (False, None, {}):
+                raise Refused(403, f"(rule:create_{kind.singular} and rule:create_{kind.singular}:{name}) is "
+                                   "disallowed by policy", "PolicyNotAuthorized")
+
+    def create(self, request, plural):
+        """POST: one member, or several under the plural name."""
+        kind, body = KINDS[plural], self.body(request)
+        self.writer(request, f"create_{kind.singular}")
+        bulk = body.get(BODY_NAMES[plural])
+        if isinstance(bulk, list) and all(isinstance(each, dict) for each in bulk) and bulk:
+            rows = []
+            kept = copy.deepcopy(self.shelves)
+            try:
+                rows = [self.make(request.who, plural, each) for each in bulk]
+            except Refused:
+                self.shelves = kept        # all or nothing
+                raise
+            return Response(201, {BODY_NAMES[plural]: [self.view(plural, row, None, request.who) for row in rows]})
+        row = self.make(request.who, plural, self._member(request, kind.singular))
+        return Response(201, {kind.singular: self.view(plural, row, None, request.who)})
+
+    def make(self, who, plural: str, body: dict) -> dict:
+        """Check a member's body and put its row on the shelf."""
+        kind = KINDS[plural]
+        given = self._checked(kind.checks, body)
+        missing = [name for name in kind.required if name not in given]
+        if missing:
+            raise Refused(400, f"Failed to parse request. Required attribute '{missing[0]}' not specified",
+                          "HTTPBadRequest")
+        self._allowed(who, kind, given)
+        owner = self._owner(who, given)
+        if plural in ("networks", "ports", "security-groups"):
+            self.ensure_default(owner)
+        row = self.put(plural, owner, given)
+        try:
+            getattr(self, f"created_{plural.replace('-', '_')}", lambda *_: None)(who, row, given)
+        except Refused:
+            del self.shelf(plural)[row["id"]]
+            raise
+        return row
+
+    def put(self, plural: str, owner: str, given: dict) -> dict:
+        """A new row shaped like the recorded answer."""
+        row = copy.deepcopy(self.templates[KINDS[plural].singular])
+        row |= {"id": new_id(), "tenant_id": owner, "project_id": owner, "created_at": stamp(), "updated_at": stamp()}
+        row |= {name: value for name, value in given.items() if value is not None or name in row}
+        self.shelf(plural)[row["id"]] = row
+        return row
+
+    def update(self, request, plural, id):
+        """PUT of a member."""
+        kind = KINDS[plural]
+        given = self._checked(kind.checks, self._member(request, kind.singular))
+        fixed = [name for name in given if name in kind.fixed]
+        if fixed:
+            raise Refused(400, f"Cannot update read-only attribute {fixed[0]}", "HTTPBadRequest")
+        row = self._changeable(request, plural, id, f"update_{kind.singular}")
+        self._allowed(request.who, kind, given)
+        before = copy.deepcopy(row)
+        row |= given
+        try:
+            getattr(self, f"updated_{plural.replace('-', '_')}", lambda *_: None)(request.who, row, given)
+        except Refused:
+            row.clear()
+            row.update(before)
+            raise
+        row["updated_at"], row["revision_number"] = stamp(), row.get("revision_number", 0) + 1
+        return Response(200, {kind.singular: self.view(plural, row, None, request.who)})
+
+    def _changeable(self, request, plural, id, what):
+        row = self.own(request.who, plural, id)
+        self.writer(request, what)
+        if not request.who.admin and row["project_id"] != request.who.project.id:
+            raise Refused(403, f"rule:{what} is disallowed by policy", "PolicyNotAuthorized")
+        return row
+
+    def delete(self, request, plural, id):
+        """DELETE of a member."""
+        row = self._changeable(request, plural, id, f"delete_{KINDS[plural].singular}")
+        getattr(self, f"deleted_{plural.replace('-', '_')}", lambda *_: None)(request.who, row)
+        self.shelf(plural).pop(id, None)
+        return Response(204)
+
+    def tags(self, request, plural, id):
+        """Read or replace a member's tags."""
+        row = self.own(request.who, plural, id)
+        if request.method == "PUT":
+            given = self._checked({"tags": c.many(c.text(60, 1))}, self.body(request))
+            row["tags"] = sorted(set(given.get("tags", [])))
+        return Response(200, {"tags": row["tags"]})

@@ -1,0 +1,82 @@
+"""tricircle.conf and clouds.yaml for a stand-in cloud."""
+import json
+from pathlib import Path
+
+from tests.functional.standin.cloud import Cloud
+from tests.functional.standin.identity import PASSWORD
+
+CONF = """[DEFAULT]
+debug = true
+state_path = {folder}/state
+
+[api]
+bind_host = 127.0.0.1
+admin_port = {ports[admin]}
+compute_port = {ports[compute]}
+volume_port = {ports[volume]}
+network_port = {ports[network]}
+processes = {processes}
+threads = {threads}
+
+[keystone_authtoken]
+www_authenticate_uri = {auth_url}
+auth_url = {auth_url}
+auth_type = password
+username = tricircle
+password = {password}
+project_name = service
+user_domain_name = Default
+project_domain_name = Default
+region_name = RegionOne
+interface = internal
+service_token_roles = service
+service_token_roles_required = true
+
+[service_account]
+auth_url = {auth_url}
+username = tricircle
+password = {password}
+project_name = service
+
+[pods]
+deadline = {deadline}
+list_deadline = {list_deadline}
+connect_deadline = 2
+breaker_failures = {breaker_failures}
+breaker_seconds = {breaker_seconds}
+
+[bridge]
+max_routes = 1000
+
+[jobs]
+clouds_file = {folder}/clouds.yaml
+"""
+DEFAULTS = {"processes": 2, "threads": 16, "deadline": 10, "list_deadline": 3, "breaker_failures": 5,
+            "breaker_seconds": 1}
+
+
+def write(cloud: Cloud, folder: Path, ports: dict[str, int], **changed) -> Path:
+    """Write both files.
+
+    Args:
+        cloud: where Keystone and the pods are.
+        folder: must exist.
+        ports: of the gateway: admin, compute, volume, network.
+        changed: what differs from DEFAULTS.
+
+    Returns:
+        Path of tricircle.conf.
+    """
+    values = {**DEFAULTS, **changed}
+    conf = folder / "tricircle.conf"
+    conf.write_text(CONF.format(folder=folder, ports=ports, auth_url=cloud.auth_url, password=PASSWORD, **values))
+    login = {"auth_url": cloud.auth_url, "password": PASSWORD, "user_domain_name": "Default",
+             "project_domain_name": "Default"}
+    service = {**login, "username": "tricircle", "project_name": "service"}
+    clouds = {name: {"auth": service, "region_name": name, "identity_api_version": 3}
+              for name in ("RegionOne", *cloud.pods)}
+    # JSON is YAML.
+    (folder / "clouds.yaml").write_text(json.dumps({"clouds": clouds}, indent=2) + "\n")
+    for path in (conf, folder / "clouds.yaml"):
+        path.chmod(0o600)
+    return conf

@@ -1,0 +1,244 @@
+"""Lists over both pods: merged, paged, and honest about a pod that does not answer."""
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.functional.gateway import children, until
+from tests.functional.user import User, flavor
+
+UNREACHABLE = "X-Tricircle-Unreachable-Pods"
+LISTS = [("compute", "/servers", "servers"), ("compute", "/servers/detail", "servers"),
+         ("volume", "/volumes", "volumes"), ("volume", "/volumes/detail", "volumes"),
+         ("network", "/networks", "networks")]
+
+
+@pytest.fixture(scope="module")
+def rich(gateway):
+    """A user with three of each in each pod: (user, {list: ids by pod})."""
+    user = User(gateway)
+    ids = {"servers": {}, "volumes": {}, "networks": {}}
+    for zone, pod in (("az1", "Pod1"), ("az2", "Pod2")):
+        ids["networks"][pod] = [user.net(zone) for _ in range(3)]
+        ids["servers"][pod] = [user.boot(None, zone) for _ in range(3)]
+        ids["volumes"][pod] = [user.disk(zone) for _ in range(3)]
+    return user, ids
+
+
+def together(ids):
+    """Ids of both pods."""
+    return sorted(id for part in ids.values() for id in part)
+
+
+def walk(client, path, key, limit, follow):
+    """All ids by pages of `limit`, by the links of the answers or by plain last ids as the SDKs do."""
+    seen, marker, url = [], None, f"{path}?limit={limit}"
+    for _ in range(100):
+        body = client.ok("GET", url)
+        page = [row["id"] for row in body[key]]
+        assert len(page) <= limit
+        seen += page
+        links = [link["href"] for link in body.get(f"{key}_links", []) if link["rel"] == "next"]
+        if follow == "links":
+            if not links:
+                return seen
+            url = links[0]
+        else:
+            if not page:
+                return seen
+            marker = page[-1]
+            url = f"{path}?limit={limit}&marker={marker}"
+    raise AssertionError("paging does not end")
+
+
+@pytest.mark.parametrize(("service", "path", "key"), LISTS)
+def test_both_pods_in_one_list(rich, service, path, key):
+    user, ids = rich
+    assert sorted(row["id"] for row in getattr(user, service).ok("GET", path)[key]) == together(ids[key])
+
+
+@pytest.mark.parametrize("follow", ["links", "last id"])
+@pytest.mark.parametrize("limit", [1, 2, 4, 6, 50])
+@pytest.mark.parametrize(("service", "path", "key"), LISTS)
+def test_pages_show_everything_once(rich, service, path, key, limit, follow):
+    user, ids = rich
+    seen = walk(getattr(user, service), path, key, limit, follow)
+    assert sorted(seen) == together(ids[key])
+
+
+@pytest.mark.parametrize(("service", "path", "key"), LISTS)
+def test_an_unknown_marker_is_refused(rich, service, path, key):
+    answer = getattr(rich[0], service).get(f"{path}?limit=1&marker=11111111-2222-4333-8444-999999999999")
+    assert answer.status in (400, 404)
+
+
+def test_sorting_goes_over_both_pods(gateway):
+    user = User(gateway)
+    for name, zone in (("b", "az1"), ("a", "az2"), ("d", "az2"), ("c", "az1")):
+        user.net(zone, name=name)
+        user.boot(None, zone, name=name)
+        user.disk(zone, name=name)
+    for client, path, key in ((user.network, "/networks", "networks"), (user.compute, "/servers", "servers"),
+                              (user.volume, "/volumes", "volumes")):
+        sort = "sort_key=name" if key != "servers" else "sort_key=display_name"
+        up = [row["name"] for row in client.ok("GET", f"{path}?{sort}&sort_dir=asc")[key]]
+        assert up == ["a", "b", "c", "d"]
+        down = [row["name"] for row in client.ok("GET", f"{path}?{sort}&sort_dir=desc&limit=3")[key]]
+        assert down == ["d", "c", "b"]
+
+
+def test_filters_and_fields_hold_in_both_pods(rich):
+    user, ids = rich
+    wanted = ids["networks"]["Pod2"][1]
+    rows = user.network.ok("GET", f"/networks?id={wanted}&id={ids['networks']['Pod1'][0]}&fields=id")["networks"]
+    assert sorted(row["id"] for row in rows) == sorted([wanted, ids["networks"]["Pod1"][0]])
+    assert all(set(row) == {"id"} for row in rows)
+    name = user.network.ok("GET", f"/networks/{wanted}")["network"]["name"]
+    assert [row["id"] for row in user.network.ok("GET", f"/networks?name={name}")["networks"]] == [wanted]
+
+
+def test_filtering_by_the_users_zone(rich):
+    user, ids = rich
+    rows = user.volume.ok("GET", "/volumes/detail?availability_zone=az2")["volumes"]
+    assert sorted(row["id"] for row in rows) == sorted(ids["volumes"]["Pod2"])
+
+
+@pytest.mark.parametrize(("service", "path", "key"), LISTS)
+def test_a_dead_pod_is_named_and_not_fatal(cloud, rich, service, path, key):
+    user, ids = rich
+    cloud["Pod2"].refuse()
+    answer = getattr(user, service).get(path)
+    assert answer.status == 200
+    assert answer.headers[UNREACHABLE] == "Pod2"
+    assert sorted(row["id"] for row in answer[key]) == sorted(ids[key]["Pod1"])
+
+
+@pytest.mark.parametrize("fault", [{"silent": True}, {"half": True}, {"drip": 0.3}, {"html": 502}, {"html": 200},
+                                   {"every": 1}])
+@pytest.mark.parametrize(("service", "path", "key"), [LISTS[1], LISTS[3], LISTS[4]])
+def test_a_broken_answer_is_never_an_empty_one(cloud, rich, service, path, key, fault):
+    user, ids = rich
+    for name, value in fault.items():
+        setattr(getattr(cloud["Pod1"], service).faults, name, value)
+    start = time.monotonic()
+    answer = getattr(user, service).get(path)
+    assert time.monotonic() - start < 6, "list_deadline is 3 s in these tests"
+    assert answer.status == 200
+    assert answer.headers[UNREACHABLE] == "Pod1"
+    assert sorted(row["id"] for row in answer[key]) == sorted(ids[key]["Pod2"])
+
+
+@pytest.mark.parametrize(("service", "path", "key"), LISTS)
+def test_no_pod_at_all_is_an_error_in_the_services_words(cloud, rich, service, path, key):
+    for pod in cloud:
+        pod.refuse()
+    answer = getattr(rich[0], service).get(path)
+    assert answer.status == 503
+    assert list(answer.body) == ["NeutronError" if service == "network" else "serviceUnavailable"]
+    assert answer.headers["content-type"].startswith("application/json")
+
+
+def test_a_dead_pods_own_things_are_an_error_and_the_others_work(cloud, rich):
+    user, ids = rich
+    cloud["Pod2"].refuse()
+    for client, path, key in ((user.compute, "/servers", "servers"), (user.volume, "/volumes", "volumes"),
+                              (user.network, "/networks", "networks")):
+        answer = client.get(f"{path}/{ids[key]['Pod2'][0]}")
+        assert answer.status == 503, "a thing in a dead pod is not gone"
+        assert client.get(f"{path}/{ids[key]['Pod1'][0]}").status == 200
+
+
+def test_a_load_balancers_page_becomes_the_services_error(cloud, rich):
+    user, ids = rich
+    cloud["Pod1"].compute.faults.html = 502
+    answer = user.compute.get(f"/servers/{ids['servers']['Pod1'][0]}")
+    assert answer.status in (502, 503)
+    assert answer.headers["content-type"].startswith("application/json")
+    (fault,) = answer.body.values()
+    assert fault["code"] == answer.status
+    assert "<html>" not in fault["message"]
+
+
+def test_a_pod_that_comes_back_is_listed_again(cloud, rich):
+    user, ids = rich
+    cloud["Pod2"].refuse()
+    for _ in range(8):
+        user.network.ok("GET", "/networks")          # the breaker opens
+    start = time.monotonic()
+    assert user.network.get("/networks").headers[UNREACHABLE] == "Pod2"
+    assert time.monotonic() - start < 1
+    cloud["Pod2"].recover()
+    answer = until(lambda: UNREACHABLE not in (found := user.network.get("/networks")).headers and found)
+    assert sorted(row["id"] for row in answer["networks"]) == together(ids["networks"])
+
+
+def test_a_silent_pod_does_not_eat_the_gateway(cloud, gateway, rich):
+    """Sixty callers at once: each gets what the living pod has, and then the breaker spares the next ones the wait."""
+    user, _ = rich
+    cloud["Pod1"].network.faults.silent = True
+    start = time.monotonic()
+    with ThreadPoolExecutor(60) as pool:
+        answers = list(pool.map(lambda _: user.network.get("/networks"), range(60)))
+    assert time.monotonic() - start < 15, "60 callers, 32 threads, 3 s each"
+    assert {answer.status for answer in answers} == {200}
+    assert {answer.headers[UNREACHABLE] for answer in answers} == {"Pod1"}
+    cloud["Pod1"].recover()
+    for client, path in ((user.compute, "/servers"), (user.volume, "/volumes"), (user.admin, "/")):
+        assert client.get(path).status < 500
+    threads = [len(os.listdir(f"/proc/{pid}/task")) for pid in children(gateway.api.process.pid)]
+    assert max(threads) < 4 * 16 + 128 + 20, "four ports, the pool for pods, and a few of Python's own"
+
+
+def test_paging_goes_on_while_a_pod_dies(cloud, rich):
+    user, ids = rich
+    first = [row["id"] for row in user.network.ok("GET", "/networks?limit=2")["networks"]]
+    cloud["Pod2"].refuse()
+    answer = user.network.get(f"/networks?limit=50&marker={first[-1]}")
+    if first[-1] in ids["networks"]["Pod2"]:
+        assert answer.status in (400, 404, 503)
+        return
+    seen = first + [row["id"] for row in answer["networks"]]
+    assert len(seen) == len(set(seen))
+    assert set(ids["networks"]["Pod1"]) <= set(seen)
+
+
+def test_an_administrator_sees_all_projects(cloud, gateway, rich):
+    _, ids = rich
+    boss = User(gateway, "admin")
+    seen = {row["id"] for row in boss.compute.ok("GET", "/servers?all_tenants=1")["servers"]}
+    assert set(together(ids["servers"])) <= seen
+    seen = {row["id"] for row in boss.volume.ok("GET", "/volumes?all_tenants=1")["volumes"]}
+    assert set(together(ids["volumes"])) <= seen
+    assert boss.compute.ok("GET", "/servers")["servers"] == []
+
+
+def test_versions_and_extensions_are_the_intersection(cloud, gateway):
+    """Pods on different releases: a client must not be told more than the oldest one speaks."""
+    nova, client = cloud["Pod2"].compute, gateway.client("compute", None)
+    root = f"http://127.0.0.1:{gateway.ports['compute']}/"
+    version = next(v for v in client.get(root)["versions"] if v["id"] == "v2.1")
+    assert (version["min_version"], version["version"]) == ("2.1", "2.93")
+    assert client.ok("GET", "")["version"]["id"] == "v2.1"
+    volume = gateway.client("volume", None).get("/")["versions"]
+    assert [(v["id"], v["version"]) for v in volume] == [("v3.0", "3.70")]
+    assert nova.high == (2, 93)
+
+
+def test_neutrons_extensions_are_those_of_all_pods(cloud, gateway):
+    network = cloud["Pod2"].network
+    kept = network.templates
+    network.templates = {**kept, "extensions": [e for e in kept["extensions"] if e["alias"] != "extraroute-atomic"]}
+    try:
+        aliases = [e["alias"] for e in User(gateway).network.ok("GET", "/extensions")["extensions"]]
+    finally:
+        network.templates = kept
+    assert len(aliases) == len(set(aliases))
+    assert "router" in aliases
+    assert "extraroute-atomic" not in aliases
+
+
+def test_flavors_are_listed_once(gateway):
+    flavor(gateway)
+    ids = [row["id"] for row in User(gateway).compute.ok("GET", "/flavors")["flavors"]]
+    assert ids.count("tiny") == 1

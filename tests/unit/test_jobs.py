@@ -1,0 +1,222 @@
+"""The queue: coalescing, holds, leases, retries."""
+import threading
+
+import pytest
+
+from tricircle.errors import Conflict, LeaseLost, NotFound
+from tricircle.jobs import queue
+from tricircle.store import Database, jobs, pods, replicas, spans
+from tricircle.store.db import now
+from tricircle.upstream.deadline import Deadline
+
+
+@pytest.fixture
+def db(tmp_path):
+    found = Database(tmp_path / "tricircle.sqlite")
+    found.upgrade()
+    return found
+
+
+def add(db, resource="r1", **options):
+    return jobs.enqueue(db, "router", resource, "p", **options)
+
+
+def take(db, seconds=60.0):
+    return jobs.claim(db, "worker", seconds)
+
+
+def lose(db, job):
+    """The worker of a job vanishes and another one takes it over."""
+    jobs.expire(db, "worker")
+    found = jobs.claim(db, "other", 60)
+    assert found["id"] == job["id"]
+    return found
+
+
+def test_requests_for_one_resource_become_one_job(db):
+    first, second = add(db), add(db)
+    assert first["id"] == second["id"]
+    assert add(db, "r2")["id"] != first["id"]
+    assert jobs.enqueue(db, "security_group", "r1", "p")["id"] != first["id"]
+
+
+def test_fifty_threads_that_enqueue_get_one_job_and_fifty_that_claim_run_it_once(db):
+    found, start = [], threading.Barrier(50)
+
+    def work():
+        start.wait()
+        job = add(db)
+        start.wait()
+        found.append((job["id"], take(db)))
+
+    threads = [threading.Thread(target=work) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({job_id for job_id, _ in found}) == 1
+    assert sum(claimed is not None for _, claimed in found) == 1
+
+
+def test_a_request_during_the_run_gets_a_job_after_it_and_never_beside_it(db):
+    running = take_added(db)
+    later = add(db)
+    assert later["id"] != running["id"]
+    assert take(db) is None
+    jobs.finish(db, running)
+    assert take(db)["id"] == later["id"]
+
+
+def take_added(db, **options):
+    add(db, **options)
+    return take(db)
+
+
+def test_the_earlier_time_wins(db):
+    add(db, not_before=now() + 50)
+    assert take(db) is None
+    add(db)
+    assert take(db) is not None
+
+
+def test_a_held_job_runs_after_its_release(db):
+    held = add(db, not_before=now() + 60)
+    assert take(db) is None
+    assert jobs.release(db, held["id"])["id"] == held["id"]
+    assert take(db)["id"] == held["id"]
+    assert take(db) is None
+
+
+def test_a_hold_that_is_never_released_runs_out(db):
+    held = add(db, not_before=now() + 0.05)
+    assert not queue.wait(db, held["id"], Deadline(0.1))
+    assert take(db)["id"] == held["id"]
+    assert [job["state"] for job in jobs.list_all(db)] == ["running"]
+
+
+def test_a_job_that_starts_while_somebody_holds_it_leaves_a_job_for_him(db):
+    """He has announced a change and not made it yet: a crash of the gateway right after it must not lose it."""
+    held = add(db, not_before=now() + 60)
+    other = add(db)
+    assert held["id"] == other["id"]
+    jobs.finish(db, take(db))
+    waiting = jobs.list_all(db, state="queued")
+    assert [job["holds"] for job in waiting] == [1]
+    assert waiting[0]["not_before"] > now() + 50
+    assert jobs.release(db, held["id"])["id"] == waiting[0]["id"]
+    jobs.finish(db, take(db))
+    assert take(db) is None
+
+
+def test_of_two_holds_the_first_release_does_not_lose_the_second(db):
+    add(db, not_before=now() + 60)
+    second = add(db, not_before=now() + 60)
+    jobs.release(db, second["id"])
+    jobs.finish(db, take(db))
+    assert [job["holds"] for job in jobs.list_all(db, state="queued")] == [1]
+
+
+def test_a_release_after_the_job_has_ended_makes_a_new_one(db):
+    held = add(db, not_before=now() + 60)
+    add(db)
+    first = take(db)
+    jobs.release(db, held["id"])
+    jobs.finish(db, first)
+    second = take(db)
+    assert second["id"] != first["id"]
+    jobs.finish(db, second)
+    assert jobs.release(db, held["id"])["id"] not in (first["id"], second["id"])
+
+
+def test_an_ended_lease_passes_on_and_the_former_owner_writes_nothing(db):
+    stale = take_added(db, resource="r1")
+    fresh = lose(db, stale)
+    assert fresh["fence"] > stale["fence"]
+    for write in (jobs.finish, lambda *args: jobs.fail(*args, "x"), lambda *args: jobs.renew(*args, 5)):
+        with pytest.raises(LeaseLost):
+            write(db, stale)
+    jobs.log(db, stale, "Pod1", "from the dead")
+    jobs.log(db, fresh, "Pod1", "alive")
+    assert [line["text"] for line in jobs.log_of(db, stale["id"])] == ["alive"]
+    jobs.finish(db, fresh)
+    assert jobs.show(db, fresh["id"])["state"] == "done"
+
+
+def test_a_renewed_lease_does_not_pass_on(db):
+    job = take_added(db)
+    assert jobs.renew(db, job, 60) > now() + 50
+    assert take(db) is None
+
+
+def test_a_failed_attempt_comes_back_later_and_later_until_it_is_dead(db):
+    add(db)
+    waits = []
+    for attempt in range(1, jobs.MAX_ATTEMPTS + 1):
+        with db.write() as c:
+            c.execute("UPDATE jobs SET not_before = 0")
+        job = take(db)
+        assert job["attempts"] == attempt
+        state = jobs.fail(db, job, "pod is on fire")
+        waits.append(jobs.show(db, job["id"])["not_before"] - now())
+    assert state == "dead"
+    assert jobs.show(db, job["id"])["last_error"] == "pod is on fire"
+    assert waits[0] <= 1.0 < waits[3] < waits[7] <= jobs.BACKOFF_LIMIT
+    assert take(db) is None
+
+
+def test_backoff_has_jitter_and_a_limit():
+    assert len({jobs.backoff(3) for _ in range(20)}) > 1
+    assert max(jobs.backoff(50) for _ in range(20)) <= jobs.BACKOFF_LIMIT
+
+
+def test_a_failed_attempt_gives_way_to_a_newer_request(db):
+    job = take_added(db)
+    newer = add(db)
+    assert jobs.fail(db, job, "x") == "failed"
+    assert take(db)["id"] == newer["id"]
+
+
+def test_redo_is_for_jobs_that_have_ended_badly(db):
+    job = take_added(db)
+    with pytest.raises(Conflict, match="running"):
+        jobs.redo(db, job["id"])
+    newer = add(db)
+    jobs.fail(db, job, "x")
+    with pytest.raises(Conflict, match="newer"):
+        jobs.redo(db, job["id"])
+    jobs.finish(db, take(db))
+    assert jobs.redo(db, job["id"])["state"] == "queued"
+    assert take(db)["id"] == job["id"]
+    with pytest.raises(Conflict, match="done"):
+        jobs.redo(db, newer["id"])
+    with pytest.raises(NotFound):
+        jobs.redo(db, "nobody")
+
+
+def test_lists_are_filtered_and_newest_first(db):
+    first, second = add(db, "r1"), add(db, "r2")
+    assert [job["id"] for job in jobs.list_all(db)] == [second["id"], first["id"]]
+    assert [job["id"] for job in jobs.list_all(db, resource_id="r1", state="queued")] == [first["id"]]
+    assert jobs.list_all(db, project_id="q") == []
+
+
+def test_waiting_ends_with_the_job(db):
+    job = add(db)
+    worker = threading.Timer(0.1, lambda: jobs.finish(db, take(db)))
+    worker.start()
+    assert queue.wait(db, job["id"], Deadline(10))
+    worker.join()
+
+
+def test_a_replica_is_not_retired_under_a_request_that_wants_it(db):
+    pod = pods.create(db, "Pod2", "az2")["pod_id"]
+    replicas.record(db, "r1", pod, "routers", "p", "local")
+    held = add(db, not_before=now() + 60)
+    assert spans.retire(db, "r1", pod, 30) is None
+    assert replicas.of_resource(db, "r1") == {pod: "local"}
+    jobs.release(db, held["id"])
+    fence = spans.retire(db, "r1", pod, 30)
+    assert replicas.of_resource(db, "r1") == {}
+    assert not replicas.claim(db, "r1", pod, "routers", "p", 30)["mine"]
+    replicas.abandon(db, "r1", pod, fence)
+    assert replicas.claim(db, "r1", pod, "routers", "p", 30)["mine"]

@@ -1,0 +1,68 @@
+"""Ids, links and zones on the wire."""
+import json
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tricircle.routing import rewrite
+
+ids = st.uuids().map(str)
+texts = st.text(max_size=20)
+documents = st.recursive(st.none() | st.booleans() | st.integers() | texts | ids,
+                         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+                         max_leaves=20)
+
+
+@given(documents, st.data())
+def test_there_and_back_is_the_same(document, data):
+    body = json.dumps(document).encode()
+    home = rewrite.ids(body)
+    chosen = data.draw(st.lists(st.sampled_from(home), unique=True)) if home else []
+    mapping = {old: str(uuid.uuid4()) for old in chosen}
+    down = rewrite.swap(body, mapping)
+    assert len(down) == len(body)
+    assert not set(chosen) & set(rewrite.ids(down))
+    assert rewrite.swap(down, {new: old for old, new in mapping.items()}) == body
+
+
+def test_swapping_two_ids_with_each_other():
+    one, two = str(uuid.uuid4()), str(uuid.uuid4())
+    assert rewrite.swap(f"{one} {two}".encode(), {one: two, two: one}) == f"{two} {one}".encode()
+
+
+def test_links_of_the_pod_only():
+    body = b'{"a": "http://pod:8774/v2.1/x", "b": "http://pod:87745/", "c": "http://pod:8774"}'
+    assert rewrite.links(body, "http://pod:8774", "http://gw:1") == \
+        b'{"a": "http://gw:1/v2.1/x", "b": "http://pod:87745/", "c": "http://gw:1"}'
+
+
+@given(documents)
+def test_zones_leave_everything_else_alone(document):
+    before = json.dumps(document)
+    rewrite.zones(document, lambda name, _: name)
+    assert json.dumps(document) == before
+
+
+def test_zones_of_every_kind():
+    document = {"servers": [{"OS-EXT-AZ:availability_zone": "nova", "name": "nova"}],
+                "network": {"availability_zones": ["nova", "nova2"], "availability_zone_hints": []},
+                "volume": {"availability_zone": None}}
+    assert rewrite.zones(document, lambda name, _: "az1")
+    assert document == {"servers": [{"OS-EXT-AZ:availability_zone": "az1", "name": "nova"}],
+                        "network": {"availability_zones": ["az1"], "availability_zone_hints": []},
+                        "volume": {"availability_zone": None}}
+
+
+def test_an_empty_zone_takes_the_field_out():
+    document = {"server": {"availability_zone": "az1", "name": "vm"}, "hints": {"availability_zone_hints": ["az1"]}}
+    rewrite.zones(document, lambda name, _: "")
+    assert document == {"server": {"name": "vm"}, "hints": {"availability_zone_hints": []}}
+
+
+def test_walking_a_document_deeper_than_the_stack():
+    document = {}
+    inner = document
+    for _ in range(100_000):
+        inner["x"] = inner = {}
+    assert sum(1 for _ in rewrite.walk(document)) == 100_000

@@ -1,0 +1,153 @@
+"""The job `router` beside requests that come at the wrong moment; pods in memory, the store for real."""
+import pytest
+from pod_model import INTERFACE, Cloud
+
+from tricircle import config
+from tricircle.crosspod import plan
+from tricircle.crosspod.observe import Pods
+from tricircle.crosspod.steps import run
+from tricircle.jobs import router
+from tricircle.jobs.context import JobFailed
+from tricircle.jobs.playbooks import Outcome
+from tricircle.store import Database, bridges, jobs, pods, replicas, routings
+from tricircle.store.db import now
+
+
+class Context:
+    """As jobs.context.Context, without Ansible."""
+
+    def __init__(self, folder):
+        self.conf, self.db, self.upstream = config.load(), Database(folder / "tricircle.sqlite"), Cloud("Pod1", "Pod2")
+        self.db.upgrade()
+        self.ids = {name: pods.create(self.db, name, name.lower())["pod_id"] for name in self.upstream.pods}
+        self.job = {"resource_id": "R", "project_id": "P"}
+        self.add_router("Pod1", "R", "")
+        routings.learn(self.db, [("R", "routers", "P")], self.ids["Pod1"])
+
+    def add_router(self, pod, router_id, description):
+        self.upstream.pods[pod].add("routers", id=router_id, name="r", project_id="P", description=description)
+
+    def add_interface(self, pod, router_id):
+        neutron = self.upstream.pods[pod]
+        network = neutron.add("networks", name="user")
+        subnet = neutron.add("subnets", network_id=network["id"], cidr=f"10.0.{pod[-1]}.0/24")
+        neutron.add("ports", network_id=network["id"], device_id=router_id, device_owner=INTERFACE,
+                    fixed_ips=[{"subnet_id": subnet["id"], "ip_address": f"10.0.{pod[-1]}.1"}])
+
+    def add_replica(self):
+        """What a request does between its announcement and its release."""
+        row = replicas.claim(self.db, "R", self.ids["Pod2"], "routers", "P", 30)
+        self.add_router("Pod2", "local", "tricircle:R")
+        replicas.settle(self.db, "R", self.ids["Pod2"], "local", row["fence"])
+
+    def apply(self, playbook, steps):
+        done = {pod: run(todo, self.upstream.pods[pod].call) for pod, todo in steps.items()}
+        return {pod: Outcome([name for name, _ in names], failure) for pod, (names, failure) in done.items()}
+
+    def routes(self, pod, router_id):
+        return self.upstream.pods[pod].rows["routers"][router_id]["routes"]
+
+
+@pytest.fixture
+def context(tmp_path):
+    return Context(tmp_path)
+
+
+def test_it_builds_and_takes_back(context):
+    context.add_interface("Pod1", "R")
+    context.add_replica()
+    context.add_interface("Pod2", "local")
+    router.converge(context)
+    assert context.routes("Pod1", "R") == [{"destination": "10.0.2.0/24", "nexthop": "100.64.0.2"}]
+    ports = context.upstream.pods["Pod2"].rows["ports"]
+    del ports[next(row["id"] for row in ports.values() if not row["description"])]
+    router.converge(context)
+    assert context.routes("Pod1", "R") == []
+    assert context.upstream.pods["Pod2"].rows["routers"] == {}
+    assert replicas.of_resource(context.db, "R") == {}
+    assert bridges.of_project(context.db, "P") is None
+
+
+def during(monkeypatch, function, name, act):
+    """Let `act` happen right after the first call of a function."""
+    original, calls = getattr(function, name), []
+
+    def wrapped(*args, **kwargs):
+        result = original(*args, **kwargs)
+        calls.append(1)
+        if len(calls) == 1:
+            act()
+        return result
+
+    monkeypatch.setattr(function, name, wrapped)
+
+
+def test_a_request_that_comes_and_goes_after_the_look_keeps_its_replica(context, monkeypatch):
+    """Its claim is seen, its router and interface are not: they came a moment later, and so did its release."""
+    context.add_interface("Pod1", "R")
+    row = replicas.claim(context.db, "R", context.ids["Pod2"], "routers", "P", 30)
+
+    def finish_the_request():
+        context.add_router("Pod2", "local", "tricircle:R")
+        replicas.settle(context.db, "R", context.ids["Pod2"], "local", row["fence"])
+        context.add_interface("Pod2", "local")
+
+    during(monkeypatch, Pods, "router", finish_the_request)
+    router.converge(context)
+    assert replicas.of_resource(context.db, "R") == {context.ids["Pod2"]: "local"}
+    assert context.routes("Pod2", "local") == [{"destination": "10.0.1.0/24", "nexthop": "100.64.0.1"}]
+
+
+def test_a_replica_that_a_request_is_about_to_use_stays(context):
+    context.add_interface("Pod1", "R")
+    context.add_replica()
+    held = jobs.enqueue(context.db, "router", "R", "P", not_before=now() + 60)
+    router.converge(context)
+    assert replicas.of_resource(context.db, "R") == {context.ids["Pod2"]: "local"}
+    assert "local" in context.upstream.pods["Pod2"].rows["routers"]
+    jobs.release(context.db, held["id"])
+    router.converge(context)
+    assert replicas.of_resource(context.db, "R") == {}
+
+
+def test_a_dead_pod_fails_the_job_after_the_others_were_seen_to(context):
+    context.add_interface("Pod1", "R")
+    context.add_replica()
+    context.add_interface("Pod2", "local")
+    router.converge(context)
+    context.upstream.dead.add("Pod2")
+    context.routes("Pod1", "R").append({"destination": "10.9.9.0/24", "nexthop": "100.64.0.9"})
+    with pytest.raises(JobFailed, match="Pod2"):
+        router.converge(context)
+    assert context.routes("Pod1", "R") == [{"destination": "10.0.2.0/24", "nexthop": "100.64.0.2"}]
+
+
+def test_a_router_whose_home_is_forgotten_is_looked_for_and_not_taken_for_gone(context):
+    context.add_interface("Pod1", "R")
+    context.add_replica()
+    context.add_interface("Pod2", "local")
+    router.converge(context)
+    routings.forget(context.db, "R")
+    router.converge(context)
+    assert plan.members(Pods(context.upstream).router("R", "P", "Pod1", ["Pod1", "Pod2"]), {}) == ["Pod1", "Pod2"]
+    assert context.routes("Pod1", "R")
+
+
+def test_when_the_home_is_gone_replicas_and_bridge_go(context):
+    context.add_interface("Pod1", "R")
+    context.add_replica()
+    context.add_interface("Pod2", "local")
+    router.converge(context)
+    for pod in context.upstream.pods.values():
+        users = [row["id"] for row in pod.rows["ports"].values() if not row["description"]]
+        for port in users:
+            del pod.rows["ports"][port]
+    home = context.upstream.pods["Pod1"]
+    for port in [row["id"] for row in home.rows["ports"].values() if row["device_id"] == "R"]:
+        del home.rows["ports"][port]
+    del home.rows["routers"]["R"]
+    router.converge(context)
+    assert context.upstream.pods["Pod2"].rows["routers"] == {}
+    for pod in context.upstream.pods.values():
+        assert [row for row in pod.rows["networks"].values() if row["description"]] == []
+    assert bridges.of_project(context.db, "P") is None
