@@ -107,6 +107,15 @@ def test_a_bridge_goes_with_its_last_address_and_not_before(db):
         bridges.allocate_ip(db, "p", "r1", pod, IPS)
 
 
+def test_of_fifty_routers_that_leave_a_pod_at_once_one_stays_to_delete_the_network(db):
+    pod = pods.create(db, "Pod1", "az1")["pod_id"]
+    bridges.allocate_bridge(db, "p", VLANS, CIDRS)
+    for number in range(50):
+        bridges.allocate_ip(db, "p", f"r{number}", pod, IPS)
+    assert race(50, lambda n: bridges.release_ip(db, f"r{n}", pod, keep_last=True)).count(False) == 1
+    assert len(db.rows("SELECT * FROM bridge_ips")) == 1
+
+
 def test_allocating_and_releasing_at_once_leaves_no_address_without_a_bridge(db):
     pod = pods.create(db, "Pod1", "az1")["pod_id"]
 

@@ -1,4 +1,7 @@
 """The job `router` beside requests that come at the wrong moment; pods in memory, the store for real."""
+import contextlib
+import itertools
+
 import pytest
 from pod_model import INTERFACE, Cloud
 
@@ -151,3 +154,51 @@ def test_when_the_home_is_gone_replicas_and_bridge_go(context):
     for pod in context.upstream.pods.values():
         assert [row for row in pod.rows["networks"].values() if row["description"]] == []
     assert bridges.of_project(context.db, "P") is None
+
+
+class PowerCut(Exception):
+    """The worker and its playbook are gone."""
+
+
+def die_after(context, done):
+    """The next application gets through so many steps of each pod, and dies."""
+    apply = context.apply
+
+    def cut(playbook, steps):
+        context.apply = apply
+        apply(playbook, {pod: todo[:done[pod]] for pod, todo in steps.items()})
+        raise PowerCut
+    context.apply = cut
+
+
+def take_apart(context):
+    """The user takes his subnets off the router, the other pod's first."""
+    for pod in context.upstream.pods.values():
+        for port in [row["id"] for row in pod.rows["ports"].values() if not row["description"]]:
+            del pod.rows["ports"][port]
+
+
+def assert_nothing_left(context):
+    for pod in context.upstream.pods.values():
+        assert [row for kind in pod.rows.values() for row in kind.values() if row["description"]] == []
+    assert replicas.of_resource(context.db, "R") == {}
+    assert bridges.of_project(context.db, "P") is None
+
+
+# Undoing takes up to four steps in a pod: routes, bridge port, replica, bridge network.
+@pytest.mark.parametrize(("here", "there"), list(itertools.product(range(5), range(5))))
+def test_whatever_was_done_in_either_pod_before_the_power_cut_nothing_is_left_in_the_end(context, here, there):
+    context.add_interface("Pod1", "R")
+    context.add_replica()
+    context.add_interface("Pod2", "local")
+    router.converge(context)
+    take_apart(context)
+    die_after(context, {"Pod1": here, "Pod2": there})
+    with pytest.raises(PowerCut):
+        router.converge(context)
+    # The next worker may die as well, one step further on.
+    die_after(context, {"Pod1": 1, "Pod2": 0})
+    with contextlib.suppress(PowerCut):
+        router.converge(context)
+    router.converge(context)
+    assert_nothing_left(context)

@@ -53,10 +53,13 @@ class Allocator:
             bridges.move_vlan(self.db, observed.project_id, refused, free)
 
     def give_back(self, observed: Observed, members: list[str]) -> None:
-        """Release addresses whose port is gone from a pod that has no business on the bridge."""
+        """Release addresses whose port is gone from a pod that has no business on the bridge.
+
+        Whoever is the last one there keeps his until the bridge network is gone, too.
+        """
         for pod, seen in observed.pods.items():
             if pod not in members and not seen.ports:
-                bridges.release_ip(self.db, observed.router_id, self.ids[pod])
+                bridges.release_ip(self.db, observed.router_id, self.ids[pod], keep_last=seen.bridge is not None)
 
     def give_back_bridge(self, observed: Observed) -> None:
         """Release VLAN and subnet if no router has an address any more."""

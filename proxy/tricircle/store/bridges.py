@@ -110,11 +110,20 @@ def owner(db: Database, router_id: str) -> str | None:
     return found["project_id"] if found else None
 
 
-def release_ip(db: Database, router_id: str, pod_id: str) -> bool:
-    """Give an address back, once its port is gone. False when there was none."""
+def release_ip(db: Database, router_id: str, pod_id: str, keep_last: bool = False) -> bool:
+    """Give an address back, once its port is gone. False when there was none, or it stays.
+
+    Args:
+        keep_last: stay when no other router of the project has an address in the pod. The last row says that the
+            bridge network is still there to be deleted: without it a worker that is killed in between leaves the
+            network for ever, since nobody looks into a pod of which nothing is known. That nobody else is there is
+            decided in one statement, so of two routers that leave at once one stays the last.
+    """
     with db.write() as c:
-        return bool(c.execute("DELETE FROM bridge_ips WHERE router_id = ? AND pod_id = ?",
-                              (router_id, pod_id)).rowcount)
+        return bool(c.execute(
+            "DELETE FROM bridge_ips WHERE router_id = ? AND pod_id = ? AND (NOT ? OR EXISTS (SELECT 1 FROM bridge_ips o "
+            "WHERE o.project_id = bridge_ips.project_id AND o.pod_id = bridge_ips.pod_id "
+            "AND o.router_id <> bridge_ips.router_id))", (router_id, pod_id, keep_last)).rowcount)
 
 
 def release_bridge(db: Database, project_id: str) -> bool:
