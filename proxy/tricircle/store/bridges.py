@@ -121,8 +121,8 @@ def release_ip(db: Database, router_id: str, pod_id: str, keep_last: bool = Fals
     """
     with db.write() as c:
         return bool(c.execute(
-            "DELETE FROM bridge_ips WHERE router_id = ? AND pod_id = ? AND (NOT ? OR EXISTS (SELECT 1 FROM bridge_ips o "
-            "WHERE o.project_id = bridge_ips.project_id AND o.pod_id = bridge_ips.pod_id "
+            "DELETE FROM bridge_ips WHERE router_id = ? AND pod_id = ? AND (NOT ? OR EXISTS "
+            "(SELECT 1 FROM bridge_ips o WHERE o.project_id = bridge_ips.project_id AND o.pod_id = bridge_ips.pod_id "
             "AND o.router_id <> bridge_ips.router_id))", (router_id, pod_id, keep_last)).rowcount)
 
 
