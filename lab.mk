@@ -1,7 +1,7 @@
-# The lab: two nodes on this machine (root). Included by the Makefile.
+# The lab: two nodes on this machine (root). Included by the Makefile. `make lab ARGS='-e nova_compute_driver=fake'`.
 .PHONY: lab lab-python lab-down lab-clean tricircle
 
-PLAY := ANSIBLE_CALLBACK_PLUGINS=callback_plugins ANSIBLE_CALLBACKS_ENABLED=timing $(BIN)/ansible-playbook
+PLAY := ANSIBLE_CALLBACK_PLUGINS=callback_plugins ANSIBLE_CALLBACKS_ENABLED=timing $(BIN)/ansible-playbook $(ARGS)
 
 lab-python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -y -q python3-venv; }

@@ -15,3 +15,17 @@ molecule: venv ## test the roles that make sense without a lab (root)
 lint-ansible: venv
 	$(BIN)/yamllint .
 	$(ON_PATH) ansible-lint
+
+# Tempest asks much of two cores: a lab without guests, `make lab ARGS='-e nova_compute_driver=fake'`.
+.PHONY: conformance conformance-smoke
+CONFORM := $(ON_PATH) ansible-playbook playbooks/conformance.yml && $(BIN)/python -m tests.conformance
+
+$(VENV)/.conformance: $(VENV)/.done
+	$(BIN)/pip install -q -e '.[conformance]'
+	touch $@
+
+conformance: $(VENV)/.conformance ## OpenStack's own API tests: at a pod, through the gateway with one pod, with two
+	$(CONFORM) run
+
+conformance-smoke: $(VENV)/.conformance ## the smoke set of them, through the gateway with two pods
+	$(CONFORM) run --way two --smoke
