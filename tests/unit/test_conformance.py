@@ -1,6 +1,5 @@
 """The judge of OpenStack's own tests: what counts as passed, and what the table says."""
 import pytest
-
 from tests.conformance.table import broken, exceptions, table
 from tests.conformance.tempest import FAILED, PASSED, SKIPPED, judge
 
