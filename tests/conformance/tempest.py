@@ -34,7 +34,10 @@ class Way:
         self._results = folder / "results.json"
         packages = Path(find_spec("tempest").origin).parents[1]
         (folder / ".stestr.conf").write_text(STESTR_CONF.format(packages))
-        (folder / "lock").mkdir(exist_ok=True)
+        for name in ("lock", "logs"):
+            (folder / name).mkdir(exist_ok=True)
+        if not (folder / ".stestr").exists():
+            self._stestr("init", check=True)
 
     def results(self) -> dict[str, str]:
         """{test: passed, failed or skipped} of all runs so far."""

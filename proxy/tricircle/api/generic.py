@@ -15,6 +15,7 @@ from tricircle.routing.placement import place
 from tricircle.routing.references import mentions
 from tricircle.routing.rewrite import walk
 from tricircle.store import pods, routings
+from tricircle.store import replicas as rows
 from tricircle.upstream.client import Answer
 
 LOG = logging.getLogger(__name__)
@@ -133,6 +134,7 @@ def _remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer:
         # Nova and Cinder delete in the background: the row goes when the owner first gets 404.
         if known and gone and known["project_id"] == request.caller.project_id:
             routings.forget(gateway.db, path.member)
+            rows.drop(gateway.db, path.member, pod["pod_id"])   # it had moved here and kept its id
 
 
 def _learn(gateway: Gateway, request: Request, path: Path, pod: dict, document: object) -> None:

@@ -121,7 +121,7 @@ def _whole(gateway: Gateway, request: Request, path: Path, pod: dict, target: st
 
 def _clean(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> Any:
     """A pod's list in the user's terms, without replicas, plumbing, and what belongs to them."""
-    hidden = set(replicas.to_home(gateway.db, pod["pod_id"], rewrite.ids(answer.body)).values())
+    hidden = replicas.strangers(gateway.db, pod["pod_id"], rewrite.ids(answer.body))
     document = json.loads(translate(gateway, request, path, pod, answer.body))
     key = collection_key(document)
     if key:

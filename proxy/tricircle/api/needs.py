@@ -2,12 +2,15 @@
 from urllib.parse import quote
 
 from tricircle import marks
+from tricircle.api import moving
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.crosspod import groups
+from tricircle.errors import ApiError
+from tricircle.jobs.queue import announced
 from tricircle.routing import default_group, everywhere, replicas
 from tricircle.routing.catalogue import UUID, Path
-from tricircle.routing.placement import Placed
+from tricircle.routing.placement import Placed, apart
 from tricircle.routing.references import Mentions
 from tricircle.store import jobs, pods
 from tricircle.store import replicas as rows
@@ -34,6 +37,8 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
     """
     db, upstream, caller, pod = gateway.db, gateway.upstream, request.caller, placed.pod
     made = []
+    for network_id, home in placed.moves:
+        _move_network(gateway, request, path, network_id, home, pod)
     for _, collection, resource_id, home in placed.needed:
         if collection == "security-groups":
             made += _replicate_group(gateway, request, resource_id, home, pod)
@@ -47,6 +52,14 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
     for name in dict.fromkeys(wanted):
         made += _ensure_group(gateway, request, name, pod)
     return made
+
+
+def _move_network(gateway: Gateway, request: Request, path: Path, network_id: str, home: dict, pod: dict) -> None:
+    def cannot(reason: str) -> ApiError:
+        return apart(path, f"{reason}: it is in pod {home['pod_name']}, the server's place is pod {pod['pod_name']}")
+
+    with announced(gateway.db, "network", [network_id], request.caller.project_id):
+        moving.move(moving.Move(gateway.db, gateway.upstream, request.caller, network_id, home, pod, cannot))
 
 
 def _replicate_group(gateway: Gateway, request: Request, group_id: str, home: dict, pod: dict) -> list[str]:

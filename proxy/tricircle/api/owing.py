@@ -2,12 +2,8 @@
 from tricircle.api import generic
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
+from tricircle.jobs.queue import announced
 from tricircle.routing.catalogue import Path
-from tricircle.store import jobs
-from tricircle.store.db import now
-
-# Seconds after which a job runs even though the request that owes it never came back (its process was killed).
-INTENT_SECONDS = 90.0
 
 
 def owing(gateway: Gateway, request: Request, path: Path, kind: str, resource_ids: list[str]) -> Response:
@@ -20,10 +16,5 @@ def owing(gateway: Gateway, request: Request, path: Path, kind: str, resource_id
         kind: of the jobs.
         resource_ids: home ids; one job each.
     """
-    owed = [jobs.enqueue(gateway.db, kind, resource_id, request.caller.project_id, not_before=now() + INTENT_SECONDS)
-            for resource_id in dict.fromkeys(resource_ids)]
-    try:
+    with announced(gateway.db, kind, resource_ids, request.caller.project_id):
         return generic.plain(gateway, request, path)
-    finally:
-        for job in owed:
-            jobs.release(gateway.db, job["id"])

@@ -1,10 +1,33 @@
-"""Wait for a job."""
+"""Announce a job, wait for a job."""
+import contextlib
 import time
+from collections.abc import Iterator
 
 from tricircle.store import Database, jobs
+from tricircle.store.db import now
 from tricircle.upstream.deadline import Deadline
 
 POLL_SECONDS = 0.05
+# Seconds after which a job runs even though the request that owes it never came back (its process was killed).
+INTENT_SECONDS = 90.0
+
+
+@contextlib.contextmanager
+def announced(db: Database, kind: str, resource_ids: list[str], project_id: str) -> Iterator[None]:
+    """Write down jobs before the block that makes them necessary, and let them go after it, however it ends.
+
+    Args:
+        kind: of the jobs.
+        resource_ids: home ids; one job each.
+        project_id: owner.
+    """
+    owed = [jobs.enqueue(db, kind, resource_id, project_id, not_before=now() + INTENT_SECONDS)
+            for resource_id in dict.fromkeys(resource_ids)]
+    try:
+        yield
+    finally:
+        for job in owed:
+            jobs.release(db, job["id"])
 
 
 def wait(db: Database, job_id: str, deadline: Deadline) -> bool:

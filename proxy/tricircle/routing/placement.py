@@ -16,17 +16,22 @@ class Placed:
     Args:
         pod: row of the pod that gets the request.
         needed: (service, collection, id, row of the home pod) of what must get a replica there first.
+        moves: (network id, row of the pod that it has to leave); nothing may hang on it there.
     """
 
     pod: dict
     needed: list[tuple[str, str, str, dict]] = field(default_factory=list)
+    moves: list[tuple[str, dict]] = field(default_factory=list)
 
 
 @dataclass
 class _Homes:
-    """Homes of what a request names: of things that stay where they are, and of things that can have replicas."""
+    """Homes of what a request names: things that stay where they are, networks that a first server may take with it,
+    and things that can have replicas.
+    """
 
     fixed: list[tuple[str, dict]] = field(default_factory=list)
+    light: list[tuple[str, dict]] = field(default_factory=list)
     movable: list[tuple[str, str, str, dict]] = field(default_factory=list)
 
 
@@ -51,10 +56,12 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
     homes = _homes(locator, caller, path, found)
     pinned = _one_pod(path, homes.fixed)
     zoned = _zone_pod(db, caller, path, found, external, pinned)
-    pod = zoned or pinned or (homes.movable[0][3] if homes.movable else None) or pods.default_pod(db, caller.project_id)
+    following = [pod for _, pod in homes.light] + [item[3] for item in homes.movable]
+    pod = zoned or pinned or next(iter(following), None) or pods.default_pod(db, caller.project_id)
     if pod is None:
         raise Unavailable("no pod is registered with Tricircle yet")
-    return Placed(pod, [item for item in homes.movable if item[3]["pod_id"] != pod["pod_id"]])
+    return Placed(pod, [item for item in homes.movable if item[3]["pod_id"] != pod["pod_id"]],
+                  [item for item in homes.light if item[1]["pod_id"] != pod["pod_id"]])
 
 
 def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Homes:
@@ -66,7 +73,9 @@ def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Ho
         pod = locator.find(caller, service, collection, resource_id)
         if pod is None:
             continue   # the pod's own answer to an unknown id is better than any of ours
-        if find(collection, service).replicable:
+        if collection == "networks" and path.collection.path == "servers" and not path.member:
+            homes.light.append((resource_id, pod))
+        elif find(collection, service).replicable:
             homes.movable.append((service, collection, resource_id, pod))
         else:
             homes.fixed.append((f"{collection} {resource_id}", pod))
@@ -77,8 +86,8 @@ def _one_pod(path: Path, fixed: list[tuple[str, dict]]) -> dict | None:
     for name, pod in fixed[1:]:
         first, first_pod = fixed[0]
         if pod["pod_id"] != first_pod["pod_id"]:
-            raise _apart(path, f"{first} is in pod {first_pod['pod_name']}, {name} is in pod {pod['pod_name']}: "
-                               "they cannot be used together")
+            raise apart(path, f"{first} is in pod {first_pod['pod_name']}, {name} is in pod {pod['pod_name']}: "
+                              "they cannot be used together")
     return fixed[0][1] if fixed else None
 
 
@@ -97,8 +106,8 @@ def _zone_pod(db: Database, caller: Caller, path: Path, found: Mentions, externa
         raise _unknown_zone(path, asked, external)
     if pinned:
         if pinned["az_name"] not in asked:
-            raise _apart(path, f"what the request names is in pod {pinned['pod_name']}, but zone {asked[0]} is served "
-                               f"by pod {candidates[0]['pod_name']}")
+            raise apart(path, f"what the request names is in pod {pinned['pod_name']}, but zone {asked[0]} is served "
+                              f"by pod {candidates[0]['pod_name']}")
         return pinned
     if external:
         return candidates[0]
@@ -106,7 +115,8 @@ def _zone_pod(db: Database, caller: Caller, path: Path, found: Mentions, externa
     return pods.pod_for_zone(db, caller.project_id, zone)
 
 
-def _apart(path: Path, message: str) -> ApiError:
+def apart(path: Path, message: str) -> ApiError:
+    """The error for things of two pods that cannot be brought together."""
     return Conflict(message) if path.service.errors == "neutron" else BadRequest(message)
 
 

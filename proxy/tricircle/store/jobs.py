@@ -26,7 +26,7 @@ def enqueue(db: Database, kind: str, resource_id: str, project_id: str, not_befo
     """Ask for a job; one that is queued for the resource already takes the request in.
 
     Args:
-        kind: `router` or `security_group`.
+        kind: one of `jobs.worker.KINDS`.
         resource_id: home id.
         project_id: owner of the resource.
         not_before: seconds since the epoch; a time in the future holds the job until `release` or that time. The

@@ -1,4 +1,5 @@
 """Stand-ins of a resource in pods that are not its home, and the claims that keep them single."""
+from tricircle.store import routings
 from tricircle.store.db import Database, now
 
 CHUNK = 400   # SQLite takes 999 variables in a statement on older builds
@@ -82,6 +83,14 @@ def to_local(db: Database, pod_id: str, ids: list[str]) -> dict[str, str]:
 def to_home(db: Database, pod_id: str, ids: list[str]) -> dict[str, str]:
     """{local id: home id} for those of `ids` that are replicas in the pod."""
     return _mapping(db, "local_id", "resource_id", pod_id, ids)
+
+
+def strangers(db: Database, pod_id: str, ids: list[str]) -> set[str]:
+    """Home ids of the replicas among a pod's `ids`: those whose home is another pod. What has moved here is at home."""
+    mapping = to_home(db, pod_id, ids)
+    at_home = {resource_id for resource_id, row in routings.homes(db, list(mapping.values())).items()
+               if row["pod_id"] == pod_id}
+    return set(mapping.values()) - at_home
 
 
 def _mapping(db: Database, key: str, value: str, pod_id: str, ids: list[str]) -> dict[str, str]:

@@ -1,0 +1,125 @@
+"""A network made without a zone lives in its project's default pod until its first server says otherwise.
+
+Then it is made anew in the server's pod, subnets included, and keeps its ids: those of the new one become local ids.
+Neutron itself tells whether anything hangs on the old one, by refusing to delete it; until it is deleted the new one is
+a replica like any other, which can be taken back. Whatever step the gateway dies after, the job `network` ends it.
+"""
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tricircle import marks
+from tricircle.crosspod import moves
+from tricircle.errors import ApiError, Unavailable
+from tricircle.routing.caller import Caller
+from tricircle.routing.replicas import Refused
+from tricircle.store import Database, replicas, routings
+from tricircle.upstream.client import Answer, Upstream
+from tricircle.upstream.deadline import Deadline
+
+CLAIM_SECONDS = 60.0
+POLL_SECONDS = 0.05
+JSON = {"content-type": "application/json", "accept": "application/json"}
+NETWORK_FIELDS = ("name", "admin_state_up", "port_security_enabled", "dns_domain", "project_id")
+SUBNET_FIELDS = ("name", "ip_version", "cidr", "gateway_ip", "allocation_pools", "enable_dhcp", "dns_nameservers",
+                 "host_routes", "ipv6_ra_mode", "ipv6_address_mode", "service_types", "project_id")
+# What makes a network more than its project's own: an operator or the user has decided where it is.
+ANCHORS = ("router:external", "shared", "availability_zone_hints", "qos_policy_id")
+
+
+@dataclass(frozen=True)
+class Move:
+    """One move.
+
+    Args:
+        db, upstream: as everywhere.
+        caller: whose token reads, makes and deletes.
+        network_id: home id.
+        home: row of the pod that it leaves.
+        pod: row of the pod that it goes to.
+        apart: makes the error that says why it cannot.
+    """
+
+    db: Database
+    upstream: Upstream
+    caller: Caller
+    network_id: str
+    home: dict
+    pod: dict
+    apart: Callable[[str], ApiError]
+
+
+def move(task: Move) -> None:
+    """Bring a network to a pod, unless it has come there meanwhile.
+
+    Raises:
+        ApiError: of `apart`, when something hangs on it; Refused, with a pod's own words; Unavailable.
+        PodUnreachable: what was done is ended by the job `network`.
+    """
+    deadline = Deadline(CLAIM_SECONDS)
+    while not deadline.passed():
+        known = routings.home(task.db, task.network_id)
+        if known and known["pod_id"] == task.pod["pod_id"]:
+            return
+        if known and known["pod_id"] != task.home["pod_id"]:
+            raise task.apart(f"network {task.network_id} has just been moved to another pod")
+        # The claim is on the pod that it leaves: two servers in two zones must not both have it.
+        row = replicas.claim(task.db, task.network_id, task.home["pod_id"], "networks", task.caller.project_id,
+                             CLAIM_SECONDS)
+        if row["mine"]:
+            try:
+                return _move(task)
+            finally:
+                replicas.abandon(task.db, task.network_id, task.home["pod_id"], row["fence"])
+        time.sleep(POLL_SECONDS)
+    raise Unavailable(f"network {task.network_id} is being moved by another request: try again")
+
+
+def _move(task: Move) -> None:
+    network = _member(_call(task, task.home, "GET", f"networks/{task.network_id}"), "network")
+    if any(network.get(field) for field in ANCHORS) or network["project_id"] != task.caller.project_id:
+        raise task.apart(f"network {task.network_id} stays where it was put")
+    subnets = [_member(_call(task, task.home, "GET", f"subnets/{subnet}"), "subnet") for subnet in network["subnets"]]
+    # Says that the pod may have a copy, from before it has one: the job looks nowhere else.
+    replicas.claim(task.db, task.network_id, task.pod["pod_id"], "networks", network["project_id"], CLAIM_SECONDS)
+    try:
+        local = _copy(task, "networks", "network", network, NETWORK_FIELDS, {})
+        for subnet in subnets:
+            _copy(task, "subnets", "subnet", subnet, SUBNET_FIELDS, {"network_id": local})
+        if network.get("tags"):
+            _member(_call(task, task.pod, "PUT", f"networks/{local}/tags", {"tags": network["tags"]}), "tags")
+    except ApiError:
+        moves.take_back(task.db, task.upstream, task.network_id, task.pod)
+        raise
+    gone = _call(task, task.home, "DELETE", f"networks/{task.network_id}")
+    if gone.status not in (204, 404):
+        moves.take_back(task.db, task.upstream, task.network_id, task.pod)
+        raise task.apart(f"network {task.network_id} is in use there") if gone.status == 409 else Refused(gone)
+    moves.at_home(task.db, task.network_id, network["subnets"], network["project_id"], task.pod)
+
+
+def _copy(task: Move, collection: str, member: str, original: dict, fields: tuple[str, ...], more: dict) -> str:
+    """Make one thing in the new pod; marked at first, so that a lost answer is found, and known before it is not."""
+    body = {name: original[name] for name in fields if original.get(name) not in (None, "", [])}
+    if "gateway_ip" in original:
+        body["gateway_ip"] = original["gateway_ip"]     # null means that there is none, nothing means the first address
+    mark = marks.replica(original["id"])
+    local = moves.found(task.upstream, task.pod, collection, mark, original["project_id"]) or _member(
+        _call(task, task.pod, "POST", collection, {member: {**body, **more, "description": mark}}), member)["id"]
+    replicas.record(task.db, original["id"], task.pod["pod_id"], collection, original["project_id"], local)
+    _member(_call(task, task.pod, "PUT", f"{collection}/{local}",
+                  {member: {"description": original.get("description") or ""}}), member)
+    return local
+
+
+def _call(task: Move, pod: dict, method: str, path: str, body: dict | None = None) -> Answer:
+    return task.upstream.call(pod["pod_name"], "network", method, f"/v2.0/{path}", headers=task.caller.headers | JSON,
+                              body=json.dumps(body).encode() if body is not None else None)
+
+
+def _member(answer: Answer, member: str):
+    found = (answer.json() or {}).get(member) if answer.ok else None
+    if found is None:
+        raise Refused(answer)
+    return found

@@ -1,0 +1,62 @@
+"""How a network's move from pod to pod is taken back or ended, whatever step it was interrupted after."""
+from tricircle import marks
+from tricircle.errors import PodUnreachable
+from tricircle.store import Database, replicas, routings
+from tricircle.upstream.client import Upstream
+
+
+def take_back(db: Database, upstream: Upstream, network_id: str, pod: dict) -> None:
+    """Delete a copy, subnets included. Raises PodUnreachable; then the job does it later."""
+    known = routings.home(db, network_id)
+    local = replicas.to_local(db, pod["pod_id"], [network_id]).get(network_id) or found(
+        upstream, pod, "networks", marks.replica(network_id), known["project_id"] if known else "")
+    if local:
+        subnets = _subnets(db, upstream, local, pod)
+        gone = upstream.ask(pod["pod_name"], "network", "DELETE", f"/v2.0/networks/{local}")
+        if gone.status not in (204, 404):
+            raise PodUnreachable(pod["pod_name"], "network", f"keeps its copy of network {network_id}: {gone.status}")
+        for subnet_id in subnets:
+            replicas.drop(db, subnet_id, pod["pod_id"])
+    replicas.drop(db, network_id, pod["pod_id"])
+
+
+def settle(db: Database, upstream: Upstream, network_id: str, home: dict, pod: dict) -> None:
+    """End a move that was interrupted: the old one is still there, then the copy goes; or it is gone, then the copy
+    is the network.
+
+    Args:
+        home: row of the pod where the network is known to be.
+        pod: row of a pod that has, or may have, a copy.
+
+    Raises:
+        PodUnreachable: one of them does not answer.
+    """
+    there = upstream.ask(home["pod_name"], "network", "GET", f"/v2.0/networks/{network_id}")
+    local = replicas.to_local(db, pod["pod_id"], [network_id]).get(network_id)
+    if there.status == 404 and local:
+        project_id = routings.home(db, network_id)["project_id"]
+        at_home(db, network_id, _subnets(db, upstream, local, pod), project_id, pod)
+    elif there.ok:
+        take_back(db, upstream, network_id, pod)
+    elif there.status != 404:
+        raise PodUnreachable(home["pod_name"], "network", f"answered {there.status} for network {network_id}")
+
+
+def at_home(db: Database, network_id: str, subnets: list[str], project_id: str, pod: dict) -> None:
+    """A network and its subnets live in a pod from now on; their rows in `replicas` keep the ids apart."""
+    routings.learn(db, [(network_id, "networks", project_id), *((each, "subnets", project_id) for each in subnets)],
+                   pod["pod_id"])
+
+
+def _subnets(db: Database, upstream: Upstream, local: str, pod: dict) -> list[str]:
+    """Home ids of a copy's subnets."""
+    copy = upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/networks/{local}")
+    return list(replicas.to_home(db, pod["pod_id"], (copy.json() or {}).get("network", {}).get("subnets", [])).values())
+
+
+def found(upstream: Upstream, pod: dict, collection: str, mark: str, project_id: str) -> str | None:
+    """The copy that an interrupted move has left, by its mark."""
+    query = f"description={mark}&project_id={project_id}&fields=id"
+    answer = upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}")
+    rows = (answer.json() or {}).get(collection) if answer.ok else None
+    return rows[0]["id"] if rows else None

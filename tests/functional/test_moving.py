@@ -1,0 +1,132 @@
+"""A network without a zone follows its first server."""
+import threading
+
+import pytest
+
+from tests.functional.gateway import until
+from tests.functional.user import User, holders
+
+
+@pytest.fixture
+def user(gateway):
+    """A user whose default pod is Pod1."""
+    made = User(gateway)
+    made.net("az1")
+    return made
+
+
+def rows(cloud, pod, kind, user):
+    """What a pod has of a user's, by collection."""
+    return {row["id"]: row for row in cloud[pod].network.shelf(kind).values() if row.get("project_id") == user.project}
+
+
+def test_it_moves_with_its_subnets_and_keeps_its_ids(cloud, gateway, user):
+    network, subnet = user.wired()
+    user.network.ok("PUT", f"/networks/{network}", {"network": {"description": "mine", "name": "n"}})
+    assert holders(cloud, "network", "networks", network) == ["Pod1"]
+    before = user.network.ok("GET", f"/networks/{network}")["network"]
+    server = user.boot(network, "az2")
+    assert holders(cloud, "compute", "servers", server) == ["Pod2"]
+    assert holders(cloud, "network", "networks", network) == []
+    after = user.network.ok("GET", f"/networks/{network}")["network"]
+    for field in ("id", "name", "description", "subnets", "admin_state_up", "project_id"):
+        assert after[field] == before[field]
+    assert after["availability_zones"] == ["az2"]
+    assert [row["id"] for row in user.network.ok("GET", "/networks?name=n")["networks"]] == [network]
+    assert user.network.ok("GET", f"/subnets/{subnet}")["subnet"]["network_id"] == network
+    assert [row["id"] for row in user.network.ok("GET", f"/subnets?network_id={network}")["subnets"]] == [subnet]
+    ports = user.network.ok("GET", f"/ports?network_id={network}")["ports"]
+    assert [port["device_id"] for port in ports if port["device_owner"].startswith("compute:")] == [server]
+
+
+def test_it_goes_for_good(cloud, gateway, user):
+    network, _ = user.wired()
+    server = user.boot(network, "az2")
+    user.compute.ok("DELETE", f"/servers/{server}")
+    until(lambda: not user.network.ok("GET", f"/ports?network_id={network}&device_id={server}")["ports"])
+    user.network.ok("DELETE", f"/networks/{network}")
+    assert user.network.get(f"/networks/{network}").status == 404
+    assert network not in str(gateway.store()["replicas"])
+    assert rows(cloud, "Pod2", "networks", user) == {}
+
+
+def test_what_is_in_use_stays_and_nothing_is_left_in_the_other_pod(cloud, gateway, user):
+    network, subnet = user.wired()
+    user.make("ports", network_id=network)
+    body = {"server": {"name": "vm", "imageRef": network, "flavorRef": "tiny", "networks": [{"uuid": network}],
+                       "availability_zone": "az2"}}
+    answer = user.compute.post("/servers", body)
+    assert answer.status == 400
+    assert "Pod1" in str(answer.body)
+    assert "Pod2" in str(answer.body)
+    assert rows(cloud, "Pod2", "networks", user) == {}
+    assert [row["id"] for row in user.network.ok("GET", "/subnets")["subnets"]] == [subnet]
+    assert subnet not in str(gateway.store()["replicas"])
+
+
+def test_a_hint_is_a_promise(cloud, user):
+    network, _ = user.wired("az1")
+    body = {"server": {"name": "vm", "imageRef": network, "flavorRef": "tiny", "networks": [{"uuid": network}],
+                       "availability_zone": "az2"}}
+    with cloud["Pod2"].lock:
+        before = rows(cloud, "Pod2", "networks", user)
+    assert user.compute.post("/servers", body).status == 400
+    assert rows(cloud, "Pod2", "networks", user) == before
+
+
+def test_servers_that_race_for_it_end_in_one_pod(cloud, user):
+    network, _ = user.wired()
+    answers, start = [], threading.Barrier(10)
+
+    def boot(number):
+        body = {"name": f"vm{number}", "imageRef": network, "flavorRef": "tiny", "networks": [{"uuid": network}],
+                "availability_zone": ("az1", "az2")[number % 2]}
+        start.wait()
+        answers.append(user.compute.post("/servers", {"server": body}))
+
+    threads = [threading.Thread(target=boot, args=(number,)) for number in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status for answer in answers} <= {202, 400}
+    zones = {user.compute.ok("GET", f"/servers/{answer['server']['id']}")["server"]["OS-EXT-AZ:availability_zone"]
+             for answer in answers if answer.status == 202}
+    assert len(zones) == 1
+    assert len(rows(cloud, "Pod1", "networks", user)) + len(rows(cloud, "Pod2", "networks", user)) == 2
+    assert [row["id"] for row in user.network.ok("GET", "/networks")["networks"]].count(network) == 1
+
+
+@pytest.mark.parametrize(("match", "when"), [
+    ("^POST /v2.0/networks", "after"), ("^POST /v2.0/subnets", "after"), ("^PUT /v2.0/networks/", "before"),
+    ("^DELETE /v2.0/networks/", "before"), ("^DELETE /v2.0/networks/", "after")])
+def test_a_gateway_that_dies_in_the_middle_leaves_one_network(cloud, gateway, user, match, when):
+    network, subnet = user.wired()
+    stop = cloud.stop_at_write(1, when, match)
+    booting = threading.Thread(target=lambda: _quiet(user, network))
+    booting.start()
+    assert stop.wait()
+    gateway.api.kill()
+    stop.drop()
+    booting.join()
+    gateway.start()
+    gateway.hasten_jobs()
+    worker = gateway.worker()
+    until(lambda: all(job["state"] == "done" for job in user_jobs(gateway, network)), 60)
+    worker.stop()
+    name = user.network.ok("GET", f"/networks/{network}")["network"]["name"]
+    copies = [pod for pod in ("Pod1", "Pod2") for row in rows(cloud, pod, "networks", user).values()
+              if row["name"] == name]
+    assert len(copies) == 1
+    assert [row["id"] for row in user.network.ok("GET", f"/subnets?network_id={network}")["subnets"]] == [subnet]
+
+
+def _quiet(user, network):
+    try:
+        user.boot(network, "az2")
+    except Exception:   # noqa: BLE001 - the gateway is killed under it
+        return
+
+
+def user_jobs(gateway, network):
+    return [job for job in gateway.client("admin", "admin").ok("GET", "/jobs")["jobs"] if job["resource_id"] == network]
