@@ -4,7 +4,7 @@ import json
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import HOP_BY_HOP, Request, Response, error_body
 from tricircle.errors import BadGateway, GatewayTimeout, NotFound, PodUnreachable, Unavailable
-from tricircle.routing import rewrite
+from tricircle.routing import numbers, rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import replicas
 from tricircle.upstream.client import Answer
@@ -31,11 +31,11 @@ def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: s
         PodUnreachable, EndpointMissing, Unavailable: as `Upstream.call`.
     """
     body = request.body
-    if request.body_json is not None and b"availability_zone" in body:
+    if request.body_json is not None and b"availability_zone" in body and not path.collection.per_pod:
         document = json.loads(body)
         if gateway.zones.down(path.service.name, pod, document):
             body = rewrite.dump(document)
-    wire = (target or request.target).encode()
+    wire = numbers.down(path, target or request.target).encode()
     named = rewrite.ids(wire + body)
     foreign = replicas.to_home(gateway.db, pod["pod_id"], named)
     if foreign:
@@ -51,12 +51,12 @@ def translate(gateway: Gateway, request: Request, path: Path, pod: dict, body: b
     body = rewrite.up(gateway.db, pod["pod_id"], body)
     root = gateway.upstream.account.endpoint(pod["pod_name"], path.service.name)
     body = rewrite.links(body, root, request.root)
-    if b"availability_zone" in body:
+    if b"availability_zone" in body or path.collection.per_pod:
         try:
             document = json.loads(body)
         except ValueError:
             return body
-        if gateway.zones.up(pod, document):
+        if numbers.up(path, pod, document) if path.collection.per_pod else gateway.zones.up(pod, document):
             body = rewrite.dump(document)
     return body
 

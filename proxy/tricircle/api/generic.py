@@ -8,6 +8,7 @@ from tricircle.api.forward import POD_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.listing import merged_list, pods_to_ask
 from tricircle.api.message import Request, Response
+from tricircle.api.totals import totals
 from tricircle.errors import BadRequest, PodUnreachable, StoreBusy
 from tricircle.routing import replicas
 from tricircle.routing.catalogue import UUID, Path
@@ -46,6 +47,8 @@ def serve(gateway: Gateway, request: Request, path: Path, special: dict[tuple[st
 def plain(gateway: Gateway, request: Request, path: Path) -> Response:
     """Answer without a handler: by what the catalogue says."""
     reading = request.method in ("GET", "HEAD")
+    if reading and path.is_total:
+        return totals(gateway, request, path, pods_to_ask(gateway, request, path))
     if reading and not path.member:
         return merged_list(gateway, request, path, pods_to_ask(gateway, request, path))
     if path.collection.everywhere:

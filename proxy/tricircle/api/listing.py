@@ -26,7 +26,8 @@ ONE_PODS_HEADERS = ("x-tricircle-pod-request-id", "x-compute-request-id")
 def pods_to_ask(gateway: Gateway, request: Request, path: Path) -> list[dict]:
     """The project's pods; all of them for an administrator's look at all projects, and where things are shared."""
     bottom = pods.bottom(gateway.db)
-    everything = path.service.every_pod or path.collection.everywhere or path.collection.natural
+    collection = path.collection
+    everything = path.service.every_pod or collection.everywhere or collection.natural or collection.per_pod
     if everything or "all_tenants" in request.query or "all_projects" in request.query:
         return bottom
     project = request.caller.project_id

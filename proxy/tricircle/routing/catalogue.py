@@ -51,6 +51,9 @@ class Collection:
         common: the list shows what all pods have, not what any has.
         brief: fields of the short list, where `/detail` gives the long one.
         words: sub-paths that are no ids, as `detail` in `servers/detail`.
+        per_pod: belongs to the pods and not to projects, as hypervisors do: lists ask every pod, integer ids end in the
+            pod's number (`routing.numbers`), zones are the pod's own, members may be called by name.
+        totals: sub-paths whose answer is a sum over the pods; `*` for all of them.
     """
 
     path: str
@@ -61,6 +64,13 @@ class Collection:
     common: bool = False
     brief: tuple[str, ...] = ()
     words: tuple[str, ...] = ("detail",)
+    per_pod: bool = False
+    totals: tuple[str, ...] = ()
+
+
+# What an administrator does to a service is named in the path, and the service in the body.
+SERVICE_WORDS = ("enable", "disable", "disable-log-reason", "force-down", "freeze", "thaw", "failover_host", "failover",
+                 "get-log", "set-log")
 
 
 def _table(*rows: Collection) -> dict[str, Collection]:
@@ -75,6 +85,12 @@ COLLECTIONS = {
         Collection("os-quota-class-sets", everywhere=True),
         Collection("os-availability-zone", natural="zoneName"),
         Collection("extensions", natural="alias", common=True),
+        Collection("os-aggregates", per_pod=True),
+        Collection("os-hypervisors", per_pod=True, words=("detail", "statistics"), totals=("/statistics",)),
+        Collection("os-services", per_pod=True, words=SERVICE_WORDS),
+        Collection("os-hosts", per_pod=True),
+        Collection("os-migrations", per_pod=True),
+        Collection("os-simple-tenant-usage", natural="tenant_id", per_pod=True, totals=("*",)),
         Collection("servers", brief=("id", "name", "links")),
     ),
     "volume": _table(
@@ -83,7 +99,11 @@ COLLECTIONS = {
         Collection("types", natural="name", words=("default", "detail")),
         Collection("os-availability-zone", natural="zoneName"),
         Collection("extensions", natural="alias", common=True),
-        Collection("volumes", words=("detail", "summary"), brief=("id", "name", "links")),
+        Collection("os-services", per_pod=True, words=SERVICE_WORDS),
+        Collection("os-hosts", per_pod=True),
+        Collection("scheduler-stats", per_pod=True, words=("get_pools",)),
+        Collection("capabilities", per_pod=True),
+        Collection("volumes", words=("detail", "summary"), totals=("/summary",), brief=("id", "name", "links")),
     ),
     "network": _table(
         Collection("security-groups", replicable=True),
@@ -165,6 +185,11 @@ class Path:
     def whole(self) -> str:
         """The path as one string."""
         return f"{self.base}{'/' + self.member if self.member else ''}{self.rest}"
+
+    @property
+    def is_total(self) -> bool:
+        """Whether the answer is a sum over the pods."""
+        return "*" in self.collection.totals or (not self.member and self.rest in self.collection.totals)
 
     @property
     def base(self) -> str:

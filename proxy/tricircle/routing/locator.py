@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from tricircle import marks
 from tricircle.errors import Unavailable
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import SERVICES
+from tricircle.routing.catalogue import SERVICES, Service
 from tricircle.store import Database, pods, replicas, routings
 from tricircle.upstream.client import Answer, Upstream
 from tricircle.upstream.deadline import Deadline
@@ -54,6 +54,21 @@ class Locator:
         if first:
             self._answer(key, future, caller)
         return future.result()
+
+    def having(self, caller: Caller, service: Service, path: str) -> list[dict]:
+        """Rows of the pods that have something at a path: a member, or a list that is not empty.
+
+        Args:
+            caller: in whose name they are asked.
+            service: whose API.
+            path: path and query.
+        """
+        deadline = Deadline(self.upstream.conf.list_deadline)
+        bottom = pods.by_name(self.db)
+        answers, _ = scatter(bottom, lambda name: self.upstream.call(
+            name, service.name, "GET", path, headers=caller.headers, deadline=deadline))
+        return [bottom[name] for name, answer in answers.items()
+                if answer.status == 403 or (answer.ok and any((answer.json() or {}).values()))]
 
     def _answer(self, key: tuple, future: Future, caller: Caller) -> None:
         try:

@@ -1,7 +1,9 @@
 """Which pod a request goes to: pinned by an administrator, by id, by zone, by what it refers to, or by default."""
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from tricircle.errors import ApiError, BadRequest, Conflict, NotFound, Unavailable
+from tricircle.routing import numbers
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import UUID, Path, find
 from tricircle.routing.locator import Locator
@@ -54,6 +56,8 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
         Unavailable: no pod is registered, or the one that may know an id cannot be reached.
     """
     homes = _homes(locator, caller, path, found)
+    if path.collection.per_pod:
+        homes.fixed += _per_pod(db, locator, caller, path, found)
     pinned = _one_pod(path, homes.fixed)
     zoned = _zone_pod(db, caller, path, found, external, pinned)
     following = [pod for _, pod in homes.light] + [item[3] for item in homes.movable]
@@ -82,6 +86,25 @@ def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Ho
     return homes
 
 
+def _per_pod(db: Database, locator: Locator, caller: Caller, path: Path, found: Mentions) -> list[tuple[str, dict]]:
+    """The pod of something that is called by number, by name, or by the host that it is on."""
+    number = numbers.pod_number(path)
+    if number is not None:
+        pods_there = [pod for pod in pods.bottom(db) if pod["aggregate_id"] == number]
+        if not pods_there:
+            raise NotFound(f"{path.member} could not be found")
+    elif path.member and not UUID.match(path.member):
+        pods_there = locator.having(caller, path.service, f"{path.base}/{path.member}")
+    elif found.host and not path.member:
+        pods_there = locator.having(caller, path.service, f"{path.base}?host={quote(found.host, safe='')}")
+    else:
+        return []
+    if len(pods_there) > 1:
+        names = ", ".join(pod["pod_name"] for pod in pods_there)
+        raise BadRequest(f"{path.member or found.host} is in several pods ({names}): name one in X-Tricircle-Pod")
+    return [(path.member or found.host, pod) for pod in pods_there]
+
+
 def _one_pod(path: Path, fixed: list[tuple[str, dict]]) -> dict | None:
     for name, pod in fixed[1:]:
         first, first_pod = fixed[0]
@@ -102,6 +125,8 @@ def _zone_pod(db: Database, caller: Caller, path: Path, found: Mentions, externa
         return None
     field_name = "pod_name" if external else "az_name"
     candidates = [pod for pod in pods.bottom(db) if pod[field_name] in asked]
+    if not candidates and path.collection.per_pod:
+        return pinned   # an aggregate's zone is the pod's own affair
     if not candidates:
         raise _unknown_zone(path, asked, external)
     if pinned:

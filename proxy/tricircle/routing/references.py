@@ -17,6 +17,7 @@ class Mentions:
         groups: security groups by name or id, as Nova takes them.
         zone: the availability zone asked for; None when there is none.
         hints: availability zone hints.
+        host: the host that a service is on.
     """
 
     resources: list[tuple[str, str, str]] = field(default_factory=list)
@@ -25,6 +26,7 @@ class Mentions:
     groups: list[str] = field(default_factory=list)
     zone: str | None = None
     hints: list[str] = field(default_factory=list)
+    host: str | None = None
 
 
 def mentions(service: str, body: Any) -> Mentions:
@@ -47,6 +49,8 @@ def mentions(service: str, body: Any) -> Mentions:
             found.resources.append((*target, value))
         if name == "availability_zone" and found.zone is None and value:
             found.zone = value
+        if name == "host" and holder is body:
+            found.host = value
     return found
 
 

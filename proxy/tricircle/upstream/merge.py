@@ -89,3 +89,15 @@ def combine(documents: Mapping[str, Any], key: str) -> dict:
     if isinstance(merged.get("count"), int):
         merged["count"] = sum(body.get("count", 0) for body in bodies)
     return merged
+
+
+def add_up(values: list[Any]) -> Any:
+    """The same thing as several pods count it: numbers are added, lists joined, of anything else the first is taken."""
+    first = values[0]
+    if isinstance(first, dict):
+        fields = dict.fromkeys(field for value in values for field in value)
+        return {field: add_up([value[field] for value in values if field in value]) for field in fields}
+    if isinstance(first, list):
+        joined = [item for value in values for item in value]
+        return joined if any(isinstance(item, dict | list) for item in joined) else list(dict.fromkeys(joined))
+    return sum(values) if isinstance(first, int | float) and not isinstance(first, bool) else first
