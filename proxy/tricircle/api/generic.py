@@ -131,6 +131,8 @@ def _remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer:
         gone = answer.status == 404 or (request.method == "DELETE" and answer.status == 204
                                         and path.service.name == "network")
         # Nova and Cinder delete in the background: the row goes when the owner first gets 404.
+        if known and request.method == "DELETE" and answer.ok and not gone:
+            routings.leave(gateway.db, path.member)
         if known and gone and known["project_id"] == request.caller.project_id:
             routings.forget(gateway.db, path.member)
 

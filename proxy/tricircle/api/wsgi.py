@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import bottle
 
-from tricircle.api import admin, compute, generic, network, routers, security_groups, versions
+from tricircle.api import admin, compute, generic, microversion, network, routers, security_groups, versions
 from tricircle.api.auth import TokenCheck
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response, downward, error_body, new_request_id, read
@@ -76,6 +76,7 @@ def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPRe
         response = Response(error.answer.status, [("Content-Type", "application/json")], error.answer.body)
     except ApiError as error:
         response = Response.of_json(error.status, error_body(style, error))
+        response.headers += error.headers
     except (PodUnreachable, EndpointMissing) as error:
         response = Response.of_json(503, error_body(style, Unavailable(str(error))))
     except StoreBusy as error:
@@ -101,6 +102,7 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
     path = parse(SERVICES[service_name], request.path)
     if path is None:
         raise NotFound(f"there is nothing at {request.path}")
+    microversion.negotiate(gateway, request, path)
     return generic.serve(gateway, request, path, SPECIAL)
 
 
