@@ -3,7 +3,7 @@ import hashlib
 import json
 import logging
 
-from tricircle.api.forward import failure, send
+from tricircle.api.forward import failure, send, translate
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.api.query import PAGING, Query
@@ -50,9 +50,10 @@ def recall(gateway: Gateway, request: Request, path: Path, query: Query, order: 
 def _record(gateway: Gateway, request: Request, path: Path, home: dict, marker: str) -> dict | None:
     question = request.question(f"{path.base}/{marker}")
     try:
-        document = send(gateway, question, path, home).json()
+        answer = send(gateway, question, path, home)
     except PodUnreachable as error:
         raise failure(error) from error
+    document = json.loads(translate(gateway, request, path, home, answer.body)) if answer.ok and answer.json() else {}
     found = [value for value in document.values() if isinstance(value, dict)] if isinstance(document, dict) else []
     return next((record for record in found if record.get("id") == marker), None)
 

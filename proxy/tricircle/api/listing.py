@@ -62,7 +62,7 @@ def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict
     if len(asked) == 1 and not zoned and not path.service.every_pod:
         return _alone(gateway, request, path, asked[0])
     target, deadline = queries.for_pod(request, path, query, bool(zoned)), Deadline(gateway.conf.pods.list_deadline)
-    lists = {pod["pod_name"]: PodList(gateway, request, path, pod, target, query.reverse, deadline) for pod in asked}
+    lists = {pod["pod_name"]: PodList(gateway, request, path, pod, query, target, deadline) for pod in asked}
     if path.order and query.limit:
         return _page(gateway, request, path, query, lists)
     return _whole(gateway, request, path, query, lists, tidy)
@@ -94,6 +94,8 @@ def _page(gateway: Gateway, request: Request, path: Path, query: Query, lists: d
     missing = [name for name in lists if name in missing or tails[name].broken]
     if shown:
         cursors.remember(gateway, request, path, query, str(shown[-1][1]["id"]), paging.cursor(tails, order, shown))
+    for name, record in shown:
+        lists[name].dress(record)
     records = [record for _, record in shown[query.offset:]]
     records = queries.cut_fields(path, query, records[::-1] if query.reverse else records)
     frames = {name: {**each.frame, each.key: []} for name, each in lists.items() if each.key}
