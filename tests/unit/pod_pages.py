@@ -36,10 +36,4 @@ def read(pods, order, count, marker=None, known=None):
     for tail in tails.values():
         tail.fill()
     shown = paging.merge(tails, order, count)
-    return shown, (paging.cursor(tails, order, shown) if shown else None)
-
-
-def forgotten(order, shown):
-    """A cursor made of the marker alone."""
-    pod, row = shown[-1]
-    return {"values": order.values(row), "pod": pod, "trails": {pod: [row["id"]]}}
+    return shown, (paging.cursor(tails, order, shown, known) if shown else None)

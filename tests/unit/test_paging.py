@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.pod_pages import Pod, forgotten, read
+from tests.unit.pod_pages import Pod, read
 
 from tricircle.upstream import paging
 
@@ -21,7 +21,8 @@ class Scene:
 
     def __init__(self, sort, reverse, alphabet, cap=1000):
         self.sort = sort
-        self.order = paging.Order(paging.comparable(sort, {"created"}), reverse)
+        strict = all(field != "name" for field, _ in sort)
+        self.order = paging.Order(paging.comparable(sort, {"created"}), reverse, strict)
         self.numbers = itertools.count()
         self.alphabet = alphabet
         self.pods = [Pod(f"Pod{n}", self.exact, reverse, cap) for n in range(3)]
@@ -67,7 +68,7 @@ class Scene:
             marker = seen[-1]
             known = json.loads(json.dumps(known))      # it goes through the store
             if number in lose:
-                known = forgotten(self.order, shown)
+                known = paging.forgotten(self.order, *shown[-1])
             for what, row in moves[number] if number < len(moves) else ():
                 self.add(row) if what == "add" else self.drop(row, marker)
             throughout &= self.visible()
@@ -78,11 +79,11 @@ class Scene:
 @given(SORTS, st.booleans(), st.lists(ROWS, max_size=40), st.lists(st.integers(1, 7), min_size=1, max_size=3),
        st.lists(MOVES, max_size=8), st.sets(st.integers(0, 20)), st.integers(1, 12))
 def test_what_stays_is_seen_once_also_when_cursors_are_lost(sort, reverse, rows, limits, moves, lose, cap):
-    """Pods sort times more finely than they show them, and text as the gateway does."""
+    """Pods sort times more finely than they show them. By text cursors may not be lost while rows come in."""
     scene = Scene(sort, reverse, str.upper, cap)
     for row in rows:
         scene.add(row)
-    seen, throughout = scene.walk(limits, moves, lose)
+    seen, throughout = scene.walk(limits, moves, lose if scene.order.strict else set())
     assert len(seen) == len(set(seen))
     assert throughout <= set(seen)
 
@@ -138,7 +139,7 @@ def test_a_forgotten_place_is_found_in_few_calls():
     shown, _ = read(pods, order, 50)
     everything = sorted((id, pod.name) for pod in pods for id in pod.rows)
     id, pod = everything[1500]
-    known = {"values": [id], "pod": pod, "trails": {pod: [id]}}
+    known = paging.forgotten(order, pod, {"id": id})
     calls = sum(each.calls for each in pods)
     shown, _ = read(pods, order, 50, id, known)
     assert [row["id"] for _, row in shown] == [id for id, _ in everything[1501:1551]]

@@ -11,7 +11,7 @@ from tricircle.errors import PodUnreachable, StoreBusy
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import cursors as rows
-from tricircle.upstream.paging import Order
+from tricircle.upstream.paging import Order, forgotten
 
 LOG = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def recall(gateway: Gateway, request: Request, path: Path, query: Query, order: 
     record = _record(gateway, request, path, home, marker) if home else None
     if record is None:
         return None
-    return {"values": order.values(record), "pod": home["pod_name"], "trails": {home["pod_name"]: [marker]}}
+    return forgotten(order, home["pod_name"], record)
 
 
 def _record(gateway: Gateway, request: Request, path: Path, home: dict, marker: str) -> dict | None:

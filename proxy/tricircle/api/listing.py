@@ -12,7 +12,7 @@ from tricircle.api.podlist import PodList
 from tricircle.api.query import Query
 from tricircle.errors import BadRequest, PodUnreachable, Unavailable
 from tricircle.routing import default_group
-from tricircle.routing.catalogue import Path
+from tricircle.routing.catalogue import TIMES, Path
 from tricircle.store import pods, routings
 from tricircle.upstream import paging
 from tricircle.upstream.deadline import Deadline
@@ -80,20 +80,22 @@ def _alone(gateway: Gateway, request: Request, path: Path, pod: dict) -> Respons
 
 def _page(gateway: Gateway, request: Request, path: Path, query: Query, lists: dict[str, PodList]) -> Response:
     """A page costs about one page of each pod, however much they have."""
-    order, count = Order(query.sort, query.reverse), query.offset + query.limit
+    strict = all(field == "id" or field in TIMES for field, _ in query.sort)
+    order, count = Order(query.sort, query.reverse, strict), query.offset + query.limit
     known = cursors.recall(gateway, request, path, query, order) if query.marker else None
     if query.marker and not known:
         return _unknown_marker(gateway, request, path, query, lists)
     tails = paging.tails({name: each.ask for name, each in lists.items()}, order, count, known, query.marker)
     _, refused, missing = _asked(lists, lambda name: tails[name].fill())
-    owner = known["pod"] if known else None
+    owner = next((name for name, tail in tails.items() if query.marker in tail.trail[-1:]), None)
     refusal = _refusal(refused, len(lists) - len(missing), owner)
     if refusal:
         return present(gateway, request, path, lists[refusal].pod, refused[refusal].answer)
     shown = paging.merge(tails, order, count)
     missing = [name for name in lists if name in missing or tails[name].broken]
     if shown:
-        cursors.remember(gateway, request, path, query, str(shown[-1][1]["id"]), paging.cursor(tails, order, shown))
+        cursors.remember(gateway, request, path, query, str(shown[-1][1]["id"]),
+                         paging.cursor(tails, order, shown, known, missing))
     for name, record in shown:
         lists[name].dress(record)
     records = [record for _, record in shown[query.offset:]]

@@ -8,7 +8,7 @@ from tricircle.routing.catalogue import SERVER_TIMES, SORT_FIELDS, TIMES, Path
 from tricircle.upstream.paging import comparable
 
 PAGING = ("limit", "marker", "page_reverse", "offset")
-NUMBER = re.compile(r"[0-9]{1,9}")
+NUMBER = re.compile(r"[0-9]{1,40}")
 # What merging itself looks at; asked for in addition to the user's `fields`, and taken out again.
 NEEDED_FIELDS = {"id", "description"}
 
@@ -21,7 +21,7 @@ class Query:
         pairs: (name, value) in order.
         sort: [(field of the record, descending)], as far as records of different pods can be compared.
         marker: id of the last record of the page before.
-        limit: largest page; None for all.
+        limit: largest page; None for all, and where it is no number, which the pods refuse in their own words.
         offset: Cinder's `offset`: how many records to pass over.
         reverse: Neutron's `page_reverse`.
         fields: Neutron's `fields`; empty for all.
@@ -47,9 +47,11 @@ def read(request: Request, path: Path) -> Query:
     pairs = tuple(parse_qsl(request.query, keep_blank_values=True))
     last = dict(pairs)
     most = path.service.max_limit
-    limit = _number(last.get("limit", "")) or most
-    return Query(pairs, tuple(_sort(pairs, path)), last.get("marker"), min(limit, most) if limit and most else limit,
-                 _number(last.get("offset", "")) or 0, last.get("page_reverse", "").lower() in ("true", "1"),
+    limit = _number(last.get("limit", "0"))
+    if limit is not None and most:
+        limit = min(limit or most, most)
+    return Query(pairs, tuple(_sort(pairs, path)), last.get("marker"), limit or None,
+                 _number(last.get("offset", "0")) or 0, last.get("page_reverse", "").lower() == "true",
                  frozenset(value for name, value in pairs if name == "fields"), path.service.errors == "neutron")
 
 
@@ -77,7 +79,7 @@ def for_pod(request: Request, path: Path, query: Query, zoned: bool) -> str:
     """Path and query that go to each pod, without paging; see `paged`.
 
     Without the user's zone where the pod was chosen by it; and the long list where the short one does not show what to
-    sort by. A limit that is no number goes along: the pods refuse it in their own words.
+    sort by.
 
     Args:
         request: the user's.

@@ -75,10 +75,12 @@ class Order:
     Args:
         sort: [(field, descending)], the most significant first.
         reverse: the list is read from its end.
+        strict: all pods sort exactly like this; not so with text, which each database sorts in its own way.
     """
 
     sort: tuple[tuple[str, bool], ...]
     reverse: bool = False
+    strict: bool = False
 
     def values(self, record: dict) -> list:
         """What is compared of a record; null for what cannot be."""
@@ -111,7 +113,7 @@ def _ranked(value: Any) -> tuple:
 
 def sizes(count: int, pods: int) -> tuple[int, int]:
     """How many records to ask of each pod at first, and at most at once."""
-    first = min(count, max(LEAST, 2 * count // pods))
+    first = min(count, HELD, max(LEAST, 2 * count // pods))
     return first, max(first, HELD // pods)
 
 
@@ -212,13 +214,25 @@ def merge(tails: Mapping[str, Tail], order: Order, count: int) -> list[tuple[str
     return shown
 
 
-def cursor(tails: Mapping[str, Tail], order: Order, shown: list[tuple[str, dict]]) -> dict:
-    """What the page behind these records needs to know: sort values and pod of the last one, each pod's trail.
+def cursor(tails: Mapping[str, Tail], order: Order, shown: list[tuple[str, dict]], known: dict | None,
+           missing: Collection[str] = ()) -> dict:
+    """What the page behind these records needs to know.
 
-    A pod that was placed by sort values and gave nothing has no trail: the new last record's values place it as well.
+    Args:
+        tails, order: of this page.
+        shown: its records; there is at least one.
+        known: the cursor of this page.
+        missing: pods that gave nothing, or not all.
+
+    Returns:
+        `pod` and `values` say how far the list has got in its order. `trails`: each pod's last records; a pod that was
+        placed by sort values and gave nothing has none, the new values place it as well. `late`: pods that may have
+        records before that place which nobody has seen.
     """
     pod, record = shown[-1]
-    return {"values": order.values(record), "pod": pod,
+    edges = [(pod, order.values(record)), *([(known["pod"], known["values"])] if known else [])]
+    pod, values = max(edges, key=lambda edge: order.place(*edge))
+    return {"pod": pod, "values": values, "late": sorted({*(known["late"] if known else ()), *missing}),
             "trails": {name: tail.trail for name, tail in tails.items() if tail.sure}}
 
 
@@ -239,8 +253,24 @@ def tails(asks: Mapping[str, Ask], order: Order, count: int, known: dict | None,
 
     def start(pod: str, ask: Ask) -> Tail:
         trail = known["trails"].get(pod)
-        if trail == [] or (trail and trail[-1] == marker):
+        if trail and trail[-1] == marker:
             return Tail(ask, size, trail[-1:], None)
-        return Tail(ask, size, trail or [], lambda record: order.place(pod, order.values(record)) <= edge)
+
+        def passed(record: dict) -> bool:
+            return order.place(pod, order.values(record)) <= edge
+
+        def ask_behind(after: str | None, size: int) -> Batch:
+            batch = ask(after, size)
+            return Batch([record for record in batch.records if not passed(record)], batch.last)
+
+        # What has come in before the edge meanwhile was not there throughout. Were it shown, it would be the next
+        # marker, and lead a reader whose cursor is lost back to what he has seen.
+        return Tail(ask_behind if order.strict and pod not in known["late"] else ask, size, trail or [],
+                    None if trail == [] else passed)
 
     return {pod: start(pod, ask) for pod, ask in asks.items()}
+
+
+def forgotten(order: Order, pod: str, record: dict) -> dict:
+    """A cursor made of the marker's record alone."""
+    return {"pod": pod, "values": order.values(record), "late": [], "trails": {pod: [record["id"]]}}
