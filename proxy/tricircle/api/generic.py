@@ -3,7 +3,7 @@ import logging
 from collections.abc import Callable
 
 from tricircle import marks
-from tricircle.api import fanout, needs
+from tricircle.api import fanout, microversion, needs
 from tricircle.api.forward import POD_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.listing import merged_list, pods_to_ask
@@ -37,6 +37,7 @@ def serve(gateway: Gateway, request: Request, path: Path, special: dict[tuple[st
     pinned = pinned_pod(gateway, request)
     if pinned:
         return exchange(gateway, request, path, pinned)
+    microversion.negotiate(gateway, request, path)
     handler = special.get((path.service.name, path.collection.path))
     response = handler(gateway, request, path) if handler else None
     return response or plain(gateway, request, path)

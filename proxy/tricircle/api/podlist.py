@@ -40,7 +40,6 @@ class PodList:
         self.frame: dict[str, Any] = {}                      # what it has beside the records
         self.key: str | None = None
         self._foreign: set[str] = set()                      # home ids of what is here as a replica only
-        self._root = gateway.upstream.account.endpoint(pod["pod_name"], path.service.name)
 
     def dress(self, document: Any) -> None:
         """The pod's zones become the user's, in place. Apart from the rest, since it takes most of the time."""
@@ -98,7 +97,8 @@ class PodList:
         """The document in the user's terms; None when it is not JSON."""
         homes = replicas.to_home(self._gateway.db, self.pod["pod_id"], rewrite.ids(answer.body))
         self._foreign |= set(homes.values())
-        body = rewrite.links(rewrite.swap(answer.body, homes), self._root, self._request.root)
+        root = self._gateway.upstream.account.endpoint(self.pod["pod_name"], self._path.service.name)
+        body = rewrite.links(rewrite.swap(answer.body, homes), root, self._request.root)
         try:
             return json.loads(body)
         except ValueError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import bottle
 
-from tricircle.api import admin, compute, generic, microversion, network, routers, security_groups, versions
+from tricircle.api import admin, compute, generic, network, routers, security_groups, versions
 from tricircle.api.auth import TokenCheck
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response, downward, error_body, new_request_id, read
@@ -102,7 +102,6 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
     path = parse(SERVICES[service_name], request.path)
     if path is None:
         raise NotFound(f"there is nothing at {request.path}")
-    microversion.negotiate(gateway, request, path)
     return generic.serve(gateway, request, path, SPECIAL)
 
 
