@@ -29,6 +29,7 @@ class ApiError(TricircleError):
     def __init__(self, message: str, kind: str | None = None):
         super().__init__(message)
         self.message = message
+        self.headers: list[tuple[str, str]] = []
         if kind:
             self.kind = kind
 

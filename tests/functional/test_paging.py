@@ -44,7 +44,7 @@ class Shelf:
                 rows.remove(id)
 
 
-@pytest.mark.parametrize("sort", ["", "&sort_key=name", "&sort_key=created_at&sort_dir=desc"])
+@pytest.mark.parametrize("sort", ["", "&sort_key=name&sort_dir=asc", "&sort_key=created_at&sort_dir=desc"])
 def test_what_stays_is_seen_once(cloud, gateway, sort):
     user = User(gateway)
     shelf = Shelf(cloud, user)

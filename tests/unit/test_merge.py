@@ -13,13 +13,11 @@ keys = st.lists(st.tuples(st.sampled_from(["name", "size", "unknown"]), st.boole
 def test_pages_give_every_record_once_and_in_order(everything, sort, limit):
     wanted = merge.ordered(everything, sort)
     seen, marker = [], None
-    while True:
-        cut, more, found = merge.page(merge.ordered(everything, sort), marker, limit)
+    while len(seen) < len(everything):
+        cut, found = merge.page(merge.ordered(everything, sort), marker, 0, limit)
         assert found
+        assert len(cut) == min(limit, len(everything) - len(seen))
         seen += cut
-        if not more:
-            break
-        assert len(cut) == limit
         marker = cut[-1]["id"]
     assert seen == wanted
     assert sorted(r["id"] for r in seen) == sorted(r["id"] for r in everything)
@@ -37,7 +35,11 @@ def test_none_sorts_before_values():
 
 
 def test_an_unknown_marker_is_told():
-    assert merge.page([{"id": "a"}], "z", 1) == ([{"id": "a"}], False, False)
+    assert merge.page([{"id": "a"}], "z", 0, 1) == ([{"id": "a"}], False)
+
+
+def test_an_offset_counts_from_the_marker():
+    assert merge.page([{"id": each} for each in "abcde"], "a", 2, 1) == ([{"id": "d"}], True)
 
 
 def test_combining():

@@ -1,9 +1,10 @@
-"""Where Nova's and Cinder's APIs show the big region itself: availability zones, and an aggregate for each pod."""
+"""Where Nova's and Cinder's APIs show the big region itself: zones, an aggregate for each pod, unreachable servers."""
 from datetime import UTC, datetime
 
+from tricircle.api import generic, partial
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.errors import NotFound
+from tricircle.errors import ApiError, NotFound, PodUnreachable
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.store import pods
 
@@ -45,5 +46,20 @@ def zones(gateway: Gateway, request: Request, path: Path) -> Response | None:
     return Response.of_json(200, {"availabilityZoneInfo": [{"zoneName": name, **record, **hosts} for name in names]})
 
 
-HANDLERS = {("compute", "os-aggregates"): aggregates, ("compute", "os-availability-zone"): zones,
-            ("volume", "os-availability-zone"): zones}
+def servers(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """A server of a pod that does not answer is shown in part, where the caller understands that."""
+    if request.method not in ("GET", "HEAD") or not path.member or path.rest:
+        return None
+    try:
+        return generic.plain(gateway, request, path)
+    except ApiError as error:
+        home = gateway.locator.find(request.caller, "compute", "servers", path.member) \
+            if isinstance(error.__cause__, PodUnreachable) else None
+        shown = partial.member(gateway, request, path, home) if home else None
+        if not shown:
+            raise
+        return shown
+
+
+HANDLERS = {("compute", "servers"): servers, ("compute", "os-aggregates"): aggregates,
+            ("compute", "os-availability-zone"): zones, ("volume", "os-availability-zone"): zones}

@@ -23,7 +23,7 @@ class Gateway:
         locator: finds homes.
         zones: translates availability zones.
         policy: who may use the admin API.
-        version_answers: the pods' version documents, {(service, path): (read at, {pod: answer})}.
+        version_answers: the pods' version documents, {(service, path): (good until, pods asked, {pod: answer})}.
     """
 
     conf: cfg.ConfigOpts
@@ -32,7 +32,7 @@ class Gateway:
     locator: Locator
     zones: Zones
     policy: Policy
-    version_answers: dict[tuple[str, str], tuple[float, dict[str, Answer]]] = field(default_factory=dict)
+    version_answers: dict[tuple[str, str], tuple[float, list[str], dict[str, Answer]]] = field(default_factory=dict)
 
     @classmethod
     def build(cls, conf: cfg.ConfigOpts) -> "Gateway":

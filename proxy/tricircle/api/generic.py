@@ -3,7 +3,7 @@ import logging
 from collections.abc import Callable
 
 from tricircle import marks
-from tricircle.api import fanout, needs
+from tricircle.api import fanout, microversion, needs
 from tricircle.api.forward import POD_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.listing import merged_list, pods_to_ask
@@ -39,6 +39,7 @@ def serve(gateway: Gateway, request: Request, path: Path, special: dict[tuple[st
     pinned = pinned_pod(gateway, request)
     if pinned:
         return exchange(gateway, request, path, pinned)
+    microversion.negotiate(gateway, request, path)
     handler = special.get((path.service.name, path.collection.path))
     response = handler(gateway, request, path) if handler else None
     return response or plain(gateway, request, path)
@@ -135,6 +136,8 @@ def _remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer:
         gone = answer.status == 404 or (request.method == "DELETE" and answer.status == 204
                                         and path.service.name == "network")
         # Nova and Cinder delete in the background: the row goes when the owner first gets 404.
+        if known and request.method == "DELETE" and answer.ok and not gone:
+            routings.leave(gateway.db, path.member)
         if known and gone and known["project_id"] == request.caller.project_id:
             routings.forget(gateway.db, path.member)
             rows.drop(gateway.db, path.member, pod["pod_id"])   # it had moved here and kept its id

@@ -3,19 +3,21 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tricircle import marks
+from tricircle.api import cursors, partial
 from tricircle.api import query as queries
-from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send, translate, upward
+from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
+from tricircle.api.podlist import PodList
 from tricircle.api.query import Query
 from tricircle.errors import BadRequest, PodUnreachable, Unavailable
-from tricircle.routing import default_group, rewrite
-from tricircle.routing.catalogue import Path
-from tricircle.store import pods, replicas, routings
-from tricircle.upstream.client import Answer
+from tricircle.routing import default_group
+from tricircle.routing.catalogue import TIMES, Path
+from tricircle.store import pods, routings
+from tricircle.upstream import paging
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.merge import collection_key, combine, common, ordered, page, unique
+from tricircle.upstream.paging import Declined, Order
 from tricircle.upstream.scatter import scatter
 
 Tidy = Callable[[Gateway, dict[str, Any], dict[str, dict]], None]
@@ -44,7 +46,7 @@ def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict
         request: the user's.
         path: parsed, without a member.
         asked: rows of the pods to ask.
-        tidy: changes the pods' documents before they are merged.
+        tidy: changes the pods' whole documents before they are merged.
 
     Returns:
         The merged list; a single pod's answer as it is; a pod's refusal, when one refused what was asked.
@@ -58,78 +60,121 @@ def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict
     query = queries.read(request, path)
     zoned = [pod for pod in asked if pod["az_name"] == query.value("availability_zone")]
     asked = zoned or asked
-    target = queries.for_pod(request, path, query, bool(zoned))
     if len(asked) == 1 and not zoned and not path.service.every_pod:
         return _alone(gateway, request, path, asked[0])
-    rows = {pod["pod_name"]: pod for pod in asked}
-    deadline = Deadline(gateway.conf.pods.list_deadline)
-    answers, failed = scatter(rows, lambda name: _whole(gateway, request, path, rows[name], target, deadline))
-    refused = _refusal(answers)
-    if refused:
-        return present(gateway, request, path, rows[refused], answers[refused])
-    good = {name: answer for name, answer in answers.items() if answer.ok and answer.json() is not None}
-    missing = [*failed, *(name for name, answer in answers.items() if name not in good and answer.status != 404)]
-    if not good:
-        raise Unavailable(f"no pod gave an answer: {', '.join(missing)}")
-    documents = {name: _clean(gateway, request, path, rows[name], answer) for name, answer in good.items()}
-    if tidy:
-        tidy(gateway, documents, rows)
-    headers = [(name, value) for name, value in upward(next(iter(good.values())))
-               if name.lower() not in ONE_PODS_HEADERS]
-    if missing:
-        headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
-    return Response(200, headers, json.dumps(_merge(request, path, query, documents)).encode())
+    target, deadline = queries.for_pod(request, path, query, bool(zoned)), Deadline(gateway.conf.pods.list_deadline)
+    lists = {pod["pod_name"]: PodList(gateway, request, path, pod, query, target, deadline) for pod in asked}
+    if path.order and query.limit:
+        return _page(gateway, request, path, query, lists)
+    return _whole(gateway, request, path, query, lists, tidy)
 
 
 def _alone(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response:
     try:
         return present(gateway, request, path, pod, send(gateway, request, path, pod))
     except PodUnreachable as error:
-        raise failure(error) from error
+        rows = partial.members(gateway, request, path, [pod])
+        if not rows:
+            raise failure(error) from error
+        return partial.response(request, path, {path.collection.path: rows}, [pod["pod_name"]])
 
 
-def _refusal(answers: dict[str, Answer]) -> str | None:
+def _page(gateway: Gateway, request: Request, path: Path, query: Query, lists: dict[str, PodList]) -> Response:
+    """A page costs about one page of each pod, however much they have."""
+    strict = all(field == "id" or field in TIMES for field, _ in query.sort)
+    order, count = Order(query.sort, query.reverse, strict), query.offset + query.limit
+    known = cursors.recall(gateway, request, path, query, order) if query.marker else None
+    if query.marker and not known:
+        return _unknown_marker(gateway, request, path, query, lists)
+    tails = paging.tails({name: each.ask for name, each in lists.items()}, order, count, known, query.marker)
+    _, refused, missing = _asked(lists, lambda name: tails[name].fill())
+    owner = next((name for name, tail in tails.items() if query.marker in tail.trail[-1:]), None)
+    refusal = _refusal(refused, len(lists) - len(missing), owner)
+    if refusal:
+        return present(gateway, request, path, lists[refusal].pod, refused[refusal].answer)
+    shown = paging.merge(tails, order, count)
+    missing = [name for name in lists if name in missing or tails[name].broken]
+    if shown:
+        cursors.remember(gateway, request, path, query, str(shown[-1][1]["id"]),
+                         paging.cursor(tails, order, shown, known, missing))
+    for name, record in shown:
+        lists[name].dress(record)
+    records = [record for _, record in shown[query.offset:]]
+    records = queries.cut_fields(path, query, records[::-1] if query.reverse else records)
+    frames = {name: {**each.frame, each.key: []} for name, each in lists.items() if each.key}
+    body = combine(frames, next(iter(lists[name].key for name in frames))) if frames else {}
+    return _answer(gateway, request, path, query, lists, missing, body, records)
+
+
+def _unknown_marker(gateway: Gateway, request: Request, path: Path, query: Query,
+                    lists: dict[str, PodList]) -> Response:
+    """Any pod says it in the service's own words."""
+    for each in lists.values():
+        try:
+            each.ask(query.marker, 1)
+        except Declined as refused:
+            return present(gateway, request, path, each.pod, refused.answer)
+        except PodUnreachable:
+            continue
+    raise BadRequest(f"marker [{query.marker}] not found")
+
+
+def _whole(gateway: Gateway, request: Request, path: Path, query: Query, lists: dict[str, PodList],
+           tidy: Tidy | None) -> Response:
+    """The pods' whole lists are looked at: where there is no order, and where the same thing may be in several."""
+    documents, refused, missing = _asked(lists, lambda name: lists[name].whole())
+    refusal = _refusal(refused, len(lists) - len(missing), None)
+    if refusal:
+        return present(gateway, request, path, lists[refusal].pod, refused[refusal].answer)
+    if tidy:
+        tidy(gateway, documents, {name: each.pod for name, each in lists.items()})
+    return _answer(gateway, request, path, query, lists, missing, *_merge(path, query, documents))
+
+
+def _asked(lists: dict[str, PodList], call: Callable[[str], Any]) -> tuple[dict, dict[str, Declined], list[str]]:
+    """Ask all pods at once: ({pod: result}, {pod: why it refuses}, pods that gave no whole answer)."""
+    def safe(name: str) -> Any:
+        try:
+            return call(name)
+        except Declined as refused:
+            return refused
+
+    results, failed = scatter(lists, safe)
+    refused = {name: result for name, result in results.items() if isinstance(result, Declined)}
+    return {name: result for name, result in results.items() if name not in refused}, refused, list(failed)
+
+
+def _refusal(refused: dict[str, Declined], answering: int, owner: str | None) -> str | None:
     """The pod whose refusal is the answer.
 
     A question that one pod refuses (a microversion, a filter) must not be answered by the others alone: that would
-    look like a whole list. A 404 is no refusal while another pod knows the collection.
+    look like a whole list. A 404 is no refusal while another pod knows the collection, unless the pod is the owner of
+    the marker: then that is gone.
     """
-    refusals = [name for name, answer in answers.items() if 400 <= answer.status < 500 and answer.status != 404]
-    if not refusals and answers and all(answer.status == 404 for answer in answers.values()):
-        refusals = list(answers)
-    return refusals[0] if refusals else None
+    found = [name for name, why in refused.items() if why.status != 404 or name == owner]
+    if not found and refused and len(refused) == answering:
+        found = list(refused)
+    return found[0] if found else None
 
 
-def _whole(gateway: Gateway, request: Request, path: Path, pod: dict, target: str, deadline: Deadline) -> Answer:
-    """One pod's whole list: pages that the pod cuts by itself (Nova at 1,000) are put together."""
-    answer = send(gateway, request, path, pod, target=target, deadline=deadline)
-    document, key = answer.json(), collection_key(answer.json())
-    if not answer.ok or not key:
-        return answer
-    while document.get(f"{key}_links") and document[key]:
-        joint = "&" if "?" in target else "?"
-        more = send(gateway, request, path, pod, target=f"{target}{joint}marker={document[key][-1]['id']}",
-                    deadline=deadline)
-        following = more.json() if more.ok else None
-        if not following or not isinstance(following.get(key), list):
-            raise PodUnreachable(pod["pod_name"], path.service.name, f"answered {more.status} in the middle of a list")
-        document = following | {key: document[key] + following[key]}
-        if not following[key]:
-            break
-    document.pop(f"{key}_links", None)
-    return Answer(answer.pod, answer.status, answer.headers, rewrite.dump(document))
-
-
-def _clean(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> Any:
-    """A pod's list in the user's terms, without replicas, plumbing, and what belongs to them."""
-    hidden = replicas.strangers(gateway.db, pod["pod_id"], rewrite.ids(answer.body))
-    document = json.loads(translate(gateway, request, path, pod, answer.body))
-    key = collection_key(document)
-    if key:
-        parent = path.collection.parent
-        document[key] = [record for record in document[key] if not isinstance(record, dict) or not (
-            record.get("id") in hidden or (parent and record.get(parent) in hidden) or marks.is_marked(record))]
-    return document
+def _answer(gateway: Gateway, request: Request, path: Path, query: Query, lists: dict[str, PodList],
+            missing: list[str], body: dict, records: list | None) -> Response:
+    """Put the answer together: what the pods have in common, the records, links, and who is missing."""
+    key = next((each.key for each in lists.values() if each.key), path.collection.path)
+    extra = partial.members(gateway, request, path, [lists[name].pod for name in missing])
+    if len(missing) == len(lists) and not extra:
+        raise Unavailable(f"no pod gave an answer: {', '.join(missing)}")
+    if len(missing) == len(lists):
+        return partial.response(request, path, {key: extra}, missing)
+    if records is not None:
+        full = query.limit is not None and len(records) >= query.limit
+        links = queries.links(request, query, [record.get("id") for record in records], full) if query.limit else []
+        body = {**body, key: extra + records, **({f"{key}_links": links} if links else {})}
+    headers = [(name, value) for name, value in next(each.headers for each in lists.values() if each.headers)
+               if name.lower() not in ONE_PODS_HEADERS]
+    if missing:
+        headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
+    return Response(200, headers, json.dumps(body).encode())
 
 
 def default_groups_once(gateway: Gateway, documents: dict[str, Any], rows: dict[str, dict]) -> None:
@@ -147,10 +192,11 @@ def default_groups_once(gateway: Gateway, documents: dict[str, Any], rows: dict[
                 document["security_groups"] = [g for g in document["security_groups"] if g["id"] != own]
 
 
-def _merge(request: Request, path: Path, query: Query, documents: dict[str, Any]) -> Any:
-    key = collection_key(next(iter(documents.values())))
+def _merge(path: Path, query: Query, documents: dict[str, Any]) -> tuple[Any, list | None]:
+    """(body, records of the page); no records where the document is no list."""
+    key = collection_key(next(iter(documents.values()), None))
     if not key:
-        return next(iter(documents.values()))
+        return next(iter(documents.values()), {}), None
     documents = {name: body for name, body in documents.items() if collection_key(body) == key}
     merged = combine(documents, key)
     natural = path.collection.natural
@@ -161,10 +207,9 @@ def _merge(request: Request, path: Path, query: Query, documents: dict[str, Any]
     records = ordered(merged[key], list(query.sort))
     if query.reverse:
         records.reverse()
-    records, more, found = page(records, query.marker, query.limit)
+    records, found = page(records, query.marker if query.limit else None, query.offset, query.limit)
     if not found:
         raise BadRequest(f"marker [{query.marker}] not found")
-    if more and records:
-        merged[f"{key}_links"] = [{"rel": "next", "href": queries.next_link(request, query, records[-1].get("id"))}]
-    merged[key] = queries.cut_fields(path, query, records)
-    return merged
+    if query.reverse:
+        records.reverse()
+    return merged, queries.cut_fields(path, query, records)

@@ -37,6 +37,7 @@ class Request:
         request_id: of this request, `req-<uuid>`.
         caller: who asks; None for version documents.
         body_json: the parsed body, where there is one; see `parse_body`.
+        microversion: the one that all pods will use, where the caller named one; see microversion.py.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Request:
     request_id: str
     caller: Caller | None = None
     body_json: Any = None
+    microversion: tuple[int, int] | None = None
 
     @property
     def target(self) -> str:

@@ -1,11 +1,14 @@
 """What a list's query asks for: filters for the pods, sorting and paging for us."""
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from tricircle.api.message import Request
-from tricircle.routing.catalogue import SERVER_TIMES, SORT_FIELDS, Path
+from tricircle.routing.catalogue import SERVER_TIMES, SORT_FIELDS, TIMES, Path
+from tricircle.upstream.paging import comparable
 
-PAGING = ("limit", "marker", "page_reverse")
+PAGING = ("limit", "marker", "page_reverse", "offset")
+NUMBER = re.compile(r"[0-9]{1,40}")
 # What merging itself looks at; asked for in addition to the user's `fields`, and taken out again.
 NEEDED_FIELDS = {"id", "description"}
 
@@ -16,19 +19,23 @@ class Query:
 
     Args:
         pairs: (name, value) in order.
-        sort: [(field of the record, descending)].
+        sort: [(field of the record, descending)], as far as records of different pods can be compared.
         marker: id of the last record of the page before.
-        limit: largest page; None for all.
+        limit: largest page; None for all, and where it is no number, which the pods refuse in their own words.
+        offset: Cinder's `offset`: how many records to pass over.
         reverse: Neutron's `page_reverse`.
         fields: Neutron's `fields`; empty for all.
+        neutron: it is for Neutron, which has its own ways of paging.
     """
 
     pairs: tuple[tuple[str, str], ...]
     sort: tuple[tuple[str, bool], ...]
     marker: str | None
     limit: int | None
+    offset: int
     reverse: bool
     fields: frozenset[str]
+    neutron: bool
 
     def value(self, name: str) -> str | None:
         """The last value of a parameter."""
@@ -39,11 +46,17 @@ def read(request: Request, path: Path) -> Query:
     """Take a list's query apart."""
     pairs = tuple(parse_qsl(request.query, keep_blank_values=True))
     last = dict(pairs)
-    limit = last.get("limit", "")
-    return Query(pairs, tuple(_sort(pairs, path)), last.get("marker"),
-                 int(limit) or None if limit.isdecimal() else None,   # what is no number a pod refuses
-                 last.get("page_reverse", "").lower() in ("true", "1"),
-                 frozenset(value for name, value in pairs if name == "fields"))
+    most = path.service.max_limit
+    limit = _number(last.get("limit", "0"))
+    if limit is not None and most:
+        limit = min(limit or most, most)
+    return Query(pairs, tuple(_sort(pairs, path)), last.get("marker"), limit or None,
+                 _number(last.get("offset", "0")) or 0, last.get("page_reverse", "").lower() == "true",
+                 frozenset(value for name, value in pairs if name == "fields"), path.service.errors == "neutron")
+
+
+def _number(text: str) -> int | None:
+    return int(text) if NUMBER.fullmatch(text) else None
 
 
 def _sort(pairs: tuple[tuple[str, str], ...], path: Path) -> list[tuple[str, bool]]:
@@ -59,17 +72,14 @@ def _sort(pairs: tuple[tuple[str, str], ...], path: Path) -> list[tuple[str, boo
     directions += ["asc" if neutron else "desc"] * (len(keys) - len(directions))
     names = {} if neutron else SORT_FIELDS | (SERVER_TIMES if path.collection.path == "servers" else {})
     sort = [(names.get(key, key), direction == "desc") for key, direction in zip(keys, directions, strict=False)]
-    if not sort and not neutron:
-        # What Nova and Cinder do by themselves: the newest first.
-        sort = [(names.get("created_at", "created_at"), True), ("id", True)] if path.rest == "/detail" else []
-    return sort
+    return list(comparable(sort or list(path.order), TIMES))
 
 
 def for_pod(request: Request, path: Path, query: Query, zoned: bool) -> str:
-    """Path and query that go to each pod.
+    """Path and query that go to each pod, without paging; see `paged`.
 
-    Without paging, since a marker means something to one pod only; without the user's zone where the pod was chosen
-    by it; and the long list where the short one does not show what to sort by.
+    Without the user's zone where the pod was chosen by it; and the long list where the short one does not show what to
+    sort by.
 
     Args:
         request: the user's.
@@ -78,7 +88,8 @@ def for_pod(request: Request, path: Path, query: Query, zoned: bool) -> str:
         zoned: the pods were chosen by the filter `availability_zone`.
     """
     pairs = [(name, value) for name, value in query.pairs
-             if name not in PAGING and not (zoned and name == "availability_zone")]
+             if not (name in PAGING and (NUMBER.fullmatch(value) or name in ("marker", "page_reverse")))
+             and not (zoned and name == "availability_zone")]
     if query.fields:
         needed = NEEDED_FIELDS | {path.collection.parent, *(field for field, _ in query.sort)} - {""}
         if path.collection.path == "security-groups":
@@ -101,7 +112,30 @@ def cut_fields(path: Path, query: Query, records: list) -> list:
     return [{name: value for name, value in record.items() if name in kept} for record in records]
 
 
-def next_link(request: Request, query: Query, marker: str) -> str:
-    """The link to the page after `marker`."""
-    pairs = [(name, value) for name, value in query.pairs if name != "marker"]
-    return f"{request.root}{request.path}?{urlencode([*pairs, ('marker', marker)])}"
+def paged(target: str, marker: str | None, size: int | None, reverse: bool) -> str:
+    """A pod's own page: path and query of `for_pod`, with paging."""
+    given = {"limit": size, "marker": marker, "page_reverse": reverse or None}
+    pairs = urlencode({name: value for name, value in given.items() if value is not None})
+    return target + ("&" if "?" in target else "?") * bool(pairs) + pairs
+
+
+def links(request: Request, query: Query, ids: list[str], full: bool) -> list[dict]:
+    """Links to the pages around one, as the service makes them: the next one is promised when this one is full.
+
+    Args:
+        request: the user's.
+        query: of the request.
+        ids: of the page's records.
+        full: the page has as many records as were asked for.
+    """
+    found = []
+    if ids and (full or query.reverse):
+        found.append({"rel": "next", "href": _link(request, query, marker=ids[-1])})
+    if ids and query.neutron and (full or not query.reverse):
+        found.append({"rel": "previous", "href": _link(request, query, marker=ids[0], page_reverse="True")})
+    return found
+
+
+def _link(request: Request, query: Query, **more: str) -> str:
+    pairs = [(name, value) for name, value in query.pairs if name not in ("marker", "page_reverse", "offset")]
+    return f"{request.root}{request.path}?{urlencode([*pairs, *more.items()])}"

@@ -14,7 +14,9 @@ from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
-BELIEVED_SECONDS = 60.0
+# A pod that did not answer is asked again sooner; until then its last answer stands, so that the intersection does not
+# grow while a pod is away.
+BELIEVED_SECONDS, DOUBTED_SECONDS = 60.0, 5.0
 
 
 def is_version_path(service: Service, path: str) -> bool:
@@ -28,7 +30,7 @@ def document(gateway: Gateway, service: Service, request: Request) -> Response:
     Raises:
         Unavailable: no pod answers.
     """
-    answers = _answers(gateway, service, request)
+    answers = _answers(gateway, service, request.path)
     bodies = {name: answer.json() for name, answer in answers.items() if answer.json() is not None}
     if not bodies:
         raise Unavailable("no pod tells its API versions")
@@ -39,6 +41,16 @@ def document(gateway: Gateway, service: Service, request: Request) -> Response:
     body = rewrite.links(json.dumps(merged).encode(), root, request.root)
     headers = [(key, value) for key, value in upward(first) if not key.lower().startswith("x-")]
     return Response(first.status, headers, body)
+
+
+def span(gateway: Gateway, service: Service) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """(lowest, highest) microversion that all pods speak; None when no pod tells."""
+    bodies = [answer.json() for answer in _answers(gateway, service, f"/{service.versions[0]}/").values()]
+    if not any(bodies):
+        return None
+    merged = intersection([body for body in bodies if body])
+    version = merged["version"] if "version" in merged else merged["versions"][0]
+    return _numbers(version["min_version"]), _numbers(version["version"])
 
 
 def intersection(bodies: list[Any]) -> Any:
@@ -65,19 +77,28 @@ def _narrow(versions: list[dict]) -> dict:
     for field, choose in (("version", min), ("max_version", min), ("min_version", max)):
         spoken = [version[field] for version in versions if version.get(field)]
         if spoken:
-            narrowed[field] = choose(spoken, key=lambda text: tuple(int(part) for part in text.split(".")))
+            narrowed[field] = choose(spoken, key=_numbers)
     return narrowed
 
 
-def _answers(gateway: Gateway, service: Service, request: Request) -> dict[str, Answer]:
-    key = (service.name, request.path)
-    read_at, answers = gateway.version_answers.get(key, (0.0, {}))
-    if answers and time.monotonic() - read_at < BELIEVED_SECONDS:
-        return answers
-    deadline = Deadline(gateway.conf.pods.list_deadline)
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def _answers(gateway: Gateway, service: Service, path: str) -> dict[str, Answer]:
     names = [pod["pod_name"] for pod in pods.bottom(gateway.db)]
-    answers, missing = scatter(names, lambda name: gateway.upstream.call(
-        name, service.name, "GET", request.path, headers={"Accept": "application/json"}, deadline=deadline))
-    if not missing:
-        gateway.version_answers[key] = (time.monotonic(), answers)
+    until, asked, answers = gateway.version_answers.get((service.name, path), (0.0, [], {}))
+    if answers and asked == names and time.monotonic() < until:
+        return answers
+    if answers:   # others go on with what is known, and do not wait for a silent pod one and all
+        kept = (time.monotonic() + gateway.conf.pods.list_deadline, names, answers)
+        gateway.version_answers[service.name, path] = kept
+    deadline = Deadline(gateway.conf.pods.list_deadline)
+    found, _ = scatter(names, lambda name: gateway.upstream.call(
+        name, service.name, "GET", path, headers={"Accept": "application/json"}, deadline=deadline))
+    sound = {name: answer for name, answer in found.items() if answer.status < 400 and answer.json() is not None}
+    known = {name: sound.get(name) or answers.get(name) for name in names}
+    answers = {name: answer for name, answer in known.items() if answer}
+    believed = BELIEVED_SECONDS if len(sound) == len(names) else DOUBTED_SECONDS
+    gateway.version_answers[service.name, path] = (time.monotonic() + believed, names, answers)
     return answers

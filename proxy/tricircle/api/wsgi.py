@@ -76,6 +76,7 @@ def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPRe
         response = Response(error.answer.status, [("Content-Type", "application/json")], error.answer.body)
     except ApiError as error:
         response = Response.of_json(error.status, error_body(style, error))
+        response.headers += error.headers
     except (PodUnreachable, EndpointMissing) as error:
         response = Response.of_json(503, error_body(style, Unavailable(str(error))))
     except StoreBusy as error:

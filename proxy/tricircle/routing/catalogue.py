@@ -20,7 +20,11 @@ class Service:
         project_in_path: whether a project id may follow the version.
         errors: whose error format it speaks: `nova` or `neutron`.
         microversion: the name in `OpenStack-API-Version`; empty where there are no microversions.
+        oldest: the microversion of a request that names none.
+        legacy_header: an older header for the microversion alone.
         every_pod: lists ask every pod, not only the project's: networks may be shared or external.
+        max_limit: largest page, and the page where no limit is asked for; None where such a list is the whole list.
+        order: how collections are sorted unless the caller says otherwise, where all of them are paged.
     """
 
     name: str
@@ -28,12 +32,17 @@ class Service:
     project_in_path: bool
     errors: str
     microversion: str = ""
+    oldest: tuple[int, int] = (0, 0)
+    legacy_header: str = ""
     every_pod: bool = False
+    max_limit: int | None = None
+    order: tuple[tuple[str, bool], ...] = ()
 
 
-COMPUTE = Service("compute", ("v2.1", "v2"), True, "nova", "compute")
-VOLUME = Service("volume", ("v3",), True, "nova", "volume")
-NETWORK = Service("network", ("v2.0",), False, "neutron", every_pod=True)
+COMPUTE = Service("compute", ("v2.1", "v2"), True, "nova", "compute", (2, 1), "X-OpenStack-Nova-API-Version",
+                  max_limit=1000)
+VOLUME = Service("volume", ("v3",), True, "nova", "volume", (3, 0), max_limit=1000)
+NETWORK = Service("network", ("v2.0",), False, "neutron", every_pod=True, order=(("id", False),))
 SERVICES = {service.name: service for service in (COMPUTE, VOLUME, NETWORK)}
 
 
@@ -54,6 +63,10 @@ class Collection:
         per_pod: belongs to the pods and not to projects, as hypervisors do: lists ask every pod, integer ids end in the
             pod's number (`routing.numbers`), zones are the pod's own, members may be called by name.
         totals: sub-paths whose answer is a sum over the pods; `*` for all of them.
+        order: how the pods sort it by themselves, [(field, descending)]. Without one, or with `natural`, pages are
+            cut from the pods' whole lists.
+        small: pages are cut from the pods' whole lists, whatever the service does with others.
+        partial: microversion from which on the members of a pod that does not answer are shown in part.
     """
 
     path: str
@@ -66,11 +79,16 @@ class Collection:
     words: tuple[str, ...] = ("detail",)
     per_pod: bool = False
     totals: tuple[str, ...] = ()
+    order: tuple[tuple[str, bool], ...] = ()
+    small: bool = False
+    partial: tuple[int, int] | None = None
 
 
 # What an administrator does to a service is named in the path, and the service in the body.
 SERVICE_WORDS = ("enable", "disable", "disable-log-reason", "force-down", "freeze", "thaw", "failover_host", "failover",
                  "get-log", "set-log")
+BRIEF = ("id", "name", "links")
+NEWEST = (("created_at", True),)
 
 
 def _table(*rows: Collection) -> dict[str, Collection]:
@@ -91,7 +109,7 @@ COLLECTIONS = {
         Collection("os-hosts", per_pod=True),
         Collection("os-migrations", per_pod=True),
         Collection("os-simple-tenant-usage", natural="tenant_id", per_pod=True, totals=("*",)),
-        Collection("servers", brief=("id", "name", "links")),
+        Collection("servers", brief=BRIEF, order=(("created", True),), partial=(2, 69)),
     ),
     "volume": _table(
         Collection("os-quota-sets", everywhere=True),
@@ -103,10 +121,14 @@ COLLECTIONS = {
         Collection("os-hosts", per_pod=True),
         Collection("scheduler-stats", per_pod=True, words=("get_pools",)),
         Collection("capabilities", per_pod=True),
-        Collection("volumes", words=("detail", "summary"), totals=("/summary",), brief=("id", "name", "links")),
+        Collection("volumes", words=("detail", "summary"), totals=("/summary",), brief=BRIEF, order=NEWEST),
+        Collection("snapshots", order=NEWEST),
+        Collection("backups", brief=BRIEF, order=NEWEST),
+        Collection("groups", brief=("id", "name"), order=NEWEST),
+        Collection("group_snapshots", brief=("id", "name", "group_type_id"), order=NEWEST),
     ),
     "network": _table(
-        Collection("security-groups", replicable=True),
+        Collection("security-groups", replicable=True, small=True),
         Collection("security-group-rules", parent="security_group_id"),
         Collection("routers", replicable=True),
         Collection("ports", parent="network_id"),
@@ -117,6 +139,7 @@ COLLECTIONS = {
         Collection("extensions", natural="alias", common=True),
         Collection("availability_zones", natural="name"),
         Collection("service-providers", natural="name"),
+        Collection("network-ip-availabilities", small=True),   # its records have no ids, so there is no marker
     ),
 }
 
@@ -156,6 +179,7 @@ SORT_FIELDS = {"display_name": "name", "uuid": "id", "vm_state": "OS-EXT-STS:vm_
                "launched_at": "OS-SRV-USG:launched_at", "terminated_at": "OS-SRV-USG:terminated_at",
                "project_id": "tenant_id", "access_ip_v4": "accessIPv4", "access_ip_v6": "accessIPv6",
                "availability_zone": "OS-EXT-AZ:availability_zone"}
+TIMES = frozenset({"created", "updated", "created_at", "updated_at"})
 SERVER_TIMES = {"created_at": "created", "updated_at": "updated"}
 
 # Fields that carry an availability zone: a string, or a list of strings.
@@ -190,6 +214,11 @@ class Path:
     def is_total(self) -> bool:
         """Whether the answer is a sum over the pods."""
         return "*" in self.collection.totals or (not self.member and self.rest in self.collection.totals)
+    def order(self) -> tuple[tuple[str, bool], ...]:
+        """How the list at this path is sorted by itself; empty where it is cut from the pods' whole lists."""
+        if self.member or self.rest not in ("", "/detail") or self.collection.natural or self.collection.small:
+            return ()
+        return self.collection.order or self.service.order
 
     @property
     def base(self) -> str:

@@ -13,6 +13,7 @@ from tricircle.upstream.scatter import scatter
 
 # A pod that refuses to show it has it. Everything else (404, 400 for a malformed id) says that it has not.
 HERE = frozenset({200, 203, 403})
+OWNERS = ("project_id", "tenant_id", "os-vol-tenant-attr:tenant_id", "os-extended-snapshot-attributes:project_id")
 
 
 class Locator:
@@ -88,7 +89,7 @@ class Locator:
         for name, answer in answers.items():
             pod = bottom[name]
             if answer.status in HERE and not _own(answer, replicas.to_home(self.db, pod["pod_id"], [resource_id])):
-                routings.learn(self.db, [(resource_id, collection, caller.project_id)], pod["pod_id"])
+                routings.learn(self.db, [(resource_id, collection, _owner(answer) or caller.project_id)], pod["pod_id"])
                 return pod
         if missing:
             raise Unavailable(f"{resource_id} is in none of the pods that answer, and {', '.join(missing)} "
@@ -101,3 +102,10 @@ def _own(answer: Answer, known: dict[str, str]) -> bool:
     document = answer.json()
     records = document.values() if isinstance(document, dict) else ()
     return bool(known) or any(isinstance(record, dict) and marks.is_marked(record) for record in records)
+
+
+def _owner(answer: Answer) -> str | None:
+    """The project that the pod names: an administrator finds other projects' things as well."""
+    document = answer.json()
+    records = [record for record in document.values() if isinstance(record, dict)] if isinstance(document, dict) else []
+    return next((record[name] for record in records for name in OWNERS if record.get(name)), None)

@@ -112,3 +112,13 @@ def m005_default_groups(db):
         project_id TEXT PRIMARY KEY,
         group_id TEXT NOT NULL,
         pod_id TEXT NOT NULL REFERENCES pods)""")
+
+
+@migrations()
+def m006_cursors(db):
+    """How far a list has got in each pod: a cache, see store/cursors.py. And which routings are being deleted."""
+    db.execute("""CREATE TABLE cursors (
+        seq INTEGER PRIMARY KEY,
+        cursor_key TEXT NOT NULL UNIQUE,
+        cursor TEXT NOT NULL)""")
+    db.execute("ALTER TABLE routings ADD COLUMN leaving INTEGER NOT NULL DEFAULT 0")

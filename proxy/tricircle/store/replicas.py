@@ -85,12 +85,10 @@ def to_home(db: Database, pod_id: str, ids: list[str]) -> dict[str, str]:
     return _mapping(db, "local_id", "resource_id", pod_id, ids)
 
 
-def strangers(db: Database, pod_id: str, ids: list[str]) -> set[str]:
-    """Home ids of the replicas among a pod's `ids`: those whose home is another pod. What has moved here is at home."""
-    mapping = to_home(db, pod_id, ids)
-    at_home = {resource_id for resource_id, row in routings.homes(db, list(mapping.values())).items()
-               if row["pod_id"] == pod_id}
-    return set(mapping.values()) - at_home
+def strangers(db: Database, pod_id: str, home_ids: list[str]) -> set[str]:
+    """Those of `home_ids`, all mapped in a pod, whose home is another pod: what has moved here is at home."""
+    homes = routings.homes(db, home_ids) if home_ids else {}
+    return {each for each in home_ids if each not in homes or homes[each]["pod_id"] != pod_id}
 
 
 def _mapping(db: Database, key: str, value: str, pod_id: str, ids: list[str]) -> dict[str, str]:

@@ -13,13 +13,13 @@ def learn(db: Database, found: list[tuple[str, str, str]], pod_id: str) -> None:
         return
     with db.write() as c:
         c.executemany(
-            "INSERT INTO routings VALUES (?, ?, ?, ?, ?) ON CONFLICT (resource_id) DO UPDATE "
-            "SET pod_id = excluded.pod_id, kind = excluded.kind",
+            "INSERT INTO routings (resource_id, pod_id, kind, project_id, created_at) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (resource_id) DO UPDATE SET pod_id = excluded.pod_id, kind = excluded.kind",
             [(resource_id, pod_id, kind, project_id, now()) for resource_id, kind, project_id in found])
 
 
 def home(db: Database, resource_id: str) -> dict | None:
-    """Home of a resource: resource_id, pod_id, kind, project_id, created_at; None when unknown."""
+    """Home of a resource: resource_id, pod_id, kind, project_id, created_at, leaving; None when unknown."""
     return db.row("SELECT * FROM routings WHERE resource_id = ?", (resource_id,))
 
 
@@ -34,6 +34,19 @@ def forget(db: Database, resource_id: str) -> None:
     """The resource is gone."""
     with db.write() as c:
         c.execute("DELETE FROM routings WHERE resource_id = ?", (resource_id,))
+
+
+def leave(db: Database, resource_id: str) -> None:
+    """Its deletion was accepted; where it is stays known until it is gone."""
+    with db.write() as c:
+        c.execute("UPDATE routings SET leaving = 1 WHERE resource_id = ?", (resource_id,))
+
+
+def in_pod(db: Database, pod_id: str, kind: str, project_id: str | None, limit: int) -> list[dict]:
+    """What a pod is known to have of a collection, the newest first; of one project, or (None) of all."""
+    owned, args = ("AND project_id = ?", [project_id]) if project_id else ("", [])
+    return db.rows(f"SELECT * FROM routings WHERE pod_id = ? AND kind = ? AND leaving = 0 {owned} "  # noqa: S608
+                   "ORDER BY created_at DESC LIMIT ?", [pod_id, kind, *args, limit])
 
 
 def pods_of_project(db: Database, project_id: str) -> set[str]:

@@ -15,6 +15,7 @@ from tricircle.upstream.deadline import Deadline
 
 LOG = logging.getLogger(__name__)
 CHUNK = 1 << 16
+MOST_ENDPOINTS = 3000
 # Raised before a byte of the request left this machine, so the call may be repeated.
 NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
@@ -58,7 +59,8 @@ class Upstream:
 
     def __init__(self, conf: cfg.ConfigOpts, account: Account):
         self.conf, self.account = conf.pods, account
-        self._pool = urllib3.PoolManager(num_pools=64, maxsize=conf.api.threads, block=False, retries=False,
+        # One pool for each pod and service: with too few of them every call to a hundred pods opens a connection anew.
+        self._pool = urllib3.PoolManager(num_pools=MOST_ENDPOINTS, maxsize=conf.api.threads, block=False, retries=False,
                                          ca_certs=conf.service_account.cafile)
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._lock = threading.Lock()

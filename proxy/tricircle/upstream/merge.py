@@ -53,24 +53,24 @@ def ordered(records: list[dict], keys: list[tuple[str, bool]]) -> list[dict]:
     return records
 
 
-def page(records: list[dict], marker: str | None, limit: int | None) -> tuple[list[dict], bool, bool]:
+def page(records: list[dict], marker: str | None, offset: int, limit: int | None) -> tuple[list[dict], bool]:
     """Cut one page.
 
     Args:
         records: all, in order.
         marker: id of the last record of the page before.
+        offset: how many records behind it are passed over.
         limit: largest size of the page.
 
     Returns:
-        (the page, whether more follow, whether the marker was found).
+        (the page, whether the marker was found).
     """
     start, found = 0, True
     if marker:
         places = [place for place, record in enumerate(records) if record.get("id") == marker]
         found, start = bool(places), places[0] + 1 if places else 0
-    rest = records[start:]
-    cut = rest if limit is None else rest[:limit]
-    return cut, len(cut) < len(rest), found
+    rest = records[start + offset:]
+    return rest if limit is None else rest[:limit], found
 
 
 def combine(documents: Mapping[str, Any], key: str) -> dict:

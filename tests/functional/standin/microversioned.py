@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from tests.functional.standin.service import Service, page, request_id, visible
 from tests.functional.standin.web import Refused, Request, Response
 
-NAMES = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 406: "notAcceptable",
+NAMES = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 405: "badMethod",
          409: "conflictingRequest", 413: "overLimit", 415: "badMediaType", 429: "overLimit", 501: "notImplemented",
          503: "serviceUnavailable"}
 PROJECT = re.compile(r"^(/v\d+(?:\.\d+)?)/([0-9a-f]{32})(/|$)")
@@ -49,7 +49,8 @@ class Microversioned(Service):
         if wanted == "latest":
             return self.high
         if not re.fullmatch(r"\d+\.(0|[1-9]\d*)", wanted):
-            raise Refused(400, f"API Version String {wanted} is of invalid format: it must be MajorNum.MinorNum.")
+            raise Refused(400, f"API Version String {wanted} is of invalid format. Must be of format "
+                               "MajorNum.MinorNum.")
         version = tuple(map(int, wanted.split(".")))
         if not self.low <= version <= self.high:
             raise Refused(406, f"Version {wanted} is not supported by the API. Minimum is {_dotted(self.low)} and "
@@ -117,9 +118,9 @@ class Microversioned(Service):
         limit = self.number(request, "limit")
         limit = min(limit or 1000, 1000) if limit != 0 or self.kind == "compute" else 0
         marker = request.arg("marker")
-        rows, more = page(rows, limit, marker, self.no_marker(marker))
+        rows, _ = page(rows, limit, marker, self.no_marker(marker))
         answer = {name: [view(row) for row in rows]}
-        if more:
+        if rows and len(rows) == limit:     # a full page promises another one, be there one or not
             query = [(k, v) for k, v in request.query if k != "marker"] + [("marker", rows[-1]["id"])]
             base = f"{request.base}{self.prefix}" + (f"/{request.project}" if request.project else "")
             href = f"{base}{request.path.removeprefix(self.prefix)}?{urlencode(query)}"

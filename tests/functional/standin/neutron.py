@@ -1,5 +1,6 @@
 """A stateful Neutron: generic rows here, what is special to a resource in the neutron_* files beside."""
 import copy
+from urllib.parse import urlencode
 
 from tests.functional.standin import checks as c
 from tests.functional.standin.neutron_addresses import Addresses
@@ -146,22 +147,35 @@ class Neutron(Addresses, Routers, Security, Service):
         for name, values in given.items():
             if name not in PAGING:
                 rows = [row for row in rows if self._fits(plural, row, name, values)]
-        limit, marker = self._limit(request), request.arg("marker")
-        if "sort_key" in given:
-            rows = ordered(rows, request, given["sort_key"], given.get("sort_dir", ["asc"] * len(given["sort_key"])))
-        elif limit or marker:
-            rows = sorted(rows, key=lambda row: row["id"])
-        if request.arg("page_reverse", "").lower() == "true":
+        limit, backwards = self._limit(request), request.arg("page_reverse", "").lower() == "true"
+        marker = request.arg("marker") if limit else None       # Neutron looks at it only when it pages
+        keys, directions = given.get("sort_key", []), given.get("sort_dir", [])
+        if len(keys) != len(directions):
+            raise Refused(400, "The number of sort_keys and sort_dirs must be same", "HTTPBadRequest")
+        if keys or limit:
+            rows = ordered(rows, request, [*keys, "id"], [*directions, "asc"])
+        if backwards and limit:
             rows.reverse()
         name = BODY_NAMES[plural]
-        rows, more = page(rows, limit, marker, self.absent(plural, marker))
+        rows, _ = page(rows, limit, marker, self.absent(plural, marker))
+        if backwards and limit:
+            rows.reverse()
         answer = {name: [self.view(plural, row, given.get("fields"), request.who) for row in rows]}
-        if limit and rows:
-            here = f"{request.base}{request.path}?limit={limit}&marker="
-            links = [{"rel": "next", "href": here + rows[-1]["id"]}] if more else []
-            links.append({"rel": "previous", "href": f"{here}{rows[0]['id']}&page_reverse=True"})
+        links = self._page_links(request, [row["id"] for row in rows], limit, backwards) if limit else []
+        if links:
             answer[f"{name}_links"] = links
         return Response(200, answer)
+
+    @staticmethod
+    def _page_links(request, ids, limit, backwards):
+        """As Neutron makes them: a full page promises another one, in whichever direction it was read."""
+        kept = [(name, value) for name, value in request.query if name not in ("marker", "page_reverse")]
+        links = []
+        for rel, position, more in (("next", -1, {}), ("previous", 0, {"page_reverse": "True"})):
+            if len(ids) == limit or backwards == (rel == "next"):
+                query = [*kept, *([("marker", ids[position])] if ids else []), *more.items()]
+                links.append({"rel": rel, "href": f"{request.base}{request.path}?{urlencode(query)}"})
+        return links
 
     @staticmethod
     def _limit(request):

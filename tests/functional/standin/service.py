@@ -192,7 +192,8 @@ def ordered(rows: list[dict], request: Request, keys: list[str], directions: lis
 
 
 def _comparable(value: Any) -> Any:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    """Text without regard to case, as MariaDB's default collation has it."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else str(value).upper()
 
 
 def page(rows: list[dict], limit: int | None, marker: str | None, missing: Refused) -> tuple[list[dict], bool]:

@@ -1,0 +1,66 @@
+"""Where a list goes on behind a marker. The marker is the id of a record in one pod only."""
+import hashlib
+import json
+import logging
+
+from tricircle.api.forward import failure, send, translate
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request
+from tricircle.api.query import PAGING, Query
+from tricircle.errors import PodUnreachable, StoreBusy
+from tricircle.routing import rewrite
+from tricircle.routing.catalogue import Path
+from tricircle.store import cursors as rows
+from tricircle.upstream.paging import Order, forgotten
+
+LOG = logging.getLogger(__name__)
+
+
+def remember(gateway: Gateway, request: Request, path: Path, query: Query, marker: str, cursor: dict) -> None:
+    """Keep what the page behind a marker needs.
+
+    When the database cannot take it the page is found by the marker's sort values instead.
+    """
+    try:
+        rows.put(gateway.db, _key(request, path, query, marker), json.dumps(cursor))
+    except StoreBusy as error:
+        LOG.warning("no cursor for %s: %s", request.path, error)
+
+
+def recall(gateway: Gateway, request: Request, path: Path, query: Query, order: Order) -> dict | None:
+    """What is known of the page behind the request's marker, see `paging.cursor`; None when there is no such record.
+
+    A marker that nobody remembers (typed by hand, too old, the direction was turned) is looked up in its home.
+
+    Raises:
+        Unavailable, BadGateway, GatewayTimeout: its home does not answer.
+    """
+    marker = query.marker
+    kept = rows.get(gateway.db, _key(request, path, query, marker))
+    if kept:
+        return json.loads(kept)
+    home = gateway.locator.find(request.caller, path.service.name, path.collection.path, marker) \
+        if rewrite.UUIDS.fullmatch(marker.encode()) else None
+    record = _record(gateway, request, path, home, marker) if home else None
+    if record is None:
+        return None
+    return forgotten(order, home["pod_name"], record)
+
+
+def _record(gateway: Gateway, request: Request, path: Path, home: dict, marker: str) -> dict | None:
+    question = request.question(f"{path.base}/{marker}")
+    try:
+        answer = send(gateway, question, path, home)
+    except PodUnreachable as error:
+        raise failure(error) from error
+    document = json.loads(translate(gateway, request, path, home, answer.body)) if answer.ok and answer.json() else {}
+    found = [value for value in document.values() if isinstance(value, dict)] if isinstance(document, dict) else []
+    return next((record for record in found if record.get("id") == marker), None)
+
+
+def _key(request: Request, path: Path, query: Query, marker: str) -> str:
+    """Cursors belong to their user, and to one question in one direction; how long its pages are does not matter."""
+    asked = sorted(pair for pair in query.pairs if pair[0] not in PAGING)
+    caller = request.caller
+    said = [caller.user_id, caller.project_id, path.service.name, request.path, asked, query.reverse, marker]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()

@@ -1,0 +1,114 @@
+"""One pod's list, in the user's terms: translated, without replicas, plumbing, and what belongs to them."""
+import json
+from typing import Any
+
+from tricircle import marks
+from tricircle.api import query as queries
+from tricircle.api.forward import send, upward
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request
+from tricircle.api.query import Query
+from tricircle.errors import PodUnreachable
+from tricircle.routing import numbers, rewrite
+from tricircle.routing.catalogue import ZONE_FIELDS, Path
+from tricircle.store import replicas
+from tricircle.upstream.client import Answer
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.merge import collection_key
+from tricircle.upstream.paging import Batch, Declined
+
+
+class PodList:
+    """A list as one pod has it.
+
+    Args:
+        gateway: parts.
+        request: the user's.
+        path: parsed, without a member.
+        pod: row.
+        query: the request's, taken apart.
+        target: path and query without paging.
+        deadline: of all calls together.
+    """
+
+    def __init__(self, gateway: Gateway, request: Request, path: Path, pod: dict, query: Query, target: str,
+                 deadline: Deadline):
+        self._gateway, self._request, self._path, self.pod = gateway, request, path, pod
+        self._target, self._reverse, self._deadline = target, query.reverse, deadline
+        self._zoned = any(field in ZONE_FIELDS for field, _ in query.sort)
+        self.headers: list[tuple[str, str]] | None = None   # of the first answer
+        self.frame: dict[str, Any] = {}                      # what it has beside the records
+        self.key: str | None = None
+        self._foreign: set[str] = set()                      # home ids of what is here as a replica only
+
+    def dress(self, document: Any) -> None:
+        """The pod's zones, or numbers, become the user's, in place. Apart, since it takes most of the time."""
+        if self._path.collection.per_pod:
+            numbers.up(self._path, self.pod, document)
+        else:
+            self._gateway.zones.up(self.pod, document)
+
+    def ask(self, marker: str | None, size: int | None) -> Batch:
+        """Records behind a marker, in order of reading, not yet dressed unless that is what they are sorted by.
+
+        Raises:
+            Declined: the pod says 4xx.
+            PodUnreachable: no answer, or none that makes sense.
+        """
+        document = self._document(marker, size)
+        key = collection_key(document)
+        if not key:
+            raise PodUnreachable(self.pod["pod_name"], self._path.service.name, "answered without a list")
+        if self._zoned:
+            self.dress(document)
+        records = document[key][::-1] if self._reverse else document[key]
+        follows = {link.get("rel") for link in document.get(f"{key}_links") or []}
+        more = records and ("previous" if self._reverse else "next") in follows
+        return Batch([record for record in records if not self._hidden(record)], records[-1]["id"] if more else None)
+
+    def whole(self) -> Any:
+        """The whole document: pages that the pod cuts by itself (Nova at 1,000) are put together. Raises as `ask`."""
+        document = self._document(None, None)
+        key = collection_key(document)
+        if not key:
+            self.dress(document)
+            return document
+        records = document[key]
+        while document.get(f"{key}_links") and document[key]:
+            document = self._document(document[key][-1]["id"], None)
+            if not isinstance(document.get(key), list):
+                raise PodUnreachable(self.pod["pod_name"], self._path.service.name, "answered without a list")
+            records += document[key]
+        self.dress(records)
+        return {**self.frame, key: [record for record in records if not self._hidden(record)]}
+
+    def _document(self, marker: str | None, size: int | None) -> Any:
+        target = queries.paged(self._target, marker, size, self._reverse)
+        answer = send(self._gateway, self._request, self._path, self.pod, target=target, deadline=self._deadline)
+        if 400 <= answer.status < 500:
+            raise Declined(answer.status, answer)
+        document = self._parsed(answer) if answer.ok else None
+        if document is None:
+            raise PodUnreachable(self.pod["pod_name"], self._path.service.name, f"answered {answer.status}")
+        if self.headers is None:
+            self.headers, self.key = upward(answer), collection_key(document)
+            self.frame = {name: value for name, value in document.items()
+                          if name != self.key and not name.endswith("_links")} if self.key else {}
+        return document
+
+    def _parsed(self, answer: Answer) -> Any:
+        """The document in the user's terms; None when it is not JSON."""
+        homes = replicas.to_home(self._gateway.db, self.pod["pod_id"], rewrite.ids(answer.body))
+        self._foreign |= replicas.strangers(self._gateway.db, self.pod["pod_id"], list(homes.values()))
+        root = self._gateway.upstream.account.endpoint(self.pod["pod_name"], self._path.service.name)
+        body = rewrite.links(rewrite.swap(answer.body, homes), root, self._request.root)
+        try:
+            return json.loads(body)
+        except ValueError:
+            return None
+
+    def _hidden(self, record: Any) -> bool:
+        parent = self._path.collection.parent
+        return isinstance(record, dict) and bool(
+            record.get("id") in self._foreign or (parent and record.get(parent) in self._foreign)
+            or marks.is_marked(record))
