@@ -1,28 +1,47 @@
 """Where Nova's and Cinder's APIs show the big region itself: zones, an aggregate for each pod, unreachable servers."""
+import json
 from datetime import UTC, datetime
 
 from tricircle.api import generic, partial
+from tricircle.api.forward import UNREACHABLE_HEADER, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.errors import ApiError, NotFound, PodUnreachable
-from tricircle.routing.catalogue import UUID, Path
+from tricircle.errors import ApiError, Conflict, NotFound, PodUnreachable
+from tricircle.routing.catalogue import Path
+from tricircle.routing.numbers import STRIDE
 from tricircle.store import pods
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.scatter import scatter
+
+INTERNAL = "internal"     # Nova's zone of the hosts that run no servers
+SINCE_UUID = (2, 41)      # aggregates show one
 
 
 def aggregates(gateway: Gateway, request: Request, path: Path) -> Response | None:
-    """`ag_<pod>` with the pod's zone, as the original made them; only administrators see them.
-
-    Writes go to a pod by `X-Tricircle-Pod`, where an aggregate has hosts.
-    """
-    if request.method != "GET" or UUID.match(path.member):
+    """`ag_<pod>` with the pod's zone, as the original made them, before the pods' own; only administrators see them."""
+    if path.member and (not path.member.isdecimal() or int(path.member) >= STRIDE):
         return None
+    if request.method not in ("GET", "HEAD"):
+        return _refuse_change(gateway, path) if path.member else None
     gateway.policy.check(request.caller, "pods:list")
     shown = [_aggregate(pod) for pod in pods.bottom(gateway.db)]
-    if not path.member:
-        return Response.of_json(200, {"aggregates": shown})
-    for aggregate in shown:
-        if str(aggregate["id"]) == path.member:
-            return Response.of_json(200, {"aggregate": aggregate})
+    if path.member:
+        for aggregate in shown:
+            if str(aggregate["id"]) == path.member:
+                return Response.of_json(200, {"aggregate": aggregate})
+        raise NotFound(f"Aggregate {path.member} could not be found.")
+    response = generic.plain(gateway, request, path)
+    if response.status == 200:
+        fields = [field for field in shown[0] if field != "uuid" or (request.microversion or (2, 1)) >= SINCE_UUID]
+        own = [{field: aggregate[field] for field in fields} for aggregate in shown]
+        response.body = json.dumps({"aggregates": own + json.loads(response.body)["aggregates"]}).encode()
+    return response
+
+
+def _refuse_change(gateway: Gateway, path: Path) -> None:
+    for pod in pods.bottom(gateway.db):
+        if str(pod["aggregate_id"]) == path.member:
+            raise Conflict(f"aggregate ag_{pod['pod_name']} stands for pod {pod['pod_name']}: change the pod instead")
     raise NotFound(f"Aggregate {path.member} could not be found.")
 
 
@@ -37,13 +56,28 @@ def _aggregate(pod: dict) -> dict:
 
 
 def zones(gateway: Gateway, request: Request, path: Path) -> Response | None:
-    """The zones of all pods. Hosts belong to pods; `detail` shows none (see `X-Tricircle-Pod`)."""
+    """The zones of all pods; in detail, with the hosts that the pods show to an administrator."""
     if request.method != "GET" or path.member:
         return None
     names = sorted({pod["az_name"] for pod in pods.bottom(gateway.db)})
-    record = {"zoneState": {"available": True}}
     hosts = {"hosts": None} if path.service.name == "compute" else {}
-    return Response.of_json(200, {"availabilityZoneInfo": [{"zoneName": name, **record, **hosts} for name in names]})
+    records = {name: {"zoneName": name, "zoneState": {"available": True}, **hosts} for name in names}
+    if path.rest != "/detail":
+        return Response.of_json(200, {"availabilityZoneInfo": list(records.values())})
+    rows = pods.by_name(gateway.db)
+    answers, missing = scatter(rows, lambda name: send(gateway, request, path, rows[name],
+                                                       deadline=Deadline(gateway.conf.pods.list_deadline)))
+    for name, answer in answers.items():
+        if not answer.ok:
+            return present(gateway, request, path, rows[name], answer)
+        for zone in answer.json()["availabilityZoneInfo"]:
+            shown = zone["zoneName"] if zone["zoneName"] == INTERNAL else rows[name]["az_name"]
+            record = records.setdefault(shown, {**zone, "hosts": {}})
+            record["hosts"] = (record["hosts"] or {}) | (zone["hosts"] or {})
+    response = Response.of_json(200, {"availabilityZoneInfo": list(records.values())})
+    if missing:
+        response.headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
+    return response
 
 
 def servers(gateway: Gateway, request: Request, path: Path) -> Response | None:

@@ -14,14 +14,20 @@ from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
+PLAIN = {"accept": "application/json"}
 # A pod that did not answer is asked again sooner; until then its last answer stands, so that the intersection does not
 # grow while a pod is away.
 BELIEVED_SECONDS, DOUBTED_SECONDS = 60.0, 5.0
 
 
 def is_version_path(service: Service, path: str) -> bool:
-    """Whether a path is a service's root or a version's root, which need no token."""
+    """Whether a path is a service's root or a version's root."""
     return path.strip("/") in ("", *service.versions)
+
+
+def is_open(service: Service, path: str) -> bool:
+    """Whether a path is one that needs no token: clients ask there before they have one."""
+    return is_version_path(service, path) and (service.open_versions or not path.strip("/"))
 
 
 def document(gateway: Gateway, service: Service, request: Request) -> Response:
@@ -30,7 +36,7 @@ def document(gateway: Gateway, service: Service, request: Request) -> Response:
     Raises:
         Unavailable: no pod answers.
     """
-    answers = _answers(gateway, service, request.path)
+    answers = _answers(gateway, service, request.path, request.caller.headers if request.caller else PLAIN)
     bodies = {name: answer.json() for name, answer in answers.items() if answer.json() is not None}
     if not bodies:
         raise Unavailable("no pod tells its API versions")
@@ -45,7 +51,7 @@ def document(gateway: Gateway, service: Service, request: Request) -> Response:
 
 def span(gateway: Gateway, service: Service) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """(lowest, highest) microversion that all pods speak; None when no pod tells."""
-    bodies = [answer.json() for answer in _answers(gateway, service, f"/{service.versions[0]}/").values()]
+    bodies = [answer.json() for answer in _answers(gateway, service, f"/{service.versions[0]}/", PLAIN).values()]
     if not any(bodies):
         return None
     merged = intersection([body for body in bodies if body])
@@ -85,7 +91,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def _answers(gateway: Gateway, service: Service, path: str) -> dict[str, Answer]:
+def _answers(gateway: Gateway, service: Service, path: str, headers: dict[str, str]) -> dict[str, Answer]:
     names = [pod["pod_name"] for pod in pods.bottom(gateway.db)]
     until, asked, answers = gateway.version_answers.get((service.name, path), (0.0, [], {}))
     if answers and asked == names and time.monotonic() < until:
@@ -95,7 +101,7 @@ def _answers(gateway: Gateway, service: Service, path: str) -> dict[str, Answer]
         gateway.version_answers[service.name, path] = kept
     deadline = Deadline(gateway.conf.pods.list_deadline)
     found, _ = scatter(names, lambda name: gateway.upstream.call(
-        name, service.name, "GET", path, headers={"Accept": "application/json"}, deadline=deadline))
+        name, service.name, "GET", path, headers=headers, deadline=deadline))
     sound = {name: answer for name, answer in found.items() if answer.status < 400 and answer.json() is not None}
     known = {name: sound.get(name) or answers.get(name) for name in names}
     answers = {name: answer for name, answer in known.items() if answer}

@@ -64,7 +64,7 @@ def _is_open(service_name: str, environ: dict) -> bool:
     path = environ.get("PATH_INFO", "/")
     if service_name == "admin":
         return path in ("", "/")
-    return versions.is_version_path(SERVICES[service_name], path)
+    return versions.is_open(SERVICES[service_name], path)
 
 
 def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPResponse:
@@ -99,6 +99,8 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
     request.parse_body()
     if service_name == "admin":
         return admin.serve(gateway, request)
+    if versions.is_version_path(SERVICES[service_name], request.path):
+        return versions.document(gateway, SERVICES[service_name], request)
     path = parse(SERVICES[service_name], request.path)
     if path is None:
         raise NotFound(f"there is nothing at {request.path}")

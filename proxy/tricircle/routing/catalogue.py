@@ -25,6 +25,7 @@ class Service:
         every_pod: lists ask every pod, not only the project's: networks may be shared or external.
         max_limit: largest page, and the page where no limit is asked for; None where such a list is the whole list.
         order: how collections are sorted unless the caller says otherwise, where all of them are paged.
+        open_versions: whether the document of one version, as that of all versions, needs no token.
     """
 
     name: str
@@ -37,12 +38,14 @@ class Service:
     every_pod: bool = False
     max_limit: int | None = None
     order: tuple[tuple[str, bool], ...] = ()
+    open_versions: bool = True
 
 
 COMPUTE = Service("compute", ("v2.1", "v2"), True, "nova", "compute", (2, 1), "X-OpenStack-Nova-API-Version",
                   max_limit=1000)
 VOLUME = Service("volume", ("v3",), True, "nova", "volume", (3, 0), max_limit=1000)
-NETWORK = Service("network", ("v2.0",), False, "neutron", every_pod=True, order=(("id", False),))
+NETWORK = Service("network", ("v2.0",), False, "neutron", every_pod=True, order=(("id", False),),
+                  open_versions=False)
 SERVICES = {service.name: service for service in (COMPUTE, VOLUME, NETWORK)}
 
 
@@ -214,6 +217,7 @@ class Path:
     def is_total(self) -> bool:
         """Whether the answer is a sum over the pods."""
         return "*" in self.collection.totals or (not self.member and self.rest in self.collection.totals)
+    @property
     def order(self) -> tuple[tuple[str, bool], ...]:
         """How the list at this path is sorted by itself; empty where it is cut from the pods' whole lists."""
         if self.member or self.rest not in ("", "/detail") or self.collection.natural or self.collection.small:

@@ -17,7 +17,7 @@ class Neutron(Addresses, Routers, Security, Service):
     """The network service of a pod."""
 
     name = "network"
-    open_paths = ("/", "/v2.0/", "/v2.0")
+    open_paths = ("/",)
 
     def __init__(self, pod):
         self.templates = recorded("network")
@@ -59,7 +59,7 @@ class Neutron(Addresses, Routers, Security, Service):
 
     def normal(self, request):
         """Neutron takes a trailing .json and a trailing slash."""
-        if request.path.endswith("/") and request.path not in self.open_paths:
+        if request.path.endswith("/") and request.path not in ("/", "/v2.0/"):
             request.path = request.path[:-1]
         request.path = request.path.removesuffix(".json")
 

@@ -1,0 +1,76 @@
+"""Hypervisors, services, aggregates: what belongs to pods, seen through the big region."""
+import pytest
+
+from tests.functional.user import User
+
+HEADER = "X-Tricircle-Pod"
+
+
+@pytest.fixture
+def boss(gateway):
+    return User(gateway, "admin")
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.53"])
+def test_every_pods_hypervisors_are_listed_and_shown_by_their_ids(cloud, boss, version):
+    headers = {"OpenStack-API-Version": f"compute {version}"}
+    rows = boss.compute.ok("GET", "/os-hypervisors", headers=headers)["hypervisors"]
+    assert [row["hypervisor_hostname"] for row in rows] == ["pod1-node", "pod2-node"]
+    assert len({row["id"] for row in rows}) == 2
+    for row in rows:
+        shown = boss.compute.ok("GET", f"/os-hypervisors/{row['id']}", headers=headers)["hypervisor"]
+        assert (shown["hypervisor_hostname"], shown["id"]) == (row["hypervisor_hostname"], row["id"])
+    assert boss.compute.get("/os-hypervisors/9009", headers={"OpenStack-API-Version": "compute 2.1"}).status == 404
+
+
+def test_statistics_and_summaries_are_sums(boss, gateway):
+    statistics = boss.compute.ok("GET", "/os-hypervisors/statistics")["hypervisor_statistics"]
+    alone = boss.compute.ok("GET", "/os-hypervisors/statistics", headers={HEADER: "Pod1"})["hypervisor_statistics"]
+    assert (statistics["count"], statistics["vcpus"]) == (2, 2 * alone["vcpus"])
+
+
+def test_an_aggregate_is_made_changed_and_deleted_in_its_pod(cloud, boss):
+    body = {"aggregate": {"name": "rack", "availability_zone": "basement"}}
+    made = boss.compute.ok("POST", "/os-aggregates", body, headers={HEADER: "Pod2"})["aggregate"]
+    try:
+        assert made["availability_zone"] == "basement"
+        listed = boss.compute.ok("GET", "/os-aggregates")["aggregates"]
+        assert [row["name"] for row in listed] == ["ag_Pod1", "ag_Pod2", "rack"]
+        assert listed[-1]["id"] == made["id"]
+        assert boss.compute.ok("GET", f"/os-aggregates/{made['id']}")["aggregate"]["name"] == "rack"
+        body = {"add_host": {"host": "pod2-node"}}
+        grown = boss.compute.ok("POST", f"/os-aggregates/{made['id']}/action", body)["aggregate"]
+        assert (grown["id"], grown["hosts"]) == (made["id"], ["pod2-node"])
+        boss.compute.ok("POST", f"/os-aggregates/{made['id']}/action", {"remove_host": {"host": "pod2-node"}})
+    finally:
+        boss.compute.ok("DELETE", f"/os-aggregates/{made['id']}")
+    assert boss.compute.get(f"/os-aggregates/{made['id']}").status == 404
+    assert cloud["Pod2"].compute.shelf("aggregates") == {}
+
+
+def test_the_aggregate_of_a_pod_is_not_changed_as_an_aggregate(cloud, boss):
+    own = boss.compute.ok("GET", "/os-aggregates")["aggregates"][0]
+    with cloud.unchanged():
+        answer = boss.compute.delete(f"/os-aggregates/{own['id']}")
+        assert (answer.status, list(answer.body)) == (409, ["conflictingRequest"])
+        assert boss.compute.post(f"/os-aggregates/{own['id']}/action", {"add_host": {"host": "x"}}).status == 409
+
+
+def test_zones_in_detail_are_for_administrators_and_show_their_hosts(boss, gateway):
+    rows = boss.compute.ok("GET", "/os-availability-zone/detail")["availabilityZoneInfo"]
+    assert {row["zoneName"] for row in rows} == {"az1", "az2", "internal"}
+    assert all(row["hosts"] for row in rows)
+    assert User(gateway).compute.get("/os-availability-zone/detail").status == 403
+
+
+def test_nobody_else_sees_any_of_it(gateway):
+    user = User(gateway)
+    for path in ("/os-hypervisors", "/os-services", "/os-aggregates", "/os-hypervisors/statistics"):
+        assert user.compute.get(path).status == 403
+
+
+def test_neutrons_own_document_needs_a_token(gateway):
+    root = f"http://127.0.0.1:{gateway.ports['network']}"
+    assert gateway.client("network", None).get(f"{root}/v2.0/").status == 401
+    shown = User(gateway).network.ok("GET", f"{root}/v2.0/")
+    assert shown["resources"][0]["links"][0]["href"].startswith(root)
