@@ -26,8 +26,8 @@ def enqueue(db: Database, kind: str, resource_id: str, project_id: str, not_befo
     """Ask for a job; one that is queued for the resource already takes the request in.
 
     Args:
-        kind: `router` or `security_group`.
-        resource_id: home id.
+        kind: `router`, `security_group` or `quota`.
+        resource_id: home id; of a quota, see `crosspod.numbers.resource`.
         project_id: owner of the resource.
         not_before: seconds since the epoch; a time in the future holds the job until `release` or that time. The
             earlier time wins over that of a queued job.
