@@ -54,7 +54,7 @@ def _claim(gateway: Gateway, request: Request, path: Path, pod: dict,
            take: Take) -> tuple[str | Response | None, Request]:
     """(claim, refusal, or None when there is nothing to claim; the request, perhaps for fewer servers)."""
     look = Look(gateway.upstream, request.caller, pod, Deadline(gateway.conf.pods.list_deadline))
-    given = request.body_json.get(take.member, request.body_json)
+    given = request.body_json[take.member]
     record = look.at(*take.record, path.member) if take.record else {}
     if take.record and not record:
         return None, request   # the pod's own answer is better

@@ -172,5 +172,5 @@ def _key(path: Path) -> tuple[str, str, str]:
     return path.service.name, path.collection.path, path.member
 
 
-HANDLERS = {(service, collection): quota_sets for service, collection in numbers.SETS} | {
+HANDLERS = dict.fromkeys(numbers.SETS, quota_sets) | {
     ("compute", "limits"): limits, ("volume", "limits"): limits}

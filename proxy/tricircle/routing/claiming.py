@@ -21,7 +21,7 @@ from tricircle.upstream.scatter import scatter
 LOG = logging.getLogger(__name__)
 # A pod that does not tell its numbers by then counts with what it told last: the others must not suffer for it.
 ASK_SECONDS = 5.0
-WAIT_SECONDS = 10.0    # for what is in flight; then it counts as used
+WAIT_SECONDS = 5.0     # for what is in flight, with a thread in hand; then it counts as used
 PAUSES = (0.05, 0.5)   # seconds: the first and the longest between two looks
 GRACE_SECONDS = 15.0   # a claim outlives the call that it was taken for by so much
 # Nova counts a server when its conductor has put it into a cell, and its ports when they are made on the host: a while
@@ -75,7 +75,9 @@ class Claimant:
         """Ask, then decide. The claims that the pods' numbers surely contain are those that had ended before."""
         before = claims.of_project(self.db, self.project_id)
         counted = self._counted(before, amount, first)
-        limits, used = self._numbers(set(amount.units), self._span(before))
+        limits, used, silent = self._numbers(set(amount.units), self._span(before))
+        # What we noted of a pod contains all that has ended there.
+        counted |= {row["claim_id"] for row in before if row["ended_at"] is not None and row["pod_id"] in silent}
         found: list = []
 
         def decide(rows: list[dict]) -> dict | None:
@@ -117,8 +119,8 @@ class Claimant:
         states = {server.get("OS-EXT-STS:task_state") for server in (answer.json() or {}).get("servers", [])}
         return not answer.ok or "scheduling" in states or bool(states and ("network", "port") in amount.units)
 
-    def _numbers(self, keys: set[Key], span: set[str]) -> tuple[dict[Key, int], dict[Key, int]]:
-        """(the big region's limits, what all pods of a span count)."""
+    def _numbers(self, keys: set[Key], span: set[str]) -> tuple[dict[Key, int], dict[Key, int], set[str]]:
+        """(the big region's limits, what all pods of a span count, ids of the pods that did not answer)."""
         rows = {pod["pod_name"]: pod for pod in pods.bottom(self.db) if pod["pod_id"] in span}
         deadline = self._deadline()
         told, silent = scatter(rows, lambda name: usage.of_pod(self.db, self.upstream, self.project_id, rows[name],
@@ -132,7 +134,8 @@ class Claimant:
         limits = {(service, name): quotas.numbers(self.db, service, COLLECTIONS[service], self.project_id).get(
             name, usage.smallest([numbers.limits[service, name] for numbers in told.values()
                                   if (service, name) in numbers.limits])) for service, name in keys}
-        return limits, {key: sum(count.get(key, 0) for count in counts) for key in keys}
+        used = {key: sum(count.get(key, 0) for count in counts) for key in keys}
+        return limits, used, {rows[name]["pod_id"] for name in silent}
 
     def _deadline(self) -> Deadline:
         return Deadline(min(ASK_SECONDS, self.upstream.conf.list_deadline))

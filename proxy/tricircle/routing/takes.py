@@ -139,10 +139,6 @@ def _group(*_: object) -> Amount:
     return Amount({("volume", "groups"): 1})
 
 
-def _interface(_: Look, given: dict, __: dict) -> Amount | None:
-    return Amount({("network", "port"): 1}) if "subnet_id" in given else None
-
-
 ACTION, SERVER, VOLUME = "/action", ("compute", "server", "servers"), ("volume", "volume", "volumes")
 # (service, collection, what follows the member) -> what may stand in the body there.
 TAKES = {
@@ -155,19 +151,16 @@ TAKES = {
     ("volume", "backups", ""): (Take(_backup, "backup"),),
     ("volume", "groups", ""): (Take(_group, "group"),),
 }
-ADD_INTERFACE = Take(_interface, "")
 
 
 def find(method: str, path: Path, body: Any) -> Take | None:
     """What a request takes of a quota, by its path and body alone; None for a request that takes nothing."""
     if not isinstance(body, dict):
         return None
-    if path.service.name == "network":
-        if method == "PUT" and (path.collection.path, path.rest) == ("routers", "/add_router_interface"):
-            return ADD_INTERFACE
-        return _neutron(path, body) if method == "POST" and not path.member else None
     if method != "POST" or bool(path.member) != bool(path.rest):
         return None
+    if path.service.name == "network":
+        return _neutron(path, body) if not path.member else None
     rows = TAKES.get((path.service.name, path.collection.path, path.rest), ())
     return next((row for row in rows if isinstance(body.get(row.member), dict)), None)
 

@@ -1,0 +1,376 @@
+"""Quotas of a project that lives in two pods: the numbers, the sums, and who is refused."""
+import json
+import sqlite3
+
+import pytest
+
+from tests.functional.gateway import Gateway, until
+from tests.functional.test_process import answer_of, background
+from tests.functional.test_races import race, statuses
+from tests.functional.user import IMAGE, User, flavor
+
+MANY = 50
+SETS = {"compute": ("os-quota-sets", "quota_set"), "volume": ("os-quota-sets", "quota_set"),
+        "network": ("quotas", "quota")}
+
+
+@pytest.fixture
+def boss(gateway):
+    """The administrator."""
+    return User(gateway, "admin")
+
+
+@pytest.fixture
+def user(gateway):
+    """A new user in a new project, with something in both pods."""
+    found = User(gateway)
+    for zone in ("az1", "az2"):
+        found.net(zone)
+    return found
+
+
+def put(boss, user, service, **numbers):
+    """An administrator sets numbers."""
+    collection, member = SETS[service]
+    return getattr(boss, service).ok("PUT", f"/{collection}/{user.project}", {member: numbers})[member]
+
+
+def server(zone="az1", **more):
+    """A body."""
+    return {"server": {"name": "vm", "imageRef": IMAGE, "flavorRef": "tiny", "networks": "none",
+                       "availability_zone": zone, **more}}
+
+
+NOVA = {"OpenStack-API-Version": "compute 2.37"}
+
+
+def boot(user, zone, **more):
+    """The answer to a create."""
+    return user.compute.post("/servers", server(zone, **more), headers=NOVA)
+
+
+def open_claims(gateway):
+    """Claims in flight."""
+    with sqlite3.connect(f"file:{gateway.folder}/state/tricircle.sqlite?mode=ro", uri=True) as db:
+        return db.execute("SELECT * FROM quota_claims WHERE ended_at IS NULL").fetchall()
+
+
+def count(cloud, service, shelf, project):
+    """How many rows of a project the pods have together."""
+    owner = {"servers": "tenant_id", "volumes": "os-vol-tenant-attr:tenant_id"}.get(shelf, "project_id")
+    return sum(row[owner] == project for pod in cloud for row in getattr(pod, service).shelf(shelf).values())
+
+
+ASKS = {
+    ("compute", "instances", "servers"): lambda user, zone: boot(user, zone),
+    ("volume", "volumes", "volumes"): lambda user, zone: user.volume.post(
+        "/volumes", {"volume": {"size": 1, "availability_zone": zone}}),
+    ("network", "network", "networks"): lambda user, zone: user.network.post(
+        "/networks", {"network": {"availability_zone_hints": [zone]}}),
+}
+WORDS = {
+    "compute": (403, {"forbidden": {"code": 403, "message": "Quota exceeded for instances: Requested 1, but already "
+                                                            "used 10 of 10 instances"}}),
+    "volume": (413, {"overLimit": {"code": 413, "message": "Maximum number of volumes allowed (10) exceeded for quota "
+                                                           "'volumes'.", "retryAfter": "0"}}),
+    "network": (409, {"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for resources: ['network'].",
+                                       "detail": ""}}),
+}
+
+
+@pytest.mark.parametrize(("service", "name", "shelf"), ASKS)
+def test_fifty_race_for_ten(cloud, gateway, boss, service, name, shelf):
+    user, ask = User(gateway), ASKS[service, name, shelf]
+    flavor(gateway)
+    put(boss, user, service, **{name: 10})
+    answers = race([lambda zone=zone: ask(user, zone) for zone in ("az1", "az2") * (MANY // 2)])
+    good = [answer for answer in answers if answer.status < 300]
+    assert len(good) == 10, statuses(answers)
+    assert count(cloud, service, shelf, user.project) == 10
+    refused = [answer for answer in answers if answer.status >= 300]
+    assert {answer.status for answer in refused} == {WORDS[service][0]}
+    assert open_claims(gateway) == []
+    answer = ask(user, "az2")
+    assert (answer.status, answer.body) == WORDS[service]
+
+
+def test_fifty_race_in_a_pod_that_counts_late(cloud, gateway, boss):
+    """Nova counts a server only when its conductor has got to it."""
+    user = User(gateway)
+    flavor(gateway)
+    put(boss, user, "compute", instances=10)
+    for pod in cloud:
+        pod.compute.late = True
+    try:
+        answers = race([lambda zone=zone: boot(user, zone) for zone in ("az1", "az2") * (MANY // 2)])
+    finally:
+        for pod in cloud:
+            pod.compute.late = False
+    assert statuses(answers) == {202: 10, 403: 40}
+    assert count(cloud, "compute", "servers", user.project) == 10
+
+
+def test_a_create_that_fails_gives_its_share_back(cloud, gateway, boss, user):
+    flavor(gateway)
+    put(boss, user, "compute", instances=2)
+    for _ in range(5):
+        assert boot(user, "az1", imageRef="").status == 400
+        cloud["Pod2"].compute.faults.html = 500
+        cloud["Pod2"].compute.faults.only = "POST /v2.1/servers"
+        assert boot(user, "az2").status == 500
+        cloud["Pod2"].recover()
+    assert open_claims(gateway) == []
+    assert [boot(user, zone).status for zone in ("az1", "az2", "az1")] == [202, 202, 403]
+
+
+def test_a_waiting_create_gets_what_a_failing_one_gives_back(cloud, gateway, boss, user):
+    flavor(gateway)
+    put(boss, user, "compute", instances=1)
+    stop = cloud.stop_at_write(1, "before", "POST /v2.1/servers$")
+    first = background(lambda: boot(user, "az1", imageRef=""))
+    assert stop.wait(10)
+    second = background(lambda: boot(user, "az2"))
+    stop.release()
+    assert answer_of(first).status == 400
+    assert answer_of(second).status == 202
+
+
+def test_killed_between_claim_and_answer(cloud, boss, tmp_path):
+    own = Gateway(cloud, tmp_path).start().register()
+    try:
+        user = User(own)
+        for zone in ("az1", "az2"):
+            user.net(zone)
+        flavor(own)
+        put(boss, user, "compute", instances=1)
+        stop = cloud.stop_at_write(1, "before", "POST /v2.1/servers$")
+        pending = background(lambda: boot(user, "az1"))
+        assert stop.wait(10)
+        own.api.kill()
+        stop.drop()
+        answer_of(pending)
+        assert len({row[0] for row in open_claims(own)}) == 1
+        with sqlite3.connect(own.folder / "state" / "tricircle.sqlite", timeout=10) as db:
+            db.execute("UPDATE quota_claims SET until = 0")    # the test does not wait for it
+        own.start()
+        user = User(own, user.token)
+        assert boot(user, "az2").status == 202
+        assert open_claims(own) == []
+    finally:
+        own.stop()
+
+
+def test_usage_is_the_sum(cloud, gateway, boss, user):
+    flavor(gateway)
+    for zone in ("az1", "az2", "az2"):
+        assert boot(user, zone).status == 202
+        user.disk(zone, size=2)
+    assert user.compute.ok("GET", f"/os-quota-sets/{user.project}/detail")["quota_set"]["instances"] == {
+        "limit": 10, "in_use": 3, "reserved": 0}
+    for client, query in ((user, ""), (boss, f"?tenant_id={user.project}")):
+        absolute = client.compute.ok("GET", f"/limits{query}")["limits"]["absolute"]
+        assert (absolute["totalInstancesUsed"], absolute["totalRAMUsed"], absolute["maxTotalInstances"]) == (3, 192, 10)
+    volumes = user.volume.ok("GET", f"/os-quota-sets/{user.project}?usage=True")["quota_set"]
+    assert volumes["gigabytes"] == {"limit": 1000, "in_use": 6, "reserved": 0}
+    assert user.volume.ok("GET", "/limits")["limits"]["absolute"]["totalVolumesUsed"] == 3
+    assert user.network.ok("GET", f"/quotas/{user.project}/details.json")["quota"]["network"] == {
+        "limit": 100, "used": 2, "reserved": 0}
+
+
+def test_replicas_are_not_the_users(cloud, gateway, boss, user):
+    group = user.make("security-groups", name="web")["id"]
+    user.make("security-group-rules", security_group_id=group, direction="ingress", protocol="icmp")
+    for zone in ("az1", "az2"):
+        network, _ = user.wired(zone)
+        user.make("ports", network_id=network, security_groups=[group])
+    router = user.make("routers", name="r")["id"]
+    for zone in ("az1", "az2"):
+        _, subnet = user.wired(zone)
+        user.network.ok("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
+    used = {name: told["used"] for name, told in
+            user.network.ok("GET", f"/quotas/{user.project}/details")["quota"].items()}
+    assert count(cloud, "network", "routers", user.project) == 2
+    shown = user.network.ok("GET", "/security-groups")["security_groups"]
+    assert (used["router"], used["security_group"], used["security_group_rule"]) == (
+        1, 2, sum(len(each["security_group_rules"]) for each in shown))
+    put(boss, user, "network", router=2, security_group=3)
+    user.make("routers", name="r2")
+    answer = user.network.post("/routers", {"router": {"availability_zone_hints": ["az2"]}})
+    assert (answer.status, answer["NeutronError"]["message"]) == (409, "Quota exceeded for resources: ['router'].")
+    user.make("security-groups", name="db")
+    assert user.network.post("/security-groups", {"security_group": {"name": "no"}}).status == 409
+
+
+def test_numbers_are_set_kept_and_taken_away(cloud, gateway, boss, user):
+    for service, name in (("compute", "cores"), ("volume", "gigabytes"), ("network", "subnet")):
+        collection, member = SETS[service]
+        admin, path = getattr(boss, service), f"/{collection}/{user.project}"
+        default = admin.ok("GET", path)[member][name]
+        assert put(boss, user, service, **{name: 7})[name] == 7
+        assert getattr(user, service).ok("GET", path)[member][name] == 7
+        assert [getattr(pod, service).quota_of(user.project)[name] for pod in cloud] == [7, 7]
+        assert put(boss, user, service, **{name: -1})[name] == -1
+        assert admin.ok("GET", path)[member][name] == -1
+        assert admin.delete(path).status < 300
+        assert admin.ok("GET", path)[member][name] == default
+        assert [getattr(pod, service).quota_of(user.project)[name] for pod in cloud] == [default, default]
+        assert getattr(user, service).put(path, {member: {name: 1000}}).status == 403
+
+
+def test_unlimited(gateway, boss, user):
+    flavor(gateway)
+    put(boss, user, "compute", instances=-1, cores=-1)
+    assert {boot(user, zone).status for zone in ("az1", "az2") * 7} == {202}
+
+
+def test_not_less_than_what_all_pods_use(gateway, boss, user):
+    flavor(gateway)
+    for zone in ("az1", "az2"):
+        assert boot(user, zone).status == 202
+        user.disk(zone)
+    path, body = f"/os-quota-sets/{user.project}", {"quota_set": {"instances": 1}}
+    answer = boss.compute.put(path, body)
+    assert (answer.status, answer["badRequest"]["message"]) == (
+        400, "Quota limit 1 for instances must be greater than or equal to already used and reserved 2.")
+    body["quota_set"]["force"] = True
+    assert boss.compute.put(path, body).status == 200
+    assert boss.volume.put(path, {"quota_set": {"volumes": 1}}).status == 400
+    body = {"quota": {"network": 1, "check_limit": True}}
+    assert boss.network.put(f"/quotas/{user.project}", body).status == 400
+    del body["quota"]["check_limit"]
+    assert boss.network.put(f"/quotas/{user.project}", body).status == 200
+
+
+def test_several_servers_at_once(cloud, gateway, boss, user):
+    flavor(gateway)
+    put(boss, user, "compute", instances=5)
+    assert boot(user, "az2", min_count=2).status == 202
+    answer = boot(user, "az1", min_count=4)
+    assert (answer.status, answer["forbidden"]["message"]) == (
+        403, "Quota exceeded for instances: Requested 4, but already used 2 of 5 instances")
+    assert boot(user, "az1", min_count=1, max_count=9).status == 202
+    assert count(cloud, "compute", "servers", user.project) == 5
+    answer = boot(user, "az1", min_count=1, max_count=9)
+    assert (answer.status, answer["forbidden"]["message"]) == (
+        403, "Quota exceeded for instances: Requested 1-9, but already used 5 of 5 instances")
+
+
+def test_resize_and_server_groups(gateway, boss, user):
+    flavor(gateway)
+    if boss.compute.get("/flavors/wide").status == 404:
+        boss.compute.ok("POST", "/flavors", {"flavor": {"name": "wide", "id": "wide", "ram": 64, "vcpus": 4, "disk": 1}})
+    ids = [boot(user, zone)["server"]["id"] for zone in ("az1", "az2")]
+    put(boss, user, "compute", cores=5, server_groups=1)
+    for id in ids:
+        user.compute.ok("GET", f"/servers/{id}")
+    resize = {"resize": {"flavorRef": "wide"}}
+    assert user.compute.post(f"/servers/{ids[0]}/action", resize).status == 202
+    answer = user.compute.post(f"/servers/{ids[1]}/action", resize)
+    assert (answer.status, answer["forbidden"]["message"]) == (
+        403, "Quota exceeded for cores: Requested 3, but already used 5 of 5 cores")
+    body = {"server_group": {"name": "g", "policies": ["affinity"]}}
+    assert user.compute.post("/os-server-groups", body).status == 200
+    answer = user.compute.post("/os-server-groups", body)
+    assert (answer.status, answer["forbidden"]["message"]) == (403, "Quota exceeded, too many server groups.")
+
+
+def test_gigabytes_snapshots_and_growing(gateway, boss, user):
+    ids = [user.disk(zone, size=3) for zone in ("az1", "az2")]
+    put(boss, user, "volume", gigabytes=9, snapshots=1)
+    for id in ids:
+        until(lambda id=id: user.volume.ok("GET", f"/volumes/{id}")["volume"]["status"] == "available")
+    grow = {"os-extend": {"new_size": 7}}
+    answer = user.volume.post(f"/volumes/{ids[1]}/action", grow)
+    assert (answer.status, answer["overLimit"]["message"], answer.headers["Retry-After"]) == (
+        413, "Requested volume or snapshot exceeds allowed gigabytes quota. Requested 4G, quota is 9G and 6G has been "
+             "consumed.", "0")
+    assert user.volume.post("/snapshots", {"snapshot": {"volume_id": ids[0]}}).status == 202
+    put(boss, user, "volume", gigabytes=-1)
+    answer = user.volume.post("/snapshots", {"snapshot": {"volume_id": ids[1]}})
+    assert (answer.status, answer["overLimit"]["message"]) == (413, "Maximum number of snapshots allowed (1) exceeded")
+    kind = next(name for name in user.volume.ok("GET", f"/os-quota-sets/{user.project}")["quota_set"]
+                if name.startswith("volumes_"))
+    put(boss, user, "volume", **{kind: 2})
+    answer = user.volume.post("/volumes", {"volume": {"size": 1, "availability_zone": "az2"}})
+    assert (answer.status, answer["overLimit"]["message"]) == (
+        413, f"Maximum number of volumes allowed (2) exceeded for quota '{kind}'.")
+
+
+def test_a_pod_that_is_down_counts_as_it_did_last(cloud, gateway, boss, user):
+    flavor(gateway)
+    put(boss, user, "compute", instances=3)
+    assert [boot(user, zone).status for zone in ("az1", "az1")] == [202, 202]
+    cloud["Pod1"].compute.faults.used = True
+    cloud["Pod1"].compute.server.refuse()
+    assert [boot(user, "az2").status for _ in range(2)] == [202, 403]
+    answer = user.compute.get(f"/os-quota-sets/{user.project}/detail")
+    assert answer["quota_set"]["instances"]["limit"] == 3
+    assert answer.headers["X-Tricircle-Unreachable-Pods"] == "Pod1"
+
+
+def test_a_pod_that_was_down_is_told_later(cloud, gateway, boss, user, worker):
+    cloud["Pod2"].refuse()
+    put(boss, user, "compute", instances=33)
+    assert boss.compute.delete(f"/os-quota-sets/{User(gateway).project}").status == 202
+    cloud["Pod2"].recover()
+    until(lambda: cloud["Pod2"].compute.quota_of(user.project)["instances"] == 33, 60)
+    cloud["Pod2"].refuse()
+    assert boss.compute.delete(f"/os-quota-sets/{user.project}").status == 202
+    cloud["Pod2"].recover()
+    until(lambda: cloud["Pod2"].compute.quota_of(user.project)["instances"] == 10, 60)
+    rows = gateway.store()["quotas"]
+    until(lambda: user.project not in json.dumps(gateway.store()["quotas"]), 60)
+    assert rows is not None
+
+
+def test_a_refused_write_changes_nothing(cloud, gateway, boss, user, worker):
+    """Least of all what an operator has set in one pod by hand."""
+    path = f"/os-quota-sets/{user.project}"
+    boss.compute.ok("PUT", path, {"quota_set": {"instances": 44}}, headers={"X-Tricircle-Pod": "Pod2"})
+    assert user.compute.put(path, {"quota_set": {"instances": 99}}).status == 403
+    assert user.compute.delete(path).status == 403
+    jobs = lambda: boss.admin.ok("GET", f"/jobs?kind=quota&project_id={user.project}")["jobs"]  # noqa: E731
+    until(lambda: {job["state"] for job in jobs()} == {"done"})
+    assert [pod.compute.quota_of(user.project)["instances"] for pod in cloud] == [10, 44]
+    assert user.compute.ok("GET", path)["quota_set"]["instances"] == 10, "the smallest holds"
+
+
+def test_classes_and_defaults(cloud, gateway, boss, user):
+    path = "/os-quota-class-sets/default"
+    before = boss.compute.ok("GET", path)["quota_class_set"]["instances"]
+    try:
+        boss.compute.ok("PUT", path, {"quota_class_set": {"instances": 12}})
+        assert boss.compute.ok("GET", path)["quota_class_set"]["instances"] == 12
+        assert user.compute.ok("GET", f"/os-quota-sets/{user.project}/defaults")["quota_set"]["instances"] == 12
+        assert user.compute.ok("GET", f"/os-quota-sets/{user.project}")["quota_set"]["instances"] == 12
+    finally:
+        boss.compute.ok("PUT", path, {"quota_class_set": {"instances": before}})
+    assert user.network.ok("GET", f"/quotas/{user.project}/default")["quota"]["network"] == 100
+    assert user.network.ok("GET", "/quotas/project")["project"]["project_id"] == user.project
+    put(boss, user, "network", port=5)
+    listed = [row for row in boss.network.ok("GET", "/quotas")["quotas"] if row["project_id"] == user.project]
+    assert [row["port"] for row in listed] == [5]
+
+
+def test_one_pod_is_asked_nothing_more(cloud, gateway):
+    user = User(gateway)
+    user.net("az1")
+    for pod in cloud:
+        pod.network.faults.calls[:] = []
+    user.net("az1")
+    calls = [call for pod in cloud for call in pod.network.faults.calls]
+    assert calls == [("POST", "/v2.0/networks")]
+
+
+def test_ports_of_servers(gateway, boss, user):
+    flavor(gateway)
+    nets = {zone: user.wired(zone)[0] for zone in ("az1", "az2")}
+    put(boss, user, "network", port=2)
+    assert boot(user, "az1", networks=[{"uuid": nets["az1"]}]).status == 202
+    assert boot(user, "az2", networks=[{"uuid": nets["az2"]}]).status == 202
+    for row in user.compute.ok("GET", "/servers")["servers"]:
+        user.compute.ok("GET", f"/servers/{row['id']}")
+    answer = boot(user, "az2", networks=[{"uuid": nets["az2"]}])
+    assert (answer.status, answer["forbidden"]["message"]) == (403, "Maximum number of ports exceeded")
+    answer = user.network.post("/ports", {"port": {"network_id": nets["az1"]}})
+    assert (answer.status, answer["NeutronError"]["type"]) == (409, "OverQuota")
