@@ -258,7 +258,8 @@ def test_several_servers_at_once(cloud, gateway, boss, user):
 def test_resize_and_server_groups(gateway, boss, user):
     flavor(gateway)
     if boss.compute.get("/flavors/wide").status == 404:
-        boss.compute.ok("POST", "/flavors", {"flavor": {"name": "wide", "id": "wide", "ram": 64, "vcpus": 4, "disk": 1}})
+        body = {"flavor": {"name": "wide", "id": "wide", "ram": 64, "vcpus": 4, "disk": 1}}
+        boss.compute.ok("POST", "/flavors", body)
     ids = [boot(user, zone)["server"]["id"] for zone in ("az1", "az2")]
     put(boss, user, "compute", cores=5, server_groups=1)
     for id in ids:
@@ -311,16 +312,14 @@ def test_a_pod_that_is_down_counts_as_it_did_last(cloud, gateway, boss, user):
 def test_a_pod_that_was_down_is_told_later(cloud, gateway, boss, user, worker):
     cloud["Pod2"].refuse()
     put(boss, user, "compute", instances=33)
-    assert boss.compute.delete(f"/os-quota-sets/{User(gateway).project}").status == 202
+    assert user.compute.ok("GET", f"/os-quota-sets/{user.project}")["quota_set"]["instances"] == 33
     cloud["Pod2"].recover()
     until(lambda: cloud["Pod2"].compute.quota_of(user.project)["instances"] == 33, 60)
     cloud["Pod2"].refuse()
     assert boss.compute.delete(f"/os-quota-sets/{user.project}").status == 202
     cloud["Pod2"].recover()
     until(lambda: cloud["Pod2"].compute.quota_of(user.project)["instances"] == 10, 60)
-    rows = gateway.store()["quotas"]
     until(lambda: user.project not in json.dumps(gateway.store()["quotas"]), 60)
-    assert rows is not None
 
 
 def test_a_refused_write_changes_nothing(cloud, gateway, boss, user, worker):

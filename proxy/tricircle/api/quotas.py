@@ -132,7 +132,8 @@ def _write(gateway: Gateway, request: Request, path: Path) -> Response:
     try:
         response = fanout.write_all(gateway, request, path)
         if 200 <= response.status < 300 and request.method == "PUT":
-            shown = json.loads(response.body)[member]
+            # As the pod shows it: it reads "5" as 5, and passes over what is null.
+            shown = json.loads(response.body).get(member, {})
             quotas.put(gateway.db, *key, {name: shown[name] for name in given if isinstance(shown.get(name), int)})
         elif 200 <= response.status < 300:
             quotas.reset(gateway.db, *key)

@@ -7,7 +7,7 @@ in flight already cannot be told from outside; so as long as that decides, the r
 import logging
 import time
 
-from tricircle.errors import PodUnreachable
+from tricircle.errors import NotFound, PodUnreachable
 from tricircle.routing import usage
 from tricircle.routing.room import Room
 from tricircle.routing.takes import Amount
@@ -114,8 +114,8 @@ class Claimant:
         try:
             answer = self.upstream.ask(pods.show(self.db, pod_id)["pod_name"], "compute", "GET", path,
                                        deadline=self._deadline())
-        except PodUnreachable:
-            return True
+        except (PodUnreachable, NotFound):
+            return True   # nothing is known; a pod that was taken away meanwhile is not asked for numbers either
         states = {server.get("OS-EXT-STS:task_state") for server in (answer.json() or {}).get("servers", [])}
         return not answer.ok or "scheduling" in states or bool(states and ("network", "port") in amount.units)
 
