@@ -59,8 +59,8 @@ def _claim(gateway: Gateway, request: Request, path: Path, pod: dict,
     if take.record and not record:
         return None, request   # the pod's own answer is better
     claimant = Claimant(gateway.db, gateway.upstream, takes.owner(request.caller, given, record), pod)
-    claim = claimant.alone(path.service.name)
-    if claim:
+    alone, claim = claimant.alone(path.service.name)
+    if alone:
         return claim, request
     amount = take.amount(look, given, record)
     if amount is None or not amount.units:

@@ -7,7 +7,7 @@ in flight already cannot be told from outside; so as long as that decides, the r
 import logging
 import time
 
-from tricircle.errors import NotFound, PodUnreachable
+from tricircle.errors import NotFound, PodUnreachable, StoreBusy
 from tricircle.routing import usage
 from tricircle.routing.room import Room
 from tricircle.routing.takes import Amount
@@ -45,16 +45,24 @@ class Claimant:
         self.db, self.upstream, self.project_id, self.pod = db, upstream, project_id, pod
         self._seconds = upstream.conf.deadline + GRACE_SECONDS
 
-    def alone(self, service: str) -> str | None:
-        """A claim of an unknown amount, if the project is in this pod only.
+    def alone(self, service: str) -> tuple[bool, str | None]:
+        """(whether the project is in this pod only, then a claim of an unknown amount).
 
-        That is looked at and claimed in one transaction: of two first requests to two pods the later sees the other.
+        Looked at and claimed in one transaction: of two first requests to two pods the later one sees the other. When
+        the store takes no write there is no claim: the pod keeps to the quota by itself.
         """
         def decide(rows: list[dict]) -> dict | None:
             if self._span(rows) != {self.pod["pod_id"]}:
                 return None
             return {(each, claims.UNKNOWN): None for each in SERVICES.get(service, (service,))}
-        return claims.take(self.db, self.project_id, self.pod["pod_id"], self._seconds, decide)
+        try:
+            claim = claims.take(self.db, self.project_id, self.pod["pod_id"], self._seconds, decide)
+        except StoreBusy as error:
+            if decide(claims.of_project(self.db, self.project_id)) is None:
+                raise
+            LOG.warning("no claim on the quota of project %s: %s", self.project_id, error)
+            return True, None
+        return claim is not None, claim
 
     def among_several(self, amount: Amount) -> tuple[str | None, int, Room]:
         """A claim beside those of other pods.
