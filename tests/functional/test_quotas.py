@@ -135,6 +135,24 @@ def test_a_waiting_create_gets_what_a_failing_one_gives_back(cloud, gateway, bos
     assert answer_of(second).status == 202
 
 
+def test_the_first_step_into_a_second_pod(cloud, gateway, boss):
+    """Nobody looked how much the first create takes: the second one waits until the pod counts it."""
+    user = User(gateway)
+    user.net("az1")
+    flavor(gateway)
+    put(boss, user, "compute", instances=1)
+    stop = cloud.stop_at_write(1, "before", "POST /v2.1/servers$")
+    first = background(lambda: boot(user, "az1"))
+    assert stop.wait(10)
+    calls = cloud["Pod2"].compute.faults.calls
+    calls[:] = []
+    second = background(lambda: boot(user, "az2"))
+    until(lambda: any(path.endswith("/detail") for _, path in list(calls)))
+    stop.release()
+    assert answer_of(first).status == 202
+    assert answer_of(second).status == 403
+
+
 def test_killed_between_claim_and_answer(cloud, boss, tmp_path):
     own = Gateway(cloud, tmp_path).start().register()
     try:
@@ -307,6 +325,15 @@ def test_a_pod_that_is_down_counts_as_it_did_last(cloud, gateway, boss, user):
     answer = user.compute.get(f"/os-quota-sets/{user.project}/detail")
     assert answer["quota_set"]["instances"]["limit"] == 3
     assert answer.headers["X-Tricircle-Unreachable-Pods"] == "Pod1"
+
+
+def test_the_number_holds_before_every_pod_was_told(cloud, gateway, boss, user):
+    flavor(gateway)
+    cloud["Pod2"].compute.faults.used = True
+    cloud["Pod2"].compute.server.refuse()
+    put(boss, user, "compute", instances=12)
+    cloud["Pod2"].recover()
+    assert {boot(user, "az1").status for _ in range(11)} == {202}
 
 
 def test_a_pod_that_was_down_is_told_later(cloud, gateway, boss, user, worker):
