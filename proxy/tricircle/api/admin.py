@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl
 
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.crosspod import numbers
+from tricircle.crosspod import quota_numbers
 from tricircle.errors import BadRequest, MethodNotAllowed, NotFound, PodUnreachable, Unprocessable
 from tricircle.store import jobs, pods, quotas
 from tricircle.upstream.account import SERVICE_TYPES
@@ -50,7 +50,7 @@ def create_pod(gateway: Gateway, request: Request) -> Response:
     if not pod["top"]:
         _lift_quota(gateway, pod["pod_name"])
         for key in quotas.owners(gateway.db):
-            jobs.enqueue(gateway.db, "quota", numbers.resource(*key), key[2])
+            jobs.enqueue(gateway.db, "quota", quota_numbers.resource(*key), key[2])
     return Response.of_json(201, {"pod": _only(pod, POD_FIELDS)})
 
 

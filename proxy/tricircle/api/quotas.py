@@ -8,7 +8,7 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.listing import ONE_PODS_HEADERS
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import INTENT_SECONDS
-from tricircle.crosspod import numbers
+from tricircle.crosspod import quota_numbers
 from tricircle.errors import BadRequest, Unavailable
 from tricircle.routing import usage
 from tricircle.routing.catalogue import Path
@@ -72,10 +72,9 @@ def _read(gateway: Gateway, request: Request, path: Path) -> Response:
     kept = {} if asked_for_default else quotas.numbers(gateway.db, *_key(path))
 
     def merge(documents: dict[str, dict]) -> dict:
-        if path.service.name == "network" and path.rest == "/details":
-            _leave_replicas_out(gateway, path.member, documents)
+        _leave_replicas_out(gateway, path, documents)
         return usage.combine(documents, _binding(gateway, path.member), kept)
-    return _merged(gateway, request, path, numbers.SETS[_key(path)[:2]][1], merge)
+    return _merged(gateway, request, path, quota_numbers.SETS[_key(path)[:2]][1], merge)
 
 
 def _merged(gateway: Gateway, request: Request, path: Path, member: str, merge) -> Response:
@@ -111,24 +110,28 @@ def _binding(gateway: Gateway, project_id: str) -> set[str]:
     return {pod["pod_name"] for pod in pods.bottom(gateway.db) if pod["pod_id"] in mine}
 
 
-def _leave_replicas_out(gateway: Gateway, project_id: str, documents: dict[str, dict]) -> None:
+def _leave_replicas_out(gateway: Gateway, path: Path, documents: dict[str, dict]) -> None:
+    """Where counts are shown, not limits alone."""
     rows = pods.by_name(gateway.db)
     deadline = Deadline(gateway.conf.pods.list_deadline)
-    extra, _ = scatter(documents, lambda name: usage.replicated(gateway.db, gateway.upstream, project_id, rows[name],
-                                                                set(documents[name]), deadline))
+    counted = {pod: {name for name, told in document.items() if isinstance(told, dict)}
+               for pod, document in documents.items()}
+    extra, _ = scatter(documents, lambda pod: usage.replicated(gateway.db, gateway.upstream, path.member, rows[pod],
+                                                               path.service.name, counted[pod], deadline))
     for pod, counts in extra.items():
         for name, count in counts.items():
-            documents[pod][name]["used"] -= count
+            told = documents[pod][name]
+            told["used" if "used" in told else "in_use"] -= count
 
 
 def _write(gateway: Gateway, request: Request, path: Path) -> Response:
     """The intent first: were we killed half-way, the job makes the pods agree on the number that is kept."""
     key = _key(path)
-    member = numbers.SETS[key[:2]][1]
+    member = quota_numbers.SETS[key[:2]][1]
     given = (request.body_json or {}).get(member)
     if request.method == "PUT" and isinstance(given, dict):
         _refuse_less(gateway, request, path, given)
-    job = jobs.enqueue(gateway.db, "quota", numbers.resource(*key), key[2], not_before=now() + INTENT_SECONDS)
+    job = jobs.enqueue(gateway.db, "quota", quota_numbers.resource(*key), key[2], not_before=now() + INTENT_SECONDS)
     try:
         response = fanout.write_all(gateway, request, path)
         if 200 <= response.status < 300 and request.method == "PUT":
@@ -173,5 +176,5 @@ def _key(path: Path) -> tuple[str, str, str]:
     return path.service.name, path.collection.path, path.member
 
 
-HANDLERS = dict.fromkeys(numbers.SETS, quota_sets) | {
+HANDLERS = dict.fromkeys(quota_numbers.SETS, quota_sets) | {
     ("compute", "limits"): limits, ("volume", "limits"): limits}

@@ -20,6 +20,8 @@ TOLD = {"compute": ("/v2.1/os-quota-sets/{project}/detail", "quota_set"),
 REPLICATED = {"router": ("routers", ("id", "description")),
               "security_group": ("security-groups", ("id", "description", "name")),
               "security_group_rule": ("security-group-rules", ("security_group_id",))}
+# Nova shows nobody the server groups of another project: of these the store knows the replicas.
+KEPT = {("compute", "server_groups"): "os-server-groups"}
 
 
 @dataclass(frozen=True)
@@ -55,20 +57,28 @@ def of_pod(db: Database, upstream: Upstream, project_id: str, pod: dict, keys: s
             path = path.replace("{own}", upstream.account.project_id())
         told = _ask(upstream, pod, service, path.replace("{project}", project_id), member, deadline)
         names = {name for wanted, name in keys if wanted == service} & told.keys()
-        extra = replicated(db, upstream, project_id, pod, names, deadline) if service == "network" else {}
+        extra = replicated(db, upstream, project_id, pod, service, names, deadline)
         for name in names:
             limits[service, name] = told[name]["limit"]
             used[service, name] = _used(told[name]) - extra.get(name, 0)
     return Numbers(limits, used)
 
 
-def replicated(db: Database, upstream: Upstream, project_id: str, pod: dict, names: set[str],
+def replicated(db: Database, upstream: Upstream, project_id: str, pod: dict, service: str, names: set[str],
                deadline: Deadline) -> dict[str, int]:
-    """How much of what a pod's Neutron counts for a project is Tricircle's own: {quota name: number}.
+    """How much of what a pod counts for a project is Tricircle's own: {quota name: number}.
 
     Raises:
         PodUnreachable: no proper answer.
     """
+    if service == "network":
+        return _neutrons_replicas(db, upstream, project_id, pod, names, deadline)
+    return {name: len(replicas.of_project(db, project_id, pod["pod_id"], KEPT[service, name]))
+            for name in names if (service, name) in KEPT}
+
+
+def _neutrons_replicas(db: Database, upstream: Upstream, project_id: str, pod: dict, names: set[str],
+                       deadline: Deadline) -> dict[str, int]:
     rows = {}
     for name in REPLICATED.keys() & (names | ({"security_group"} if "security_group_rule" in names else set())):
         collection, fields = REPLICATED[name]
