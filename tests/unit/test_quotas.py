@@ -26,15 +26,15 @@ def db(tmp_path):
     return found
 
 
+RECORDS = {("flavors", "big"): {"vcpus": 4, "ram": 512}, ("volumes", ID): VOLUME, ("types", ID): {"name": "slow"},
+           ("types", "default"): {"name": "std"}, ("snapshots", ID): {"size": 2, "volume_id": ID}}
+
+
 class Look:
     """Finds what is in a table."""
 
-    RECORDS = {("flavors", "big"): {"vcpus": 4, "ram": 512}, ("volumes", ID): VOLUME,
-               ("types", "default"): {"name": "std"},
-               ("types", ID): {"name": "slow"}, ("snapshots", ID): {"size": 2, "volume_id": ID}}
-
     def at(self, _service, _member, collection, key):
-        return self.RECORDS.get((collection, key), {})
+        return RECORDS.get((collection, key), {})
 
     def volume(self, key):
         return self.at("volume", "volume", "volumes", key)
