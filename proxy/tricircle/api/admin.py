@@ -4,8 +4,9 @@ from urllib.parse import parse_qsl
 
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
+from tricircle.crosspod import quota_numbers
 from tricircle.errors import BadRequest, MethodNotAllowed, NotFound, PodUnreachable, Unprocessable
-from tricircle.store import jobs, pods
+from tricircle.store import jobs, pods, quotas
 from tricircle.upstream.account import SERVICE_TYPES
 
 LOG = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ def create_pod(gateway: Gateway, request: Request) -> Response:
                       given.get("dc_name", ""))
     if not pod["top"]:
         _lift_quota(gateway, pod["pod_name"])
+        for key in quotas.owners(gateway.db):
+            jobs.enqueue(gateway.db, "quota", quota_numbers.resource(*key), key[2])
     return Response.of_json(201, {"pod": _only(pod, POD_FIELDS)})
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tricircle import marks
 from tricircle.api import fanout, microversion, needs
+from tricircle.api.admission import within_quota
 from tricircle.api.forward import POD_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.listing import merged_list, pods_to_ask
@@ -114,7 +115,11 @@ def _take_back(gateway: Gateway, group_ids: list[str], pod: dict) -> None:
 
 
 def exchange(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response:
-    """Forward to one pod, remember what was made or is gone, and give the answer."""
+    """Forward to one pod within the project's quota, remember what was made or is gone, and give the answer."""
+    return within_quota(gateway, request, path, pod, _exchange)
+
+
+def _exchange(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response:
     try:
         answer = send(gateway, request, path, pod)
     except PodUnreachable as error:

@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from tricircle import config
 from tricircle.errors import LeaseLost, StoreBusy, TricircleError
-from tricircle.jobs import network, router, security_group
+from tricircle.jobs import network, quota, router, security_group
 from tricircle.jobs.context import Context, jobs_folder
 from tricircle.jobs.heartbeat import Heartbeat
 from tricircle.store import Database, jobs
@@ -24,6 +24,7 @@ LEASE_SECONDS = 15.0
 POLL_SECONDS = 0.2
 KINDS: dict[str, Callable[[Context], None]] = {
     "network": network.converge,
+    "quota": quota.converge,
     "router": router.converge,
     "security_group": security_group.converge,
 }

@@ -136,7 +136,7 @@ COLLECTIONS = {
         Collection("routers", replicable=True),
         Collection("ports", parent="network_id"),
         Collection("subnets", parent="network_id"),
-        Collection("quotas", everywhere=True, words=()),
+        Collection("quotas", everywhere=True, natural="project_id", words=()),
         Collection("qos/policies"),
         Collection("qos/rule-types", natural="type"),
         Collection("extensions", natural="alias", common=True),

@@ -45,8 +45,6 @@ class Database:
             found = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             found.row_factory = sqlite3.Row
             found.execute("PRAGMA journal_mode=WAL")
-            # FULL: an allocation that was handed to a pod must not be forgotten by a power cut.
-            found.execute("PRAGMA synchronous=FULL")
             found.execute("PRAGMA foreign_keys=ON")
             self._local.connection = found
         return found
@@ -74,17 +72,22 @@ class Database:
         return dict(found) if found else None
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """A write transaction; committed at the end of the block, rolled back by an exception.
 
         BEGIN IMMEDIATE takes the write lock at once: a transaction that first reads and then upgrades fails with
         SQLITE_BUSY without waiting when another one wrote in between.
+
+        Args:
+            durable: False for what may be forgotten by a power cut: no disk is waited for while the lock is held.
 
         Raises:
             StoreBusy: the lock was not to be had within `BUSY_SECONDS`, or the disk is full.
             sqlite3.IntegrityError: a constraint was violated; callers turn it into their own conflict.
         """
         connection = self.connection()
+        # FULL: an allocation that was handed to a pod must not be forgotten by a power cut.
+        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         with _busy():
             connection.execute("BEGIN IMMEDIATE")
         try:

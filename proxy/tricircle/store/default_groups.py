@@ -1,5 +1,5 @@
 """Which pod's `default` security group is the one that a project's users see."""
-from tricircle.store.db import Database
+from tricircle.store.db import Database, now
 
 
 def home(db: Database, project_id: str) -> dict | None:
@@ -8,10 +8,16 @@ def home(db: Database, project_id: str) -> dict | None:
 
 
 def choose(db: Database, project_id: str, group_id: str, pod_id: str) -> dict:
-    """Choose it, unless another request has: both get the first one's choice."""
+    """Choose it, unless another request has: both get the first one's choice.
+
+    Its home is written with it: whoever sees the choice looks for the home at once.
+    """
     with db.write() as c:
-        c.execute("INSERT INTO default_groups VALUES (?, ?, ?) ON CONFLICT (project_id) DO NOTHING",
-                  (project_id, group_id, pod_id))
+        chosen = c.execute("INSERT INTO default_groups VALUES (?, ?, ?) ON CONFLICT (project_id) DO NOTHING",
+                           (project_id, group_id, pod_id)).rowcount
+        if chosen:
+            c.execute("INSERT INTO routings VALUES (?, ?, 'security-groups', ?, ?) ON CONFLICT DO NOTHING",
+                      (group_id, pod_id, project_id, now()))
     return home(db, project_id)
 
 

@@ -27,7 +27,7 @@ def enqueue(db: Database, kind: str, resource_id: str, project_id: str, not_befo
 
     Args:
         kind: one of `jobs.worker.KINDS`.
-        resource_id: home id.
+        resource_id: home id; of a quota, see `crosspod.quota_numbers.resource`.
         project_id: owner of the resource.
         not_before: seconds since the epoch; a time in the future holds the job until `release` or that time. The
             earlier time wins over that of a queued job.

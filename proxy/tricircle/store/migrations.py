@@ -122,3 +122,33 @@ def m006_cursors(db):
         cursor_key TEXT NOT NULL UNIQUE,
         cursor TEXT NOT NULL)""")
     db.execute("ALTER TABLE routings ADD COLUMN leaving INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations()
+def m007_quotas(db):
+    """The big region's numbers are precious; claims and usage are the gateway's notes about what pods count."""
+    db.execute("""CREATE TABLE quotas (
+        service TEXT NOT NULL,
+        collection TEXT NOT NULL,       -- os-quota-sets, os-quota-class-sets, quotas
+        owner TEXT NOT NULL,            -- a project, or the name of a class
+        name TEXT NOT NULL,             -- instances, network ...; '' says that pods shall forget theirs first
+        number INTEGER NOT NULL,        -- -1 is unlimited
+        PRIMARY KEY (service, collection, owner, name))""")
+    db.execute("""CREATE TABLE quota_claims (
+        claim_id TEXT NOT NULL,
+        project_id TEXT NOT NULL,
+        pod_id TEXT NOT NULL,
+        service TEXT NOT NULL,
+        name TEXT NOT NULL,
+        amount INTEGER,                 -- NULL: something, nobody has looked how much
+        until REAL NOT NULL,            -- its process is dead by then
+        ended_at REAL,                  -- the pod has answered, and counts it by itself
+        PRIMARY KEY (claim_id, service, name))""")
+    db.execute("CREATE INDEX quota_claims_project ON quota_claims (project_id)")
+    db.execute("""CREATE TABLE quota_usage (
+        project_id TEXT NOT NULL,
+        pod_id TEXT NOT NULL,
+        service TEXT NOT NULL,
+        name TEXT NOT NULL,
+        used INTEGER NOT NULL,          -- as the pod said last, and what was made since
+        PRIMARY KEY (project_id, pod_id, service, name))""")

@@ -2,6 +2,7 @@
 import copy
 
 from tests.functional.standin import checks as c
+from tests.functional.standin.cinder_quotas import Quotas
 from tests.functional.standin.microversioned import Microversioned, newest_first
 from tests.functional.standin.service import new_id, ordered, recorded, stamp
 from tests.functional.standin.web import Refused, Response
@@ -23,7 +24,7 @@ TYPE = c.fields(("name",), name=c.text(255, 1), description=c.nullable(c.text(25
 FILTERS = ("name", "status", "id", "availability_zone", "volume_type", "bootable", "volume_id")
 
 
-class Cinder(Microversioned):
+class Cinder(Quotas, Microversioned):
     """The volume service of a pod."""
 
     name = kind = "volume"
@@ -56,9 +57,9 @@ class Cinder(Microversioned):
                 ("POST", f"{v}/snapshots", self.snapshot_create), ("GET", f"{v}/snapshots/{{id}}", self.snapshot_show),
                 ("PUT", f"{v}/snapshots/{{id}}", self.snapshot_show),
                 ("DELETE", f"{v}/snapshots/{{id}}", self.snapshot_delete),
-                ("GET", f"{v}/limits", self.limits), ("GET", f"{v}/os-availability-zone", self.zones),
+                ("GET", f"{v}/os-availability-zone", self.zones),
                 ("GET", f"{v}/os-services", self.services), ("GET", f"{v}/extensions", self.extensions),
-                ("GET", f"{v}/os-quota-sets/{{id}}", self.quota), ("PUT", f"{v}/os-quota-sets/{{id}}", self.quota)]
+                *self.quota_table(v)]
 
     def versions(self, request):
         """Discovery: 300 at the root."""
@@ -69,13 +70,6 @@ class Cinder(Microversioned):
         """GET extensions."""
         return Response(200, {"extensions": []})
 
-    def limits(self, request):
-        """GET limits, with what the project uses."""
-        found = copy.deepcopy(self.templates["limits"])
-        mine = self._mine(request)
-        found["absolute"] |= {"totalVolumesUsed": len(mine), "totalGigabytesUsed": sum(row["size"] for row in mine)}
-        return Response(200, {"limits": found})
-
     def zones(self, request):
         """GET os-availability-zone."""
         return Response(200, {"availabilityZoneInfo": [{"zoneName": "nova", "zoneState": {"available": True}}]})
@@ -84,16 +78,6 @@ class Cinder(Microversioned):
         """GET os-services."""
         self.admin(request, "volume_extension:services:index")
         return Response(200, {"services": self.templates["services"]})
-
-    def quota(self, request, id):
-        """Read or set a quota."""
-        row = self.shelf("quotas").get(id, {**self.templates["quota_set"], "id": id})
-        if request.method == "PUT":
-            self.admin(request, "volume_extension:quotas:update")
-            check = c.fields(**{name: c.integer(-1) for name in row if name != "id"})
-            row |= self.checked(check, self.member(request, "quota_set"))
-            self.shelf("quotas")[id] = row
-        return Response(200, {"quota_set": row})
 
     # Volumes
 
@@ -159,6 +143,7 @@ class Cinder(Microversioned):
             raise Refused(400, f"Invalid input received: Availability zone '{zone}' is invalid.")
         size = self._size(request, given)
         kind = self._type_named(request, given.get("volume_type"))
+        self.reserve(request.who.project.id, "volumes", size, kind["name"])
         row = copy.deepcopy(self.templates["volume"]) | copy.deepcopy(self.templates["volume_show"])
         row |= {"id": new_id(), "name": given.get("name", given.get("display_name")), "size": size,
                 "status": "creating", "description": given.get("description"), "availability_zone": zone,
@@ -219,6 +204,7 @@ class Cinder(Microversioned):
         if name == "os-extend":
             if value["new_size"] <= row["size"]:
                 raise Refused(400, "Invalid input received: New size for extend must be greater than current size.")
+            self.reserve(row[TENANT], "", value["new_size"] - row["size"], row["volume_type"])
             row["size"] = value["new_size"]
         elif name == "os-set_bootable":
             row["bootable"] = str(value["bootable"]).lower()
@@ -330,6 +316,7 @@ class Cinder(Microversioned):
         if volume["status"] != "available" and not given.get("force"):
             raise Refused(400, f"Invalid volume: Volume {volume['id']} status must be available, but it is: "
                                f"{volume['status']}.")
+        self.reserve(request.who.project.id, "snapshots", volume["size"], volume["volume_type"])
         row = copy.deepcopy(self.templates["snapshot"]) | {
             "id": new_id(), "volume_id": volume["id"], "size": volume["size"], "name": given.get("name"),
             "description": given.get("description"), "metadata": given.get("metadata") or {},

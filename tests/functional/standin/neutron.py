@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from tests.functional.standin import checks as c
 from tests.functional.standin.neutron_addresses import Addresses
 from tests.functional.standin.neutron_kinds import BODY_NAMES, KINDS, TAGGED, Kind
+from tests.functional.standin.neutron_quotas import Quotas
 from tests.functional.standin.neutron_routers import Routers
 from tests.functional.standin.neutron_security import Security
 from tests.functional.standin.service import Service, new_id, ordered, page, recorded, stamp, visible
@@ -13,7 +14,7 @@ from tests.functional.standin.web import Refused, Request, Response
 PAGING = ("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir")
 
 
-class Neutron(Addresses, Routers, Security, Service):
+class Neutron(Addresses, Routers, Security, Quotas, Service):
     """The network service of a pod."""
 
     name = "network"
@@ -30,7 +31,7 @@ class Neutron(Addresses, Routers, Security, Service):
                  ("GET", "/v2.0/extensions", self.extensions), ("GET", "/v2.0/extensions/{alias}", self.extension),
                  ("GET", "/v2.0/availability_zones", self.fixed_list("availability_zones")),
                  ("GET", "/v2.0/agents", self.fixed_list("agents")),
-                 ("GET", "/v2.0/quotas/{project}", self.quota), ("PUT", "/v2.0/quotas/{project}", self.quota)]
+                 *self.quota_table()]
         for action in ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes"):
             table.append(("PUT", f"/v2.0/routers/{{id}}/{action}", getattr(self, action)))
         for plural, kind in KINDS.items():
@@ -90,16 +91,6 @@ class Neutron(Addresses, Routers, Security, Service):
     def fixed_list(self, name):
         """A list that never changes."""
         return lambda request: Response(200, {name: self.templates[name]})
-
-    def quota(self, request, project):
-        """Read or set a project's quota."""
-        kept = self.shelf("quotas").get(project, dict(self.templates["quota"]))
-        if request.method == "PUT":
-            self.admin(request, "update_quota")
-            given = self._member(request, "quota")
-            kept |= self._checked({name: c.integer(-1) for name in kept}, given)
-            self.shelf("quotas")[project] = kept
-        return Response(200, {"quota": kept})
 
     # Reading
 
@@ -272,6 +263,7 @@ class Neutron(Addresses, Routers, Security, Service):
         owner = self._owner(who, given)
         if plural in ("networks", "ports", "security-groups"):
             self.ensure_default(owner)
+        self.reserve(owner, kind.singular)
         row = self.put(plural, owner, given)
         try:
             getattr(self, f"created_{plural.replace('-', '_')}", lambda *_: None)(who, row, given)

@@ -5,12 +5,13 @@ from tests.functional.standin import checks as c
 from tests.functional.standin.microversioned import Microversioned
 from tests.functional.standin.nova_catalogue import Catalogue
 from tests.functional.standin.nova_devices import Devices
+from tests.functional.standin.nova_quotas import Quotas
 from tests.functional.standin.nova_servers import Servers
 from tests.functional.standin.service import recorded, stamp
 from tests.functional.standin.web import Refused, Response
 
 
-class Nova(Servers, Devices, Catalogue, Microversioned):
+class Nova(Servers, Devices, Catalogue, Quotas, Microversioned):
     """The compute service of a pod."""
 
     name = kind = "compute"
@@ -29,7 +30,6 @@ class Nova(Servers, Devices, Catalogue, Microversioned):
         v = "/v2.1"
         table = [("GET", "/", self.versions), ("GET", v, self.version), ("GET", f"{v}/", self.version),
                  ("GET", f"{v}/extensions", lambda request: Response(200, {"extensions": []})),
-                 ("GET", f"{v}/limits", self.limits),
                  ("GET", f"{v}/os-availability-zone", self.zones),
                  ("GET", f"{v}/os-availability-zone/detail", self.zones_detail),
                  ("GET", f"{v}/os-hypervisors", self.hypervisors),
@@ -37,16 +37,13 @@ class Nova(Servers, Devices, Catalogue, Microversioned):
                  ("GET", f"{v}/os-hypervisors/statistics", self.hypervisor_statistics),
                  ("GET", f"{v}/os-hypervisors/{{id}}", self.hypervisor),
                  ("GET", f"{v}/os-services", self.services),
-                 ("GET", f"{v}/os-quota-sets/{{id}}", self.quota), ("PUT", f"{v}/os-quota-sets/{{id}}", self.quota),
-                 ("GET", f"{v}/os-quota-sets/{{id}}/defaults", self.quota_defaults),
-                 ("DELETE", f"{v}/os-quota-sets/{{id}}", self.quota_reset),
                  ("GET", f"{v}/os-simple-tenant-usage/{{id}}", self.usage),
                  ("GET", f"{v}/os-aggregates", self.aggregates), ("POST", f"{v}/os-aggregates", self.aggregate_create),
                  ("GET", f"{v}/os-aggregates/{{id}}", self.aggregate),
                  ("PUT", f"{v}/os-aggregates/{{id}}", self.aggregate),
                  ("DELETE", f"{v}/os-aggregates/{{id}}", self.aggregate),
                  ("POST", f"{v}/os-aggregates/{{id}}/action", self.aggregate_action)]
-        return table + self.catalogue_table(v) + self.server_table(v) + self.device_table(v)
+        return table + self.catalogue_table(v) + self.server_table(v) + self.device_table(v) + self.quota_table(v)
 
     def versions(self, request):
         """GET /."""
@@ -59,16 +56,6 @@ class Nova(Servers, Devices, Catalogue, Microversioned):
     def version(self, request):
         """GET /v2.1."""
         return Response(200, {"version": self.version_document(request, "v2.1")})
-
-    def limits(self, request):
-        """GET limits, with what the project uses."""
-        found = copy.deepcopy(self.templates["limits"])
-        wanted = request.arg("tenant_id", request.who.project.id) if request.who.admin else request.who.project.id
-        mine = [s for s in self.shelf("servers").values() if s["tenant_id"] == wanted]
-        flavors = [self.shelf("flavors")[s["_flavor"]] for s in mine]
-        found["absolute"] |= {"totalInstancesUsed": len(mine), "totalCoresUsed": sum(f["vcpus"] for f in flavors),
-                              "totalRAMUsed": sum(f["ram"] for f in flavors)}
-        return Response(200, {"limits": found})
 
     def zone_names(self) -> list[str]:
         """AZs in which there is a compute host."""
@@ -124,28 +111,6 @@ class Nova(Servers, Devices, Catalogue, Microversioned):
         """GET os-services."""
         self.admin(request, "os_compute_api:os-services:list")
         return Response(200, {"services": self.templates["services"]})
-
-    def quota(self, request, id):
-        """Read or set a quota."""
-        row = self.shelf("quotas").get(id, {**self.templates["quota_set"], "id": id})
-        if request.method == "PUT":
-            self.admin(request, "os_compute_api:os-quota-sets:update")
-            checks = {name: c.integer(-1) for name in row if name != "id"}
-            row |= self.checked(c.fields(force=c.boolean, **checks), self.member(request, "quota_set"))
-            self.shelf("quotas")[id] = row
-        elif id != request.who.project.id:
-            self.admin(request, "os_compute_api:os-quota-sets:show")
-        return Response(200, {"quota_set": row})
-
-    def quota_defaults(self, request, id):
-        """GET defaults."""
-        return Response(200, {"quota_set": {**self.templates["quota_set"], "id": id}})
-
-    def quota_reset(self, request, id):
-        """DELETE a quota."""
-        self.admin(request, "os_compute_api:os-quota-sets:delete")
-        self.shelf("quotas").pop(id, None)
-        return Response(202)
 
     def usage(self, request, id):
         """GET os-simple-tenant-usage of a project."""

@@ -209,6 +209,7 @@ class Catalogue:
             raise Refused(409, f"Key pair '{given['name']}' already exists.")
         if request.version >= (2, 92) and "public_key" not in given:
             raise Refused(400, "Invalid input for field/attribute keypair. 'public_key' is a required property")
+        self.check_keypairs(request, len(self.keys_of(owner)))
         row = copy.deepcopy(self.templates["keypair"]) | {"public_key": f"ssh-rsa {new_id()}"} | given
         digest = hashlib.md5(row["public_key"].encode()).hexdigest()
         row |= {"fingerprint": ":".join(digest[i:i + 2] for i in range(0, 32, 2)), "user_id": owner}
@@ -262,6 +263,7 @@ class Catalogue:
         wanted = "policy" if request.version >= (2, 64) else "policies"
         if wanted not in given:
             raise Refused(400, f"Invalid input for field/attribute server_group. '{wanted}' is a required property")
+        self.check_server_groups(request)
         row = copy.deepcopy(self.templates["server_group"]) | {
             "id": new_id(), "name": given["name"], "members": [], "_project": request.who.project.id,
             "_user": request.who.user.id, "policies": given.get("policies") or [given["policy"]]}

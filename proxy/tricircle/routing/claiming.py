@@ -1,0 +1,149 @@
+"""Claim a part of a project's quota for one request.
+
+In one pod alone the pod's own answer is the right one, and nothing is asked. With a second pod they are all asked what
+they count. What is in flight is counted by claims in the store, taken in one transaction. Whether a pod counts a thing
+in flight already cannot be told from outside; so as long as that decides, the request waits for the ones before it.
+"""
+import logging
+import time
+
+from tricircle.errors import NotFound, PodUnreachable, StoreBusy
+from tricircle.routing import usage
+from tricircle.routing.room import Room
+from tricircle.routing.takes import Amount
+from tricircle.store import Database, claims, pods, quotas, routings
+from tricircle.store.claims import Key
+from tricircle.store.db import now
+from tricircle.upstream.client import Upstream
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.scatter import scatter
+
+LOG = logging.getLogger(__name__)
+# A pod that does not tell its numbers by then counts with what it told last: the others must not suffer for it.
+ASK_SECONDS = 5.0
+WAIT_SECONDS = 5.0     # for what is in flight, with a thread in hand; then it counts as used
+PAUSES = (0.05, 0.5)   # seconds: the first and the longest between two looks
+GRACE_SECONDS = 15.0   # a claim outlives the call that it was taken for by so much
+# Nova counts a server when its conductor has put it into a cell, and its ports when they are made on the host: a while
+# after it has answered.
+LATE_SECONDS = 30.0
+LATE_KEYS = {("compute", "instances"), ("compute", "cores"), ("compute", "ram"), ("network", "port")}
+SERVICES = {"compute": ("compute", "network")}   # a server takes ports
+COLLECTIONS = {"compute": "os-quota-sets", "volume": "os-quota-sets", "network": "quotas"}
+
+
+class Claimant:
+    """One request that takes something of a project's quota.
+
+    Args:
+        db, upstream: as everywhere.
+        project_id: whose quota.
+        pod: row of the pod that gets the request.
+    """
+
+    def __init__(self, db: Database, upstream: Upstream, project_id: str, pod: dict):
+        self.db, self.upstream, self.project_id, self.pod = db, upstream, project_id, pod
+        self._seconds = upstream.conf.deadline + GRACE_SECONDS
+
+    def alone(self, service: str) -> tuple[bool, str | None]:
+        """(whether the project is in this pod only, then a claim of an unknown amount).
+
+        Looked at and claimed in one transaction: of two first requests to two pods the later one sees the other. When
+        the store takes no write there is no claim: the pod keeps to the quota by itself.
+        """
+        def decide(rows: list[dict]) -> dict | None:
+            if self._span(rows) != {self.pod["pod_id"]}:
+                return None
+            return {(each, claims.UNKNOWN): None for each in SERVICES.get(service, (service,))}
+        try:
+            claim = claims.take(self.db, self.project_id, self.pod["pod_id"], self._seconds, decide)
+        except StoreBusy as error:
+            if decide(claims.of_project(self.db, self.project_id)) is None:
+                raise
+            LOG.warning("no claim on the quota of project %s: %s", self.project_id, error)
+            return True, None
+        return claim is not None, claim
+
+    def among_several(self, amount: Amount) -> tuple[str | None, int, Room]:
+        """A claim beside those of other pods.
+
+        Returns:
+            (the claim, None when the quota would be passed; for how many; what was known).
+        """
+        deadline, pause, last = Deadline(WAIT_SECONDS), 0.0, False
+        while True:
+            claim, count, room = self._try(amount, first=pause == 0, last=last)
+            if claim or last or room.at_best(amount) < amount.least:
+                return claim, count, room
+            pause = min(2 * pause, PAUSES[1]) or PAUSES[0]
+            time.sleep(pause)
+            last = deadline.passed()
+
+    def _try(self, amount: Amount, first: bool, last: bool) -> tuple[str | None, int, Room]:
+        """Ask, then decide. The claims that the pods' numbers surely contain are those that had ended before."""
+        before = claims.of_project(self.db, self.project_id)
+        counted = self._counted(before, amount, first)
+        limits, used, silent = self._numbers(set(amount.units), self._span(before))
+        # What we noted of a pod contains all that has ended there.
+        counted |= {row["claim_id"] for row in before if row["ended_at"] is not None and row["pod_id"] in silent}
+        found: list = []
+
+        def decide(rows: list[dict]) -> dict | None:
+            room = Room(limits, used, rows, counted)
+            count = room.at_worst(amount)
+            found[:] = count, room
+            # Fewer than could be, because of what is in flight: not before that is over.
+            sure = count == room.at_best(amount) and not room.unknown(amount)
+            return {key: unit * count for key, unit in amount.units.items()} if \
+                count >= amount.least and (sure or last) else None
+        claim = claims.take(self.db, self.project_id, self.pod["pod_id"], self._seconds, decide)
+        return claim, found[0], found[1]
+
+    def _span(self, rows: list[dict]) -> set[str]:
+        """Ids of the pods that have, or are about to get, something of the project's."""
+        bound = {row["pod_id"] for row in pods.bindings(self.db, self.project_id)}
+        return {self.pod["pod_id"], *bound, *routings.pods_of_project(self.db, self.project_id),
+                *(row["pod_id"] for row in rows)}
+
+    def _counted(self, rows: list[dict], amount: Amount, first: bool) -> frozenset[str]:
+        """Claims that whatever the pods are asked from now on contains: the ended ones, less what Nova counts late."""
+        ended = {row["claim_id"] for row in rows if row["ended_at"] is not None}
+        fresh = {row["claim_id"]: row["pod_id"] for row in rows if row["service"] == "compute"
+                 and row["claim_id"] in ended and now() - row["ended_at"] < LATE_SECONDS}
+        if not fresh or not LATE_KEYS & amount.units.keys():
+            return frozenset(ended)
+        # The first time it is not worth a question: mostly it does not matter.
+        building = {pod_id for pod_id in set(fresh.values()) if first or self._building(pod_id, amount)}
+        return frozenset(ended - {claim_id for claim_id, pod_id in fresh.items() if pod_id in building})
+
+    def _building(self, pod_id: str, amount: Amount) -> bool:
+        """Whether a pod has servers of the project that it may not count yet."""
+        path = f"/v2.1/servers/detail?all_tenants=1&project_id={self.project_id}&status=BUILD"
+        try:
+            answer = self.upstream.ask(pods.show(self.db, pod_id)["pod_name"], "compute", "GET", path,
+                                       deadline=self._deadline())
+        except (PodUnreachable, NotFound):
+            return True   # nothing is known; a pod that was taken away meanwhile is not asked for numbers either
+        states = {server.get("OS-EXT-STS:task_state") for server in (answer.json() or {}).get("servers", [])}
+        return not answer.ok or "scheduling" in states or bool(states and ("network", "port") in amount.units)
+
+    def _numbers(self, keys: set[Key], span: set[str]) -> tuple[dict[Key, int], dict[Key, int], set[str]]:
+        """(the big region's limits, what all pods of a span count, ids of the pods that did not answer)."""
+        rows = {pod["pod_name"]: pod for pod in pods.bottom(self.db) if pod["pod_id"] in span}
+        deadline = self._deadline()
+        told, silent = scatter(rows, lambda name: usage.of_pod(self.db, self.upstream, self.project_id, rows[name],
+                                                               keys, deadline))
+        for name, numbers in told.items():
+            claims.note_usage(self.db, self.project_id, rows[name]["pod_id"], numbers.used)
+        counts = [numbers.used for numbers in told.values()]
+        for name, error in silent.items():
+            LOG.warning("quota of project %s: %s; it counts with what it told last", self.project_id, error)
+            counts.append(claims.usage(self.db, self.project_id, rows[name]["pod_id"]))
+        limits = {(service, name): quotas.numbers(self.db, service, COLLECTIONS[service], self.project_id).get(
+            name, usage.smallest([numbers.limits[service, name] for numbers in told.values()
+                                  if (service, name) in numbers.limits])) for service, name in keys}
+        used = {key: sum(count.get(key, 0) for count in counts) for key in keys}
+        return limits, used, {rows[name]["pod_id"] for name in silent}
+
+    def _deadline(self) -> Deadline:
+        return Deadline(min(ASK_SECONDS, self.upstream.conf.list_deadline))

@@ -1,0 +1,198 @@
+"""How much of which quota a request takes. A table, and functions that read one kind of body each.
+
+What a body has wrong is left for the pod to refuse: such a request takes nothing here.
+"""
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from tricircle.routing.caller import Caller
+from tricircle.routing.catalogue import SERVICES, UUID, Path
+from tricircle.upstream.client import Upstream
+from tricircle.upstream.deadline import Deadline
+
+Units = dict[tuple[str, str], int]
+# A server tells its flavor's size, also of a flavor that was deleted; every pod since Pike speaks this.
+MICROVERSION = {"compute": {"OpenStack-API-Version": "compute 2.47"}}
+TYPED = ("volumes", "gigabytes", "snapshots")   # Cinder counts these for each volume type, too
+
+
+@dataclass(frozen=True)
+class Amount:
+    """What a request takes.
+
+    Args:
+        units: {(service, quota name): how much one of it takes}.
+        least: so many it must be.
+        most: so many it may be; Nova makes as many as the quota allows, but not less than `least`.
+    """
+
+    units: Units
+    least: int = 1
+    most: int = 1
+
+
+@dataclass(frozen=True)
+class Look:
+    """Reads what a body names, in the pod that gets the request, with the caller's token.
+
+    Args:
+        upstream: calls.
+        caller: whose token.
+        pod: row.
+        deadline: for all look-ups of one request.
+    """
+
+    upstream: Upstream
+    caller: Caller
+    pod: dict
+    deadline: Deadline
+
+    def at(self, service: str, member: str, collection: str, key: Any) -> dict:
+        """A record; {} when the pod does not show it. Raises PodUnreachable."""
+        if not isinstance(key, str | int) or not str(key):
+            return {}
+        path = f"{self.caller.prefix(SERVICES[service])}/{collection}/{quote(str(key), safe='')}"
+        headers = {name: value for name, value in self.caller.headers.items() if "api-version" not in name.lower()}
+        answer = self.upstream.call(self.pod["pod_name"], service, "GET", path, deadline=self.deadline,
+                                    headers=headers | MICROVERSION.get(service, {}))
+        found = (answer.json() or {}).get(member) if answer.ok else None
+        return found if isinstance(found, dict) else {}
+
+    def volume(self, key: Any) -> dict:
+        """A volume."""
+        return self.at("volume", "volume", "volumes", key)
+
+
+@dataclass(frozen=True)
+class Take:
+    """One row of the table.
+
+    Args:
+        amount: (look, the body's object, the record that an action is about) -> what is taken; None for nothing.
+        member: the body's key.
+        record: (service, member key, collection) of what an action is about.
+    """
+
+    amount: Callable[[Look, Any, dict], Amount | None]
+    member: str
+    record: tuple[str, str, str] | None = None
+
+
+def _server(look: Look, given: dict, _: dict) -> Amount | None:
+    flavor = look.at("compute", "flavor", "flavors", str(given.get("flavorRef", "")).rstrip("/").rsplit("/", 1)[-1])
+    least = number(given.get("min_count", 1))
+    most = number(given.get("max_count", least))
+    if not flavor or not least or not most:
+        return None
+    nets = given.get("networks")
+    ports = [net for net in nets if isinstance(net, dict) and not net.get("port")] if isinstance(nets, list) else []
+    units = {"instances": 1, "cores": flavor["vcpus"], "ram": flavor["ram"]}
+    return Amount(_of("compute", units) | ({("network", "port"): len(ports)} if ports else {}), least, max(least, most))
+
+
+def _resize(look: Look, given: dict, server: dict) -> Amount | None:
+    new, old = look.at("compute", "flavor", "flavors", given.get("flavorRef")), server.get("flavor", {})
+    if not new or "vcpus" not in old:
+        return None
+    return Amount(_of("compute", {"cores": new["vcpus"] - old["vcpus"], "ram": new["ram"] - old["ram"]}))
+
+
+def _server_group(*_: object) -> Amount:
+    return Amount({("compute", "server_groups"): 1})
+
+
+def _volume(look: Look, given: dict, _: dict) -> Amount | None:
+    source = {}
+    for field, member, collection in (("snapshot_id", "snapshot", "snapshots"), ("source_volid", "volume", "volumes"),
+                                      ("backup_id", "backup", "backups")):
+        source = source or look.at("volume", member, collection, given.get(field))
+    size = number(given.get("size")) or source.get("size")
+    if not size:
+        return None
+    kind = given.get("volume_type") or source.get("volume_type")
+    if not kind and source.get("volume_id"):
+        kind = look.volume(source["volume_id"]).get("volume_type")
+    if not kind or UUID.match(str(kind)):
+        kind = look.at("volume", "volume_type", "types", kind or "default").get("name")
+    return Amount(_typed({"volumes": 1, "gigabytes": size}, kind))
+
+
+def _snapshot(look: Look, given: dict, _: dict) -> Amount | None:
+    # Cinder's option no_snapshot_gb_quota does not show in its API: with it the gateway is stricter than the pods.
+    volume = look.volume(given.get("volume_id"))
+    return Amount(_typed({"snapshots": 1, "gigabytes": volume["size"]}, volume["volume_type"])) if volume else None
+
+
+def _backup(look: Look, given: dict, _: dict) -> Amount | None:
+    volume = look.volume(given.get("volume_id"))
+    return Amount(_of("volume", {"backups": 1, "backup_gigabytes": volume["size"]})) if volume else None
+
+
+def _extend(_: Look, given: dict, volume: dict) -> Amount | None:
+    size = number(given.get("new_size"))
+    return Amount(_typed({"gigabytes": size - volume["size"]}, volume["volume_type"])) if size else None
+
+
+def _group(*_: object) -> Amount:
+    return Amount({("volume", "groups"): 1})
+
+
+ACTION, SERVER, VOLUME = "/action", ("compute", "server", "servers"), ("volume", "volume", "volumes")
+# (service, collection, what follows the member) -> what may stand in the body there.
+TAKES = {
+    ("compute", "servers", ""): (Take(_server, "server"),),
+    ("compute", "servers", ACTION): (Take(_resize, "resize", SERVER),),
+    ("compute", "os-server-groups", ""): (Take(_server_group, "server_group"),),
+    ("volume", "volumes", ""): (Take(_volume, "volume"),),
+    ("volume", "volumes", ACTION): (Take(_extend, "os-extend", VOLUME),),
+    ("volume", "snapshots", ""): (Take(_snapshot, "snapshot"),),
+    ("volume", "backups", ""): (Take(_backup, "backup"),),
+    ("volume", "groups", ""): (Take(_group, "group"),),
+}
+
+
+def find(method: str, path: Path, body: Any) -> Take | None:
+    """What a request takes of a quota, by its path and body alone; None for a request that takes nothing."""
+    if not isinstance(body, dict):
+        return None
+    if method != "POST" or bool(path.member) != bool(path.rest):
+        return None
+    if path.service.name == "network":
+        return _neutron(path, body) if not path.member else None
+    rows = TAKES.get((path.service.name, path.collection.path, path.rest), ())
+    return next((row for row in rows if isinstance(body.get(row.member), dict)), None)
+
+
+def _neutron(path: Path, body: dict) -> Take | None:
+    """Neutron counts by the member's name, whatever the collection; a list under the plural name is several."""
+    plural = path.collection.path.rsplit("/", 1)[-1].replace("-", "_")
+    singular = plural.removesuffix("ies") + "y" if plural.endswith("ies") else plural.removesuffix("s")
+    member = next((name for name in (singular, plural) if name in body), None)
+    several = body[member] if isinstance(body.get(member or ""), list) else [None]
+    return Take(lambda *_: Amount({("network", singular): len(several)}), member) if member else None
+
+
+def owner(caller: Caller, given: Any, record: dict) -> str:
+    """Whose quota it is: the project that an administrator names, that of what an action is about, or the caller's."""
+    first = given[0] if isinstance(given, list) and given else given
+    named = first if isinstance(first, dict) else {}
+    found = (record.get("project_id") or record.get("tenant_id") or record.get("os-vol-tenant-attr:tenant_id")
+             or named.get("project_id") or named.get("tenant_id"))
+    return found if isinstance(found, str) and found else caller.project_id
+
+
+def number(value: Any) -> int | None:
+    """A whole number above zero, or its decimal string."""
+    text = "" if isinstance(value, bool) else str(value)
+    return int(text) if text.isdecimal() and len(text) < 20 and int(text) else None
+
+
+def _of(service: str, units: dict[str, int]) -> Units:
+    return {(service, name): amount for name, amount in units.items() if amount > 0}
+
+
+def _typed(units: dict[str, int], kind: str | None) -> Units:
+    """Cinder's names, and those for the volume type."""
+    return _of("volume", units | ({f"{name}_{kind}": n for name, n in units.items() if name in TYPED} if kind else {}))

@@ -1,0 +1,155 @@
+"""What the pods say about a project's quota, and how that becomes the big region's. Asked as Tricircle itself: the
+quota is the operator's business, whatever the caller may see of it."""
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tricircle import marks
+from tricircle.errors import PodUnreachable
+from tricircle.store import Database, default_groups, replicas
+from tricircle.upstream.client import Upstream
+from tricircle.upstream.deadline import Deadline
+
+Key = tuple[str, str]   # (service, quota name)
+UNLIMITED = -1
+# Where a service tells limits with usage, and under which key: `own` is Tricircle's own project.
+TOLD = {"compute": ("/v2.1/os-quota-sets/{project}/detail", "quota_set"),
+        "volume": ("/v3/{own}/os-quota-sets/{project}?usage=True", "quota_set"),
+        "network": ("/v2.0/quotas/{project}/details", "quota")}
+# Neutron's quota names of what can have replicas, which count in the pods: {name: (collection, fields to read)}.
+REPLICATED = {"router": ("routers", ("id", "description")),
+              "security_group": ("security-groups", ("id", "description", "name")),
+              "security_group_rule": ("security-group-rules", ("security_group_id",))}
+# Nova shows nobody the server groups of another project: of these the store knows the replicas.
+KEPT = {("compute", "server_groups"): "os-server-groups"}
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What one pod says.
+
+    Args:
+        limits: {key: limit}; -1 is unlimited.
+        used: {key: in use and reserved}, without what is Tricircle's own.
+    """
+
+    limits: dict[Key, int]
+    used: dict[Key, int]
+
+
+def of_pod(db: Database, upstream: Upstream, project_id: str, pod: dict, keys: set[Key], deadline: Deadline) -> Numbers:
+    """Ask one pod.
+
+    Args:
+        db, upstream: as everywhere.
+        project_id: whose quota.
+        pod: row.
+        keys: what is wanted; what the pod does not know is left out of the answer.
+        deadline: for all calls.
+
+    Raises:
+        PodUnreachable: no proper answer.
+    """
+    limits, used = {}, {}
+    for service in sorted({service for service, _ in keys}):
+        path, member = TOLD[service]
+        if "{own}" in path:
+            path = path.replace("{own}", upstream.account.project_id())
+        told = _ask(upstream, pod, service, path.replace("{project}", project_id), member, deadline)
+        names = {name for wanted, name in keys if wanted == service} & told.keys()
+        extra = replicated(db, upstream, project_id, pod, service, names, deadline)
+        for name in names:
+            limits[service, name] = told[name]["limit"]
+            used[service, name] = _used(told[name]) - extra.get(name, 0)
+    return Numbers(limits, used)
+
+
+def replicated(db: Database, upstream: Upstream, project_id: str, pod: dict, service: str, names: set[str],
+               deadline: Deadline) -> dict[str, int]:
+    """How much of what a pod counts for a project is Tricircle's own: {quota name: number}.
+
+    Raises:
+        PodUnreachable: no proper answer.
+    """
+    if service == "network":
+        return _neutrons_replicas(db, upstream, project_id, pod, names, deadline)
+    return {name: len(replicas.of_project(db, project_id, pod["pod_id"], KEPT[service, name]))
+            for name in names if (service, name) in KEPT}
+
+
+def _neutrons_replicas(db: Database, upstream: Upstream, project_id: str, pod: dict, names: set[str],
+                       deadline: Deadline) -> dict[str, int]:
+    rows = {}
+    for name in REPLICATED.keys() & (names | ({"security_group"} if "security_group_rule" in names else set())):
+        collection, fields = REPLICATED[name]
+        query = "&".join([f"project_id={project_id}", *(f"fields={field}" for field in fields)])
+        member = collection.replace("-", "_")
+        rows[name] = _ask(upstream, pod, "network", f"/v2.0/{collection}?{query}", member, deadline)
+    chosen = default_groups.home(db, project_id)
+    for group in rows.get("security_group", ()) if chosen is None else ():
+        if group["name"] == "default" and not marks.is_marked(group):
+            chosen = default_groups.choose(db, project_id, group["id"], pod["pod_id"])
+    return count_replicas(rows, lambda ids: set(replicas.to_home(db, pod["pod_id"], ids)),
+                          bool(chosen) and chosen["pod_id"] != pod["pod_id"])
+
+
+def count_replicas(rows: dict[str, list[dict]], known: Callable[[list[str]], set[str]],
+                   default_is_elsewhere: bool) -> dict[str, int]:
+    """Count what is a replica. Pure.
+
+    Args:
+        rows: {quota name: records}.
+        known: gives those of some ids which the store knows as replicas.
+        default_is_elsewhere: the group `default` that the user sees is another pod's.
+    """
+    own, counts = {}, {}
+    for name in ("router", "security_group"):
+        found = rows.get(name, [])
+        stored = known([row["id"] for row in found])
+        own[name] = {row["id"] for row in found if row["id"] in stored or marks.is_marked(row)
+                     or (default_is_elsewhere and row.get("name") == "default")}
+        counts[name] = len(own[name])
+    counts["security_group_rule"] = sum(row["security_group_id"] in own["security_group"]
+                                        for row in rows.get("security_group_rule", []))
+    return {name: counts[name] for name in rows}
+
+
+def smallest(limits: list[int]) -> int:
+    """Of several limits the one that binds."""
+    return min((limit for limit in limits if limit != UNLIMITED), default=UNLIMITED)
+
+
+def combine(documents: dict[str, dict[str, Any]], binding: set[str], numbers: dict[str, int]) -> dict[str, Any]:
+    """Several pods' quota sets as the big region's. Pure.
+
+    Args:
+        documents: {pod: quota set}: its values are limits, or objects with `limit` and counts beside it.
+        binding: pods whose limits hold; where none of them has a quota, any pod's does.
+        numbers: what an administrator has set.
+
+    Returns:
+        Limits: the number that was set, else the smallest. Counts: the sum. Anything else as the first pod has it.
+    """
+    merged: dict[str, Any] = {}
+    for name in dict.fromkeys(name for document in documents.values() for name in document):
+        values = {pod: document[name] for pod, document in documents.items() if name in document}
+        first = next(iter(values.values()))
+        bound = [value for pod, value in values.items() if pod in binding] or list(values.values())
+        if isinstance(first, dict):
+            merged[name] = {field: sum(value.get(field, 0) for value in values.values()) for field in first} | {
+                "limit": numbers.get(name, smallest([value["limit"] for value in bound]))}
+        else:
+            merged[name] = numbers.get(name, smallest(bound)) if isinstance(first, int) else first
+    return merged
+
+
+def _ask(upstream: Upstream, pod: dict, service: str, path: str, member: str, deadline: Deadline) -> Any:
+    answer = upstream.ask(pod["pod_name"], service, "GET", path, deadline=deadline)
+    found = (answer.json() or {}).get(member) if answer.ok else None
+    if found is None:
+        raise PodUnreachable(pod["pod_name"], service, f"answered {answer.status} about a quota")
+    return found
+
+
+def _used(told: dict) -> int:
+    return told.get("in_use", told.get("used", 0)) + told.get("reserved", 0)
