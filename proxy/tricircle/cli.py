@@ -93,7 +93,7 @@ def job() -> None:
 
 @job.command("list")
 @click.option("--state", help="queued, running, done, failed or dead.")
-@click.option("--resource", "resource_id", help="Id of a router or security group.")
+@click.option("--resource", "resource_id", help="Id of a router or group; of a quota, service/collection/owner.")
 @click.option("-f", "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @_with_file
 def job_list(conf: cfg.ConfigOpts, state: str | None, resource_id: str | None, form: str) -> None:
