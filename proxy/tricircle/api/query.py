@@ -9,6 +9,7 @@ from tricircle.upstream.paging import comparable
 
 PAGING = ("limit", "marker", "page_reverse", "offset")
 NUMBER = re.compile(r"[0-9]{1,40}")
+LARGEST = 10 ** 9   # beyond it Python's own counters end
 # What merging itself looks at; asked for in addition to the user's `fields`, and taken out again.
 NEEDED_FIELDS = {"id", "description"}
 
@@ -56,7 +57,7 @@ def read(request: Request, path: Path) -> Query:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if NUMBER.fullmatch(text) else None
+    return min(int(text), LARGEST) if NUMBER.fullmatch(text) else None
 
 
 def _sort(pairs: tuple[tuple[str, str], ...], path: Path) -> list[tuple[str, bool]]:
