@@ -3,7 +3,7 @@ import logging
 from collections.abc import Callable
 
 from tricircle import marks
-from tricircle.api import fanout, needs
+from tricircle.api import fanout, needs, once
 from tricircle.api.forward import POD_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.listing import merged_list, pods_to_ask
@@ -44,9 +44,9 @@ def serve(gateway: Gateway, request: Request, path: Path, special: dict[tuple[st
 
 def plain(gateway: Gateway, request: Request, path: Path) -> Response:
     """Answer without a handler: by what the catalogue says."""
-    reading = request.method in ("GET", "HEAD")
+    reading = request.method in ("GET", "HEAD") and path.rest not in path.collection.acting
     if reading and not path.member:
-        return merged_list(gateway, request, path, pods_to_ask(gateway, request, path))
+        return merged_list(gateway, request, path, pods_to_ask(gateway, request, path), once.tidy(path))
     if path.collection.everywhere:
         return (fanout.read_any if reading else fanout.write_all)(gateway, request, path)
     return perform(gateway, request, path)

@@ -18,7 +18,7 @@ from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.merge import collection_key, combine, common, ordered, page, unique
 from tricircle.upstream.scatter import scatter
 
-Tidy = Callable[[Gateway, dict[str, Any], dict[str, dict]], None]
+Tidy = Callable[[Gateway, Request, dict[str, Any], dict[str, dict]], None]
 # They speak of one pod's answer, not of a merged one.
 ONE_PODS_HEADERS = ("x-tricircle-pod-request-id", "x-compute-request-id")
 
@@ -72,7 +72,7 @@ def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict
         raise Unavailable(f"no pod gave an answer: {', '.join(missing)}")
     documents = {name: _clean(gateway, request, path, rows[name], answer) for name, answer in good.items()}
     if tidy:
-        tidy(gateway, documents, rows)
+        tidy(gateway, request, documents, rows)
     headers = [(name, value) for name, value in upward(next(iter(good.values())))
                if name.lower() not in ONE_PODS_HEADERS]
     if missing:
@@ -121,7 +121,9 @@ def _whole(gateway: Gateway, request: Request, path: Path, pod: dict, target: st
 
 def _clean(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> Any:
     """A pod's list in the user's terms, without replicas, plumbing, and what belongs to them."""
-    hidden = set(replicas.to_home(gateway.db, pod["pod_id"], rewrite.ids(answer.body)).values())
+    # What is the same everywhere has no home whose record alone would count.
+    hidden = set() if path.collection.everywhere else \
+        set(replicas.to_home(gateway.db, pod["pod_id"], rewrite.ids(answer.body)).values())
     document = json.loads(translate(gateway, request, path, pod, answer.body))
     key = collection_key(document)
     if key:
@@ -131,7 +133,7 @@ def _clean(gateway: Gateway, request: Request, path: Path, pod: dict, answer: An
     return document
 
 
-def default_groups_once(gateway: Gateway, documents: dict[str, Any], rows: dict[str, dict]) -> None:
+def default_groups_once(gateway: Gateway, _: Request, documents: dict[str, Any], rows: dict[str, dict]) -> None:
     """Of each project's `default` groups one stays; the others become its replicas and leave the list."""
     seen: dict[str, dict[str, str]] = {}
     for name, document in documents.items():

@@ -2,10 +2,11 @@
 from urllib.parse import quote
 
 from tricircle import marks
+from tricircle.api import alike
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.crosspod import groups
-from tricircle.routing import default_group, everywhere, replicas
+from tricircle.routing import default_group, replicas
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.placement import Placed
 from tricircle.routing.references import Mentions
@@ -39,10 +40,7 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
             made += _replicate_group(gateway, request, resource_id, home, pod)
         else:
             replicas.ensure(db, upstream, caller, collection, resource_id, home, pod)
-    for flavor in found.flavors:
-        everywhere.ensure_flavor(db, upstream, caller, flavor, pod)
-    for name in found.keypairs:
-        everywhere.ensure_keypair(db, upstream, caller, name, pod)
+    alike.satisfy(gateway, request, found, pod)
     wanted = found.groups or (["default"] if _takes_default_group(request, path) else [])
     for name in dict.fromkeys(wanted):
         made += _ensure_group(gateway, request, name, pod)

@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from tricircle import config
 from tricircle.errors import LeaseLost, StoreBusy, TricircleError
-from tricircle.jobs import router, security_group
+from tricircle.jobs import everywhere, router, security_group
 from tricircle.jobs.context import Context, jobs_folder
 from tricircle.jobs.heartbeat import Heartbeat
 from tricircle.store import Database, jobs
@@ -25,6 +25,7 @@ POLL_SECONDS = 0.2
 KINDS: dict[str, Callable[[Context], None]] = {
     "router": router.converge,
     "security_group": security_group.converge,
+    "everywhere": everywhere.converge,
 }
 
 

@@ -51,6 +51,7 @@ class Collection:
         common: the list shows what all pods have, not what any has.
         brief: fields of the short list, where `/detail` gives the long one.
         words: sub-paths that are no ids, as `detail` in `servers/detail`.
+        acting: sub-paths of members of which a GET changes something.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Collection:
     common: bool = False
     brief: tuple[str, ...] = ()
     words: tuple[str, ...] = ("detail",)
+    acting: tuple[str, ...] = ()
 
 
 def _table(*rows: Collection) -> dict[str, Collection]:
@@ -80,7 +82,9 @@ COLLECTIONS = {
     "volume": _table(
         Collection("os-quota-sets", everywhere=True),
         Collection("os-quota-class-sets", everywhere=True),
-        Collection("types", natural="name", words=("default", "detail")),
+        Collection("types", everywhere=True, natural="name", words=("default", "detail")),
+        Collection("qos-specs", everywhere=True, natural="name",
+                   acting=("/associate", "/disassociate", "/disassociate_all")),
         Collection("os-availability-zone", natural="zoneName"),
         Collection("extensions", natural="alias", common=True),
         Collection("volumes", words=("detail", "summary"), brief=("id", "name", "links")),

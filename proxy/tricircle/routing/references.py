@@ -5,6 +5,8 @@ from typing import Any
 from tricircle.routing.catalogue import REFERENCES, UUID
 from tricircle.routing.rewrite import walk
 
+VOLUME_TYPES = ("volume_type", "new_type")
+
 
 @dataclass
 class Mentions:
@@ -15,6 +17,7 @@ class Mentions:
         flavors: flavor ids.
         keypairs: keypair names.
         groups: security groups by name or id, as Nova takes them.
+        types: volume types by name or id.
         zone: the availability zone asked for; None when there is none.
         hints: availability zone hints.
     """
@@ -23,6 +26,7 @@ class Mentions:
     flavors: list[str] = field(default_factory=list)
     keypairs: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
     zone: str | None = None
     hints: list[str] = field(default_factory=list)
 
@@ -42,6 +46,8 @@ def mentions(service: str, body: Any) -> Mentions:
             continue
         if service == "compute" and _named(found, parent, name, value):
             continue
+        if service != "network" and name in VOLUME_TYPES and value:
+            found.types.append(value)
         target = REFERENCES.get(name) or REFERENCES.get(f"{parent}.{name}") or _block_device(parent, name, holder)
         if target and UUID.match(value) and (*target, value) not in found.resources:
             found.resources.append((*target, value))

@@ -26,7 +26,7 @@ def enqueue(db: Database, kind: str, resource_id: str, project_id: str, not_befo
     """Ask for a job; one that is queued for the resource already takes the request in.
 
     Args:
-        kind: `router` or `security_group`.
+        kind: `router`, `security_group`, `everywhere` ...
         resource_id: home id.
         project_id: owner of the resource.
         not_before: seconds since the epoch; a time in the future holds the job until `release` or that time. The
@@ -61,6 +61,15 @@ def release(db: Database, job_id: str) -> dict:
         c.execute(INSERT + "ON CONFLICT (queued_key) DO NOTHING",
                   (new_id(), job["kind"], job["resource_id"], job["project_id"], key, at, 0, None, at))
         return dict(c.execute("SELECT * FROM jobs WHERE queued_key = ?", (key,)).fetchone())
+
+
+def withdraw(db: Database, job_id: str) -> None:
+    """The announced change is done in all pods: a job that waits for nothing else has nothing to do."""
+    with db.write() as c:
+        gone = c.execute("DELETE FROM jobs WHERE id = ? AND state = 'queued' AND holds = 1 AND held_until > ?",
+                         (job_id, now())).rowcount
+    if not gone:
+        release(db, job_id)
 
 
 def claim(db: Database, owner: str, lease_seconds: float) -> dict | None:

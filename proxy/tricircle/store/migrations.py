@@ -112,3 +112,20 @@ def m005_default_groups(db):
         project_id TEXT PRIMARY KEY,
         group_id TEXT NOT NULL,
         pod_id TEXT NOT NULL REFERENCES pods)""")
+
+
+@migrations()
+def m006_everywhere(db):
+    """Things that are made once and are there in every pod."""
+    db.execute("""CREATE TABLE named (
+        kind TEXT NOT NULL,             -- volume/types: each pod gives it an id of its own, the name makes it one
+        name TEXT NOT NULL,
+        resource_id TEXT NOT NULL UNIQUE,   -- the id that users see
+        PRIMARY KEY (kind, name))""")
+    db.execute("""CREATE TABLE behind (
+        kind TEXT NOT NULL,             -- compute/flavors
+        resource_key TEXT NOT NULL,
+        pod_id TEXT NOT NULL REFERENCES pods ON DELETE CASCADE,
+        writer TEXT NOT NULL,           -- the request that has made the others newer
+        contested INTEGER NOT NULL,     -- 1: several requests at once, only a fresh look can tell
+        PRIMARY KEY (kind, resource_key, pod_id))""")
