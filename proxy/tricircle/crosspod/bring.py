@@ -1,9 +1,9 @@
 """Bring a thing that is the same everywhere up to date in a pod, here and now."""
-from tricircle.crosspod import alike
+from tricircle.crosspod import alike, naming
 from tricircle.crosspod.shapes import SHAPES, Shape
 from tricircle.crosspod.steps import run
 from tricircle.errors import BadGateway, Conflict
-from tricircle.store import Database, behind, pods, replicas
+from tricircle.store import Database, behind, named, pods, replicas
 from tricircle.upstream.client import Upstream
 
 ROUNDS = 4   # delete what is wrong, make it, give it its parts, see that all is well
@@ -29,7 +29,14 @@ def ensure(db: Database, upstream: Upstream, shape: Shape, key: str, pod: dict) 
         behind.caught_up(db, shape.kind, key, {pod["pod_id"]: seen[pod["pod_id"]]})
     for field, collection in shape.refers if wanted else ():
         if wanted.record.get(field):
-            ensure(db, upstream, SHAPES[f"{shape.service}/{collection}"], wanted.record[field], pod)
+            _refer(db, upstream, SHAPES[f"{shape.service}/{collection}"], wanted.record[field], pod)
+
+
+def _refer(db: Database, upstream: Upstream, shape: Shape, key: str, pod: dict) -> None:
+    """What a thing refers to comes along; it may be the first that is heard of it."""
+    if named.name(db, key) is None:
+        naming.learn(db, upstream, shape)
+    ensure(db, upstream, shape, replicas.home_of(db, key) or key, pod)
 
 
 def converge(thing: alike.Thing, pod: dict, wanted: alike.State | None) -> None:
