@@ -1,4 +1,4 @@
-"""Made once, there everywhere: flavors, volume types and QoS specs are one thing to the user, whatever pods call them."""
+"""Made once, there everywhere: flavors, volume types and QoS specs are one to the user, whatever pods call them."""
 import uuid
 
 import pytest

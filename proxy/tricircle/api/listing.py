@@ -15,7 +15,7 @@ from tricircle.routing.catalogue import Path
 from tricircle.store import pods, replicas, routings
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
-from tricircle.upstream.merge import collection_key, combine, common, ordered, page, unique
+from tricircle.upstream.merge import collection_key, combine, common, gathered, ordered, page, unique
 from tricircle.upstream.scatter import scatter
 
 Tidy = Callable[[Gateway, Request, dict[str, Any], dict[str, dict]], None]
@@ -126,11 +126,18 @@ def _clean(gateway: Gateway, request: Request, path: Path, pod: dict, answer: An
         set(replicas.to_home(gateway.db, pod["pod_id"], rewrite.ids(answer.body)).values())
     document = json.loads(translate(gateway, request, path, pod, answer.body))
     key = collection_key(document)
-    if key:
+    if key and path.collection.gathers:
+        document[key] = [_named_by_mark(record, path.collection.mark) for record in document[key]]
+    elif key:
         parent = path.collection.parent
         document[key] = [record for record in document[key] if not isinstance(record, dict) or not (
             record.get("id") in hidden or (parent and record.get(parent) in hidden) or marks.is_marked(record))]
     return document
+
+
+def _named_by_mark(record: dict, field: str) -> dict:
+    """A replica under its home's id, to be put together with it (see `merge.gathered`)."""
+    return {**record, "id": marks.home_id(record, field)} if marks.is_marked(record, field) else record
 
 
 def default_groups_once(gateway: Gateway, _: Request, documents: dict[str, Any], rows: dict[str, dict]) -> None:
@@ -159,6 +166,9 @@ def _merge(request: Request, path: Path, query: Query, documents: dict[str, Any]
         merged[key] = common(documents, key, natural)
     elif natural:
         merged[key] = unique(merged[key], natural)
+    elif path.collection.gathers:
+        merged[key] = gathered(merged[key], path.collection.gathers,
+                               lambda record: marks.is_marked(record, path.collection.mark))
     records = ordered(merged[key], list(query.sort))
     if query.reverse:
         records.reverse()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import bottle
 
-from tricircle.api import admin, compute, generic, network, routers, security_groups, versions
+from tricircle.api import admin, affinity, compute, generic, network, replicated, routers, security_groups, versions
 from tricircle.api.auth import TokenCheck
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response, downward, error_body, new_request_id, read
@@ -16,7 +16,8 @@ from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.replicas import Refused
 
 LOG = logging.getLogger(__name__)
-SPECIAL = {**compute.HANDLERS, **network.HANDLERS, **routers.HANDLERS, **security_groups.HANDLERS}
+SPECIAL = {**compute.HANDLERS, **network.HANDLERS, **routers.HANDLERS, **security_groups.HANDLERS,
+           **affinity.HANDLERS, **replicated.HANDLERS}
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
 
 

@@ -23,27 +23,32 @@ def converge(context: Context) -> None:
     thing = alike.Thing(db, context.upstream, shape, key)
     wanted = thing.truth(alike.believed(rows, seen))
     late = {pod["pod_name"]: pod for pod in rows if pod["pod_id"] in seen}
-    problems = _apply(context, thing, wanted, late)
-    done = [pod for name, pod in late.items() if name not in problems]
+    problems, unreachable = _apply(context, thing, wanted, late)
+    done = [pod for name, pod in late.items() if name not in problems | unreachable]
     for pod in done if wanted is None and shape.named else ():
         replicas.drop(db, key, pod["pod_id"])
     behind.caught_up(db, shape.kind, key, {pod["pod_id"]: seen[pod["pod_id"]] for pod in done})
-    if problems:
-        raise JobFailed("; ".join(problems.values()))
+    if problems or unreachable:
+        raise JobFailed("; ".join([*problems.values(), *unreachable.values()]), patient=not problems)
 
 
-def _apply(context: Context, thing: alike.Thing, wanted: alike.State | None, late: dict[str, dict]) -> dict[str, str]:
-    """Round after round until nothing is left to do. Returns {pod: why it did not get there}."""
+def _apply(context: Context, thing: alike.Thing, wanted: alike.State | None,
+           late: dict[str, dict]) -> tuple[dict[str, str], dict[str, str]]:
+    """Round after round until nothing is left to do. Returns {pod: what it refused}, {pod: that it does not answer}."""
     problems: dict[str, str] = {}
+    unreachable: dict[str, str] = {}
     before: dict[str, list[dict]] = {}
     for _ in range(ROUNDS):
-        names = [name for name in late if name not in problems]
+        names = [name for name in late if name not in problems | unreachable]
         plans, failed = scatter(names, lambda name: thing.steps(late[name], wanted))
-        problems |= {name: str(error) for name, error in failed.items()}
+        unreachable |= {name: str(error) for name, error in failed.items()}
         todo = {name: steps for name, steps in plans.items() if steps and steps != before.get(name)}
         if not todo:
             break
         outcomes = context.apply("converge_everywhere", todo)
-        problems |= {name: f"pod {name}: {outcome.failure}" for name, outcome in outcomes.items() if outcome.failure}
+        for name, outcome in outcomes.items():
+            if outcome.failure:
+                # Status 0: no answer came, so nothing was refused.
+                (problems if outcome.failure.status else unreachable)[name] = f"pod {name}: {outcome.failure}"
         before = todo
-    return problems
+    return problems, unreachable

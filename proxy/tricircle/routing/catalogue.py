@@ -52,6 +52,8 @@ class Collection:
         brief: fields of the short list, where `/detail` gives the long one.
         words: sub-paths that are no ids, as `detail` in `servers/detail`.
         acting: sub-paths of members of which a GET changes something.
+        mark: field that carries Tricircle's mark in a replica.
+        gathers: list in a record to which each replica has something to add.
     """
 
     path: str
@@ -63,6 +65,8 @@ class Collection:
     brief: tuple[str, ...] = ()
     words: tuple[str, ...] = ("detail",)
     acting: tuple[str, ...] = ()
+    mark: str = "description"
+    gathers: str = ""
 
 
 def _table(*rows: Collection) -> dict[str, Collection]:
@@ -77,6 +81,7 @@ COLLECTIONS = {
         Collection("os-quota-class-sets", everywhere=True),
         Collection("os-availability-zone", natural="zoneName"),
         Collection("extensions", natural="alias", common=True),
+        Collection("os-server-groups", replicable=True, mark="name", gathers="members"),
         Collection("servers", brief=("id", "name", "links")),
     ),
     "volume": _table(
@@ -96,7 +101,8 @@ COLLECTIONS = {
         Collection("ports", parent="network_id"),
         Collection("subnets", parent="network_id"),
         Collection("quotas", everywhere=True, words=()),
-        Collection("qos/policies"),
+        Collection("qos/policies", replicable=True),
+        Collection("rbac-policies", parent="object_id"),
         Collection("qos/rule-types", natural="type"),
         Collection("extensions", natural="alias", common=True),
         Collection("availability_zones", natural="name"),
@@ -128,10 +134,18 @@ REFERENCES = {
     "volumeId": ("volume", "volumes"),
     "source_volid": ("volume", "volumes"),
     "snapshot_id": ("volume", "snapshots"),
+    "os:scheduler_hints.group": ("compute", "os-server-groups"),
+    "OS-SCH-HNT:scheduler_hints.group": ("compute", "os-server-groups"),
+    "same_host": ("compute", "servers"),
+    "same_host.": ("compute", "servers"),
     "instance_uuid": ("compute", "servers"),
     "serverId": ("compute", "servers"),
     "server_uuid": ("compute", "servers"),
 }
+
+# What an RBAC policy can share.
+SHARED = {"network": "networks", "security_group": "security-groups", "qos_policy": "qos/policies",
+          "subnetpool": "subnetpools", "address_scope": "address-scopes", "address_group": "address-groups"}
 
 # Nova's and Cinder's sort keys are columns of their databases; their records call some of them otherwise.
 SORT_FIELDS = {"display_name": "name", "uuid": "id", "vm_state": "OS-EXT-STS:vm_state",

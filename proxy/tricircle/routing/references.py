@@ -2,7 +2,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tricircle.routing.catalogue import REFERENCES, UUID
+from tricircle.routing.catalogue import REFERENCES, SHARED, UUID
 from tricircle.routing.rewrite import walk
 
 VOLUME_TYPES = ("volume_type", "new_type")
@@ -48,7 +48,8 @@ def mentions(service: str, body: Any) -> Mentions:
             continue
         if service != "network" and name in VOLUME_TYPES and value:
             found.types.append(value)
-        target = REFERENCES.get(name) or REFERENCES.get(f"{parent}.{name}") or _block_device(parent, name, holder)
+        target = REFERENCES.get(name) or REFERENCES.get(f"{parent}.{name}") or _block_device(parent, name, holder) \
+            or _shared(name, holder)
         if target and UUID.match(value) and (*target, value) not in found.resources:
             found.resources.append((*target, value))
         if name == "availability_zone" and found.zone is None and value:
@@ -74,3 +75,9 @@ def _block_device(parent: str, name: str, holder: Any) -> tuple[str, str] | None
     if parent == "block_device_mapping_v2" and name == "uuid" and isinstance(holder, dict):
         return {"volume": ("volume", "volumes"), "snapshot": ("volume", "snapshots")}.get(holder.get("source_type"))
     return None
+
+
+def _shared(name: str, holder: Any) -> tuple[str, str] | None:
+    """`object_id` of an RBAC policy is of the kind that `object_type` beside it says."""
+    kind = holder.get("object_type") if name == "object_id" and isinstance(holder, dict) else None
+    return ("network", SHARED[kind]) if isinstance(kind, str) and kind in SHARED else None
