@@ -102,6 +102,21 @@ def test_changed_while_a_pod_was_down(cloud, gateway, boss, down, worker):
     assert types(cloud, made["name"]) == [None, None]
 
 
+def test_a_type_made_public_or_private_while_a_pod_was_down(cloud, gateway, boss, down, worker):
+    hidden = {"os-volume-type-access:is_public": False}
+    opened, closed = new_type(boss, description="x", **hidden), new_type(boss)
+    boss.volume.post(f"/types/{opened['id']}/action", {"addProjectAccess": {"project": boss.project}})
+    down.pod.refuse()
+    boss.volume.ok("PUT", f"/types/{opened['id']}", {"volume_type": {"is_public": True, "description": ""}})
+    boss.volume.ok("PUT", f"/types/{closed['id']}", {"volume_type": {"is_public": False}})
+    boss.volume.post(f"/types/{closed['id']}/action", {"addProjectAccess": {"project": boss.project}})
+    down()
+    caught_up(gateway, opened["id"], closed["id"])
+    assert [(row["is_public"], row["description"]) for row in types(cloud, opened["name"])] == [(True, "")] * 2
+    assert [(row["is_public"], row["_access"]) for row in types(cloud, closed["name"])] == [
+        (False, [boss.project])] * 2
+
+
 def test_deleted_while_a_pod_was_down_stays_deleted(cloud, gateway, boss, down):
     """Also before the worker has seen to it: nobody sees it, in no list, under no id."""
     id, made, key = flavor(boss), new_type(boss), boss.key()

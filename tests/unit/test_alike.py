@@ -21,7 +21,8 @@ PARTS = {"extra_specs": st.dictionaries(WORDS, WORDS), "specs": st.dictionaries(
 def states(draw, shape: Shape):
     """A thing as a pod may have it; None: not at all."""
     fields = {field for _, field in (*shape.create, *shape.update)}
-    record = {field: draw(WORDS) for field in sorted(fields)}
+    optional = "description"
+    record = {field: draw(st.none() | WORDS if field == optional else WORDS) for field in sorted(fields)}
     return draw(st.none() | st.builds(State, st.just(record), st.fixed_dictionaries(
         {part.field: PARTS[part.field] for part in shape.parts})))
 
@@ -36,7 +37,7 @@ class Pod:
         parts = self.state.parts if self.state else None
         if not suffix and method == "POST":
             assert self.state is None
-            record = {field: body[self.shape.member][name] for name, field in self.shape.create}
+            record = {field: body[self.shape.member].get(name) for name, field in self.shape.create}
             record |= {field: record.get(field) for _, field in self.shape.update}
             self.state = State(record, {part.field: None for part in self.shape.parts})
         elif not suffix and method == "DELETE":
@@ -46,6 +47,7 @@ class Pod:
             for name, field in self.shape.update:
                 if name in change:
                     self.state.record[field] = change.pop(name)
+                    assert self.state.record[field] is not None
             parts["specs"] = (parts.get("specs") or {}) | change if change else parts.get("specs")
         elif "extra_specs" in suffix:
             self._specs(method, suffix, body)
@@ -85,7 +87,8 @@ def same(one, two):
     def clean(parts):
         return {name: sorted(value) if isinstance(value, list) else
                 {k: v for k, v in value.items() if k != "encryption_id"} for name, value in parts.items() if value}
-    return one.record == two.record and clean(one.parts) == clean(two.parts)
+    records = [{name: value or "" for name, value in state.record.items()} for state in (one, two)]
+    return records[0] == records[1] and clean(one.parts) == clean(two.parts)
 
 
 @pytest.mark.parametrize("kind", SHAPES)

@@ -9,10 +9,11 @@ from tricircle.api import generic
 from tricircle.api.forward import failure, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.api.replicated import delete_replicas
+from tricircle.api.owing import INTENT_SECONDS
 from tricircle.routing.catalogue import COMPUTE, UUID, Path, find, parse
 from tricircle.routing.references import mentions
-from tricircle.store import pods, replicas
+from tricircle.store import jobs, pods, replicas
+from tricircle.store.db import now
 from tricircle.upstream.scatter import scatter
 
 GROUPS = "os-server-groups"
@@ -40,16 +41,39 @@ def server_groups(gateway: Gateway, request: Request, path: Path) -> Response | 
     if not UUID.match(path.member) or path.rest:
         return None
     if request.method == "DELETE":
-        return delete_replicas(gateway, request, path)
+        return _delete(gateway, request, path)
     response = generic.plain(gateway, request, path)
     if request.method == "GET" and response.status == 200:
         _gather(gateway, request, path, response)
     return response
 
 
-def _gather(gateway: Gateway, request: Request, path: Path, response: Response) -> None:
+def _delete(gateway: Gateway, request: Request, path: Path) -> Response:
+    """Nova lets a group go that servers are in: so do its replicas, at once or when their pod is back."""
+    if not replicas.of_resource(gateway.db, path.member):
+        return generic.plain(gateway, request, path)
+    job = jobs.enqueue(gateway.db, "server_group", path.member, request.caller.project_id,
+                       not_before=now() + INTENT_SECONDS)
+    try:
+        response = generic.plain(gateway, request, path)
+        if response.status == 204:
+            rows = _rows(gateway, path)
+            answers, _ = scatter(rows, lambda name: send(gateway, request, path, rows[name]))
+            for name in (name for name, answer in answers.items() if answer.status in (204, 404)):
+                replicas.drop(gateway.db, path.member, rows[name]["pod_id"])
+        return response
+    finally:
+        (jobs.release if _rows(gateway, path) else jobs.withdraw)(gateway.db, job["id"])
+
+
+def _rows(gateway: Gateway, path: Path) -> dict[str, dict]:
+    """Pods with a replica of the group, by name."""
     spanned = replicas.of_resource(gateway.db, path.member)
-    rows = {pod["pod_name"]: pod for pod in pods.bottom(gateway.db) if pod["pod_id"] in spanned}
+    return {pod["pod_name"]: pod for pod in pods.bottom(gateway.db) if pod["pod_id"] in spanned}
+
+
+def _gather(gateway: Gateway, request: Request, path: Path, response: Response) -> None:
+    rows = _rows(gateway, path)
     answers, failed = scatter(rows, lambda name: send(gateway, request, path, rows[name]))
     document = json.loads(response.body)
     field = find(GROUPS, "compute").gathers

@@ -88,8 +88,10 @@ class Thing:
 
     def _part(self, pod: dict, part: Any) -> Any:
         value = self._read(pod, self.path(part.path))
+        if value is None:
+            return None
         if part.field:
-            value = (value or {}).get(part.field)
+            value = value.get(part.field)
         return [item[part.only] for item in value or []] if part.only else value
 
     def _read(self, pod: dict, path: str) -> Any:
@@ -111,18 +113,24 @@ class Thing:
 def _calls(shape: Shape, wanted: State | None, has: State | None) -> list[tuple[str, str, Any]]:
     """The plan. Pure."""
     if has is None:
-        return [("POST", "", {shape.member: _body(shape.create, wanted.record)})] if wanted else []
+        if wanted is None:
+            return []
+        body = {name: wanted.record[field] for name, field in shape.create
+                if wanted.record.get(field) not in (None, "")}
+        return [("POST", "", {shape.member: body})]
     if wanted is None or any(wanted.record.get(field) != has.record.get(field) for field in shape.fixed):
         return [("DELETE", "", None)]
-    changed = tuple(pair for pair in shape.update if wanted.record.get(pair[1]) != has.record.get(pair[1]))
-    calls = [("PUT", "", {shape.member: _body(changed, wanted.record)})] if changed else []
+    changes = {name: _text(wanted.record.get(field)) for name, field in shape.update
+               if _text(wanted.record.get(field)) != _text(has.record.get(field))}
+    calls = [("PUT", "", {shape.member: changes})] if changes else []
     for part in shape.parts:
         calls += part.changes(wanted.parts.get(part.field), has.parts.get(part.field))
     return calls
 
 
-def _body(pairs: tuple[tuple[str, str], ...], record: dict) -> dict:
-    return {name: record[field] for name, field in pairs if record.get(field) not in (None, "")}
+def _text(value: Any) -> Any:
+    """Cinder takes null for a field that is to stay as it is."""
+    return "" if value is None else value
 
 
 def _optional(call: tuple[str, str, Any]) -> bool:

@@ -85,7 +85,9 @@ def _mapping(add: Callable[[dict], Call], drop: Callable[[list[str]], list[Call]
 
 def _members(add: Callable[[str], Call], drop: Callable[[str], Call]) -> Callable[[Any, Any], list[Call]]:
     def changes(wanted: list[str] | None, has: list[str] | None) -> list[Call]:
-        wanted, has = set(wanted or ()), set(has or ())
+        if wanted is None:
+            return []   # what is public has no list of those who may use it
+        wanted, has = set(wanted), set(has or ())
         return [add(item) for item in sorted(wanted - has)] + [drop(item) for item in sorted(has - wanted)]
     return changes
 

@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from tricircle import config
 from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError
-from tricircle.jobs import everywhere, qos_policy, router, security_group
+from tricircle.jobs import everywhere, qos_policy, router, security_group, server_group
 from tricircle.jobs.context import Context, jobs_folder
 from tricircle.jobs.heartbeat import Heartbeat
 from tricircle.store import Database, jobs
@@ -27,6 +27,7 @@ KINDS: dict[str, Callable[[Context], None]] = {
     "security_group": security_group.converge,
     "everywhere": everywhere.converge,
     "qos_policy": qos_policy.converge,
+    "server_group": server_group.converge,
 }
 
 

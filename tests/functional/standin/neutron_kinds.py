@@ -101,6 +101,10 @@ KINDS["rbac-policies"] = Kind("rbac_policy", {
     "target_tenant": c.text(255), "tenant_id": c.text(255), "project_id": c.text(255),
 }, required=("object_type", "object_id", "action", "target_tenant"),
     fixed=("object_type", "object_id", "action", "tenant_id", "project_id"))
+KINDS["address-scopes"] = Kind("address_scope", {
+    "name": NAME, "ip_version": c.one_of(4, 6), "shared": c.boolean, "tenant_id": c.text(255),
+    "project_id": c.text(255),
+}, required=("ip_version",), admin_only=("shared",), fixed=("ip_version", "tenant_id", "project_id"))
 # Neutron names collections with dashes in paths and underscores in bodies.
 BODY_NAMES = {plural: plural.rsplit("/", 1)[-1].replace("-", "_") for plural in KINDS}
 TAGGED = ("networks", "subnets", "ports", "routers", "security-groups", "floatingips", "subnetpools",

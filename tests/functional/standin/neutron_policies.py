@@ -7,6 +7,7 @@ from tests.functional.standin.web import Refused, Response
 TEMPLATES = {   # as in Neutron's API reference
     "policy": {"id": "", "name": "", "description": "", "shared": False, "is_default": False, "rules": [], "tags": [],
                "project_id": "", "tenant_id": "", "revision_number": 0, "created_at": "", "updated_at": ""},
+    "address_scope": {"id": "", "name": "", "ip_version": 4, "shared": False, "project_id": "", "tenant_id": ""},
     "rbac_policy": {"id": "", "object_type": "", "object_id": "", "action": "", "target_tenant": "", "project_id": "",
                     "tenant_id": ""}}
 WAY = c.one_of("ingress", "egress")
