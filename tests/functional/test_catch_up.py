@@ -5,7 +5,7 @@ import pytest
 
 from tests.functional.gateway import UNREACHABLE, until
 from tests.functional.scene import PATIENCE
-from tests.functional.test_everywhere import listed, new_type, qos, types
+from tests.functional.test_everywhere import direct, listed, new_type, qos, types
 from tests.functional.test_races import race
 from tests.functional.user import User, holders
 
@@ -211,3 +211,17 @@ def test_a_refused_write_owes_nothing(cloud, gateway, boss):
         assert boss.compute.post(f"/flavors/{id}/os-extra_specs", {"extra_specs": 1}).status == 400
     assert gateway.store()["behind"] == []
     assert jobs(gateway, id) == []
+
+
+def test_what_only_a_pod_that_is_down_may_know_is_not_said_to_be_unknown(cloud, gateway, boss):
+    id = uuid.uuid4().hex
+    body = {"flavor": {"name": id, "id": id, "ram": 64, "vcpus": 1, "disk": 1}}
+    direct(cloud["Pod2"], "compute", boss).ok("POST", "/flavors", body)
+    cloud["Pod2"].refuse()
+    assert boss.compute.get(f"/flavors/{id}").status == 503
+    assert boss.compute.post(f"/flavors/{id}/os-extra_specs", {"extra_specs": {"a": "1"}}).status == 503
+    assert boss.compute.delete(f"/flavors/{id}").status == 503
+    cloud["Pod2"].recover()
+    gateway.settle()
+    assert boss.compute.delete(f"/flavors/{id}").status == 202
+    assert holders(cloud, "compute", "flavors", id) == []

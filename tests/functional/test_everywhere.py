@@ -87,6 +87,20 @@ def test_the_default_type_is_one(cloud, user):
             ["Pod1"], ["Pod2"]]
 
 
+def test_an_id_that_was_shown_once_stays(cloud, gateway, boss):
+    """Each pod had the type before Tricircle came; the first list is made while one of them is down."""
+    name = f"t-{uuid.uuid4().hex[:8]}"
+    ids = [direct(pod, "volume", boss).ok("POST", "/types", {"volume_type": {"name": name}})["volume_type"]["id"]
+           for pod in cloud]
+    cloud["Pod1"].refuse()
+    assert [each["id"] for each in listed(boss.volume, "/types", "volume_types", name)] == [ids[1]]
+    cloud["Pod1"].recover()
+    gateway.settle()
+    assert [each["id"] for each in listed(boss.volume, "/types", "volume_types", name)] == [ids[1]]
+    for id in ids:
+        assert boss.volume.ok("GET", f"/types/{id}")["volume_type"]["id"] == ids[1]
+
+
 def test_a_changed_type_changes_everywhere(cloud, boss):
     made = new_type(boss)
     path, name = f"/types/{made['id']}", f"n-{uuid.uuid4().hex[:8]}"

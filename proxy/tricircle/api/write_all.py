@@ -105,9 +105,10 @@ class Write:
             # A pod that lacks the thing (it was made directly in another one) does not decide about it.
             if answer.status != 404 or self.creating:
                 break
-        if decided is None:
+        if decided is None or (decided[1].status == 404 and not self.creating and unreachable):
             self._settle(self.rows)
-            raise Unavailable(f"no pod can be reached that knows the newest state: {', '.join(unreachable)}")
+            raise Unavailable(f"{', '.join(unreachable)} may know more of it and cannot be reached now: nothing was "
+                              "changed, try again later")
         return decided
 
     def _follow(self, pod: dict, first: Answer) -> tuple[dict, Answer]:
