@@ -225,3 +225,18 @@ def test_what_only_a_pod_that_is_down_may_know_is_not_said_to_be_unknown(cloud, 
     gateway.settle()
     assert boss.compute.delete(f"/flavors/{id}").status == 202
     assert holders(cloud, "compute", "flavors", id) == []
+
+
+def test_a_pod_that_cannot_catch_up_serves_with_what_it_has_and_does_not_decide(cloud, gateway, boss):
+    """Cinder changes no type that is in use; a pod that was down for the change has a volume of it."""
+    made = new_type(boss, extra_specs={"a": "1"})
+    boss.disk("az2", volume_type=made["id"])
+    cloud["Pod2"].refuse()
+    path = f"/types/{made['id']}/extra_specs"
+    boss.volume.ok("POST", path, {"extra_specs": {"a": "2"}})
+    cloud["Pod2"].recover()
+    gateway.settle()
+    assert boss.volume.post(path, {"extra_specs": {"b": "1"}}).status == 200
+    assert [row["extra_specs"] for row in types(cloud, made["name"])] == [{"a": "2", "b": "1"}, {"a": "1"}]
+    assert boss.volume.ok("GET", path)["extra_specs"] == {"a": "2", "b": "1"}
+    assert holders(cloud, "volume", "volumes", boss.disk("az2", volume_type=made["name"])) == ["Pod2"]

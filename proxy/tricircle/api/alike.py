@@ -1,4 +1,5 @@
 """What a request calls by a name that means the same everywhere (flavor, keypair, volume type) is in its pod."""
+import logging
 from urllib.parse import quote
 
 from tricircle.api import fanout
@@ -7,6 +8,7 @@ from tricircle.api.message import Request
 from tricircle.crosspod import bring, naming
 from tricircle.crosspod.alike import believed
 from tricircle.crosspod.shapes import SHAPES, Shape
+from tricircle.errors import BadGateway
 from tricircle.routing import rewrite
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import SERVICES, UUID
@@ -16,6 +18,7 @@ from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
+LOG = logging.getLogger(__name__)
 FLAVORS, KEYPAIRS, TYPES = (SHAPES[kind] for kind in ("compute/flavors", "compute/os-keypairs", "volume/types"))
 
 
@@ -64,8 +67,15 @@ def _ensure(gateway: Gateway, caller: Caller, shape: Shape, key: str, name: str,
     rows = {row["pod_name"]: row for row in believed(pods.bottom(gateway.db), late)
             if row["pod_id"] != pod["pod_id"]}
     answers, failed = scatter(rows, lambda each: _shown(gateway, caller, shape, name, rows[each]))
-    if any(answer.ok for answer in answers.values()) or (pod["pod_id"] in late and not failed):
-        bring.ensure(gateway.db, gateway.upstream, shape, key, pod)
+    exists = any(answer.ok for answer in answers.values())
+    if exists or (pod["pod_id"] in late and not failed):
+        try:
+            bring.ensure(gateway.db, gateway.upstream, shape, key, pod)
+        except BadGateway:
+            if not exists:
+                raise   # it is gone elsewhere, and this pod does not let it go
+            # A pod does not change a type that is in use: then it serves with what it has.
+            LOG.warning("%s %s is not up to date in pod %s", shape.kind, key, pod["pod_name"], exc_info=True)
     elif pod["pod_id"] in late:
         raise next(iter(failed.values()))
 

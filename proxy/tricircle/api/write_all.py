@@ -35,6 +35,7 @@ class Write:
         self.rows = pods.bottom(self.db)
         self.creating = request.method == "POST" and not path.member
         self.job: dict | None = None
+        self._stale: set[str] = set()
 
     def run(self) -> Response:
         """Carry it out.
@@ -92,7 +93,8 @@ class Write:
     def _decide(self) -> tuple[dict, Answer]:
         """The first pod that is up to date, can be reached and has the thing."""
         decided, unreachable = None, []
-        for pod in alike.believed(self.rows, self.late()):
+        self._stale = set(self.late())
+        for pod in alike.believed(self.rows, self._stale):
             self._mark([row for row in self.rows if row is not pod], pod)
             try:
                 answer = send(self.gateway, self.request, self.path, pod)
@@ -120,7 +122,9 @@ class Write:
         followed, _ = scatter(rest, lambda name: send(self.gateway, copy, self.path, rest[name]))
         done = [pod, *(rest[name] for name, answer in followed.items() if self._took(rest[name], answer))]
         for name, answer in followed.items():
-            if 400 <= answer.status < 500 and rest[name] not in done and not self._bring(rest[name], answer):
+            # What a pod refuses that has missed something before is no reason to go back to its old state.
+            if 400 <= answer.status < 500 and rest[name] not in done and not self._bring(rest[name], answer) \
+                    and rest[name]["pod_id"] not in self._stale:
                 self._undo(done, rest[name])
                 return rest[name], answer
         self._settle(done)

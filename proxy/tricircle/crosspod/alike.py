@@ -1,5 +1,6 @@
 """Make a pod's flavor, keypair or volume type like that of the pods whose word counts: observe, plan."""
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -167,6 +168,6 @@ def ask(upstream: Upstream, pod: str, method: str, path: str, body: Any = None) 
     return upstream.ask(pod, service, method, path, body, microversion=MICROVERSIONS.get(service, ""))
 
 
-def believed(rows: list[dict], late: dict[str, str]) -> list[dict]:
+def believed(rows: list[dict], late: Container[str]) -> list[dict]:
     """The pods whose word counts; all, when writers in each other's way have left none."""
     return [pod for pod in rows if pod["pod_id"] not in late] or rows
