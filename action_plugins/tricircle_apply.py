@@ -8,6 +8,7 @@ names that users have given their resources.
 """
 import json
 import os
+import re
 from pathlib import Path
 
 import openstack
@@ -18,7 +19,9 @@ from tricircle.crosspod import lease
 from tricircle.crosspod.steps import run
 
 SECONDS = 60   # for one call; Neutron with a hundred ports to wire is slow, but not slower
-VERSION = "/v2.0"
+# Which service a step is for is told by its path: that of openstacksdk's proxy, and the microversion to speak.
+PROXIES = {"/v2.0": ("network", None), "/v2.1": ("compute", "2.55"), "/v3": ("block_storage", None)}
+VERSION = re.compile(r"^(/v[\d.]+)(/[0-9a-f]{32}(?=/))?")   # the endpoint of Cinder has the project in it
 
 
 class ActionModule(ActionBase):
@@ -37,8 +40,8 @@ class ActionModule(ActionBase):
         steps = order["steps"][pod]
         if self._task.check_mode:
             return {**result, "changed": bool(steps), "steps": [(step["name"], 0.0) for step in steps]}
-        network = openstack.connect(cloud=pod).network
-        done, failure = run(steps, lambda *call: _send(network, *call),
+        cloud = openstack.connect(cloud=pod)
+        done, failure = run(steps, lambda *call: _send(cloud, *call),
                             lambda: lease.stands(Path(order["lease"]), order["fence"]))
         result.update(changed=bool(done), steps=done)
         if failure:
@@ -46,9 +49,11 @@ class ActionModule(ActionBase):
         return result
 
 
-def _send(network, method, path, body):
+def _send(cloud, method, path, body):
+    proxy, microversion = PROXIES[VERSION.match(path)[1]]
     try:
-        answer = network.request(path.removeprefix(VERSION), method, json=body, timeout=SECONDS, raise_exc=False)
+        answer = getattr(cloud, proxy).request(VERSION.sub("", path), method, json=body, timeout=SECONDS,
+                                               raise_exc=False, microversion=microversion)
     except ksa.ClientException as error:
         return 0, str(error)
     try:

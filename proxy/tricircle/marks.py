@@ -13,11 +13,11 @@ def bridge(owner_id: str) -> str:
     return BRIDGE + owner_id
 
 
-def is_marked(record: dict) -> bool:
+def is_marked(record: dict, field: str = "description") -> bool:
     """Whether a record of a pod is Tricircle's own: a replica or plumbing."""
-    return str(record.get("description") or "").startswith(REPLICA)
+    return str(record.get(field) or "").startswith(REPLICA)
 
 
-def home_id(record: dict) -> str:
+def home_id(record: dict, field: str = "description") -> str:
     """The home id that a replica's mark names."""
-    return record["description"].removeprefix(REPLICA)
+    return record[field].removeprefix(REPLICA)

@@ -155,9 +155,10 @@ class Gateway:
         return Client(f"http://127.0.0.1:{self.ports[service]}{ROOTS[service]}", token, **more)
 
     def forget_jobs(self) -> None:
-        """Drop what is queued, so that the worker of a later test does not run it first."""
+        """Drop what is queued, so that the worker of a later test does not run it first; and what it is owed for."""
         with sqlite3.connect(self.folder / "state" / "tricircle.sqlite", timeout=10) as db:
             db.execute("DELETE FROM jobs WHERE state = 'queued'")
+            db.execute("DELETE FROM behind")
 
     def hasten_jobs(self) -> None:
         """Let the holds of requests that were killed run out now."""

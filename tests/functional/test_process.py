@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import threading
 import time
+import uuid
 
 import pytest
 import urllib3
@@ -140,6 +141,33 @@ def test_killed_before_a_routers_job_is_let_go(cloud, own):
     assert [job["state"] for job in jobs] == ["queued"]
     again = user.network.put(f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
     assert again.status == 400, "the pod had done it"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("pod", ["Pod1", "Pod2"])
+def test_killed_between_the_pods_of_a_flavor(cloud, own, pod, when):
+    """Whatever the first pod did by then, the other one follows it; until then only the first one is asked."""
+    boss = User(own, cloud.identity.newcomer(("admin", "member")))
+    body = {"name": uuid.uuid4().hex, "id": uuid.uuid4().hex, "ram": 64, "vcpus": 1, "disk": 1}
+    boss.compute.ok("POST", "/flavors", {"flavor": body})
+    path = f"/flavors/{body['id']}/os-extra_specs"
+    stop = cloud.stop_at_write({"Pod1": 1, "Pod2": 2}[pod], when, f"POST .*{path}")
+    pending = background(lambda: boss.compute.post(path, {"extra_specs": {"a": "1"}}))
+    assert stop.wait(10)
+    own.api.kill()
+    stop.drop()
+    answer_of(pending)
+    own.start()
+    specs = [each.compute.shelf("flavors")[body["id"]]["_specs"] for each in cloud]
+    assert boss.compute.ok("GET", path)["extra_specs"] == specs[0]
+    with sqlite3.connect(own.folder / "state" / "tricircle.sqlite", timeout=10) as db:
+        db.execute("UPDATE jobs SET not_before = 0")      # the hold runs out by itself, later than a test waits
+    worker = own.worker()
+    try:
+        until(lambda: own.store()["behind"] == [], 120)
+    finally:
+        worker.stop()
+    assert [each.compute.shelf("flavors")[body["id"]]["_specs"] for each in cloud] == [specs[0]] * 2
 
 
 @pytest.mark.parametrize(("service", "path", "body"), [

@@ -164,6 +164,29 @@ def test_a_failed_attempt_comes_back_later_and_later_until_it_is_dead(db):
     assert take(db) is None
 
 
+def test_a_job_that_waits_for_a_pod_waits_as_long_as_it_takes(db, monkeypatch):
+    monkeypatch.setattr(jobs, "backoff", lambda attempts: 0)
+    add(db)
+    for _ in range(3 * jobs.MAX_ATTEMPTS):
+        job = take(db)
+        assert job["attempts"] <= jobs.MAX_ATTEMPTS, "more would count as a worker that dies each time"
+        assert jobs.fail(db, job, "no answer", patient=True) == "queued"
+    assert jobs.fail(db, take(db), "refused") == "dead"
+
+
+def test_a_hold_with_nothing_to_do_is_withdrawn(db):
+    held = add(db, not_before=now() + 60)
+    jobs.withdraw(db, held["id"])
+    assert jobs.list_all(db) == []
+
+
+def test_a_hold_is_not_withdrawn_from_under_another_one(db):
+    first, second = add(db, not_before=now() + 60), add(db, not_before=now() + 60)
+    jobs.withdraw(db, first["id"])
+    assert jobs.show(db, second["id"])["holds"] == 1
+    assert jobs.release(db, second["id"])["state"] == "queued"
+
+
 def test_backoff_has_jitter_and_a_limit():
     assert len({jobs.backoff(3) for _ in range(20)}) > 1
     assert max(jobs.backoff(50) for _ in range(20)) <= jobs.BACKOFF_LIMIT

@@ -57,3 +57,12 @@ def test_the_key_of_a_collection():
     assert merge.collection_key({"servers": [], "servers_links": []}) == "servers"
     assert merge.collection_key({"limits": {}}) is None
     assert merge.collection_key([]) is None
+
+
+def test_a_record_gathers_what_its_replicas_add_whatever_comes_first():
+    """A replica whose home is not there (its pod is down) is not shown in its place."""
+    def row(id, name, *members):
+        return {"id": id, "name": name, "members": list(members)}
+    found = merge.gathered([row("a", "mark", 2), row("a", "g", 1), row("b", "mark", 3), row("c", "h")], "members",
+                           lambda record: record["name"] == "mark")
+    assert found == [row("a", "g", 1, 2), row("c", "h")]

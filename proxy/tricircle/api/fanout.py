@@ -1,120 +1,140 @@
-"""Collections that are the same in every pod (flavors, keypairs, quotas): read from any pod, written to all."""
+"""Collections that are the same in every pod: read from any pod that is up to date, written to all."""
 import json
-import logging
-from urllib.parse import quote
+from dataclasses import replace
+from urllib.parse import quote, unquote
 
-from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send
+from tricircle.api.forward import present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
+from tricircle.api.once import key_of, owner
+from tricircle.api.write_all import Write
+from tricircle.crosspod import alike, naming
+from tricircle.crosspod.shapes import SHAPES, Shape
 from tricircle.errors import Conflict, PodUnreachable, Unavailable
-from tricircle.routing.catalogue import Path
-from tricircle.store import pods
+from tricircle.routing import rewrite
+from tricircle.routing.catalogue import UUID, Path, parse
+from tricircle.store import behind, named, pods, replicas
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.merge import collection_key
 from tricircle.upstream.scatter import scatter
-
-LOG = logging.getLogger(__name__)
-# What the first pod chose by itself and the others must be told: {collection: (member key, fields of the answer)}.
-CHOSEN = {"flavors": ("flavor", ("id",)), "os-keypairs": ("keypair", ("public_key", "type"))}
-# By which field a member is known, and which fields must agree for an existing one to be the same.
-KEYS = {"flavor": "id", "keypair": "name"}
-ALWAYS_TAKEN = ("fingerprint",)   # nobody sends it, so nothing agrees
-SAME = {"flavor": ("name", "ram", "vcpus", "disk"), "keypair": ALWAYS_TAKEN}
 
 
 def read_any(gateway: Gateway, request: Request, path: Path) -> Response:
-    """GET of one member: the first pod's answer that is not 404."""
-    rows = pods.by_name(gateway.db)
-    last: tuple[str, Answer] | None = None
+    """GET of one member: the first answer that is not 404, of the pods that are up to date.
+
+    Raises:
+        Unavailable: none of them that answers has it, and one does not answer.
+    """
+    shape = SHAPES.get(f"{path.service.name}/{path.collection.path}")
+    request, path = by_home_ids(gateway, request, path, shape)
+    key = _key(shape, request, path)
+    late = behind.of(gateway.db, shape.kind, key) if shape else {}
+    last: tuple[dict, Answer] | None = None
     unreachable: PodUnreachable | None = None
-    for name, pod in rows.items():
+    for pod in alike.believed(pods.bottom(gateway.db), late):
         try:
             answer = send(gateway, request, path, pod, deadline=Deadline(gateway.conf.pods.list_deadline))
         except PodUnreachable as error:
             unreachable = error
             continue
-        last = (name, answer)
+        last = (pod, answer)
         if answer.status != 404:
             break
+    if unreachable and (last is None or last[1].status == 404):
+        raise Unavailable(f"{request.path} is in none of the pods that answer, and {unreachable}: try again later")
     if last is None:
-        raise failure(unreachable) if unreachable else Unavailable("no pod is registered with Tricircle yet")
-    return present(gateway, request, path, rows[last[0]], last[1])
+        raise Unavailable("no pod is registered with Tricircle yet")
+    return present(gateway, request, path, *last)
 
 
 def write_all(gateway: Gateway, request: Request, path: Path) -> Response:
-    """A write: the first pod decides, then the others follow.
-
-    A pod that cannot be reached, or fails, is named in a header; it gets what it lacks when a server first needs it.
+    """A write: one pod decides, then the others follow; see `Write`.
 
     Raises:
         Unavailable: no pod is registered, or none can be reached.
         Conflict: the key is taken in another pod.
     """
-    rows = pods.bottom(gateway.db)
-    if not rows:
+    if not pods.bottom(gateway.db):
         raise Unavailable("no pod is registered with Tricircle yet")
-    if not path.member and request.method == "POST":
-        _refuse_taken(gateway, request, path)
-    missing: list[str] = []
-    answers: dict[str, Answer] = {}
-    for pod in rows:
-        try:
-            first = send(gateway, request, path, pod)
-        except PodUnreachable as error:
-            if error.sent:
-                raise failure(error) from error
-            missing.append(pod["pod_name"])
-            continue
-        answers[pod["pod_name"]] = first
-        # A pod that lacks the thing (it was down when the thing was made) does not decide about it.
-        if first.status != 404 or request.method == "POST":
-            break
-    if not answers:
-        raise Unavailable(f"no pod can be reached: {', '.join(missing)}")
-    decider, first = list(answers.items())[-1]
-    if first.ok:
-        rest = {pod["pod_name"]: pod for pod in rows if pod["pod_name"] not in (*answers, *missing)}
-        followed, failed = scatter(rest, lambda name: _follow(gateway, request, path, rest[name], first))
-        missing += list(failed)
-        for name, answer in followed.items():
-            if not answer.ok and answer.status not in (404, 409):
-                LOG.warning("%s %s: pod %s says %s: %s", request.method, request.path, name, answer.status,
-                            answer.body[:200])
-                missing.append(name)
-    row = next(pod for pod in rows if pod["pod_name"] == decider)
-    response = present(gateway, request, path, row, first)
-    if missing:
-        response.headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
-    return response
+    shape = SHAPES.get(f"{path.service.name}/{path.collection.path}")
+    request, path = by_home_ids(gateway, request, path, shape)
+    if shape and request.method == "POST" and not path.member:
+        _refuse_taken(gateway, request, path, shape)
+    return Write(gateway, request, path, shape, _key(shape, request, path)).run()
 
 
-def _refuse_taken(gateway: Gateway, request: Request, path: Path) -> None:
+def by_home_ids(gateway: Gateway, request: Request, path: Path, shape: Shape | None) -> tuple[Request, Path]:
+    """The request with the ids that Tricircle shows, where it has those that a pod shows by itself."""
+    if not shape or not shape.named:
+        return request, path
+    if UUID.match(path.member) and not named.name(gateway.db, path.member) \
+            and not replicas.home_of(gateway.db, path.member):
+        naming.learn(gateway.db, gateway.upstream, shape)
+    return (request := home_ids(gateway, request)), parse(path.service, request.path)
+
+
+def home_ids(gateway: Gateway, request: Request) -> Request:
+    """The same for any request."""
+    target, body = request.target.encode(), request.body
+    mapping = {each: home for each in rewrite.ids(target + body) if (home := replicas.home_of(gateway.db, each))}
+    if not mapping:
+        return request
+    where, _, query = rewrite.swap(target, mapping).decode("latin-1").partition("?")
+    body = rewrite.swap(body, mapping)
+    return replace(request, path=where, query=query, body=body,
+                   body_json=None if request.body_json is None else json.loads(body))
+
+
+def _key(shape: Shape | None, request: Request, path: Path) -> str | None:
+    """By which the thing is known (see `Thing`); None when the pod is going to choose."""
+    if not shape:
+        return None
+    if path.member:
+        name = unquote(path.member)
+        return f"{owner(request)}/{name}" if shape.owned else name
+    wanted = _wanted(shape, request)
+    if shape.named or wanted is None:
+        return None
+    return key_of(shape, request, wanted)
+
+
+def _wanted(shape: Shape, request: Request) -> dict | None:
+    """What shall be made, when the user has chosen its key."""
+    wanted = (request.body_json or {}).get(shape.member)
+    key = wanted.get(shape.key) if isinstance(wanted, dict) else None
+    return wanted if isinstance(key, str) and key not in ("", "auto") else None
+
+
+def _refuse_taken(gateway: Gateway, request: Request, path: Path, shape: Shape) -> None:
     """The key must be free in every pod, or mean the same there.
 
     A keypair that its user made before is still his; a flavor's id must not mean two things.
     """
-    member, _ = CHOSEN.get(path.collection.path, ("", ()))
-    wanted = (request.body_json or {}).get(member)
-    key = wanted.get(KEYS[member]) if member and isinstance(wanted, dict) else None
-    if not isinstance(key, str) or not key or key == "auto":
+    wanted = _wanted(shape, request)
+    if wanted is None:
         return
-    rows = pods.by_name(gateway.db)
-    question = request.question(f"{path.base}/{quote(key, safe='')}")
-    deadline = Deadline(gateway.conf.pods.list_deadline)
-    answers, _ = scatter(rows, lambda name: send(gateway, question, path, rows[name], deadline=deadline))
+    key = wanted[shape.key].strip()
+    target = path.base + (shape.query if shape.named else f"/{quote(key, safe='')}")
+    if shape.owned and wanted.get("user_id"):
+        target += f"?user_id={quote(str(wanted['user_id']), safe='')}"
+    late = {} if shape.named else behind.of(gateway.db, shape.kind, _key(shape, request, path))
+    rows = {pod["pod_name"]: pod for pod in pods.bottom(gateway.db) if pod["pod_id"] not in late}
+    question, deadline = request.question(path.base), Deadline(gateway.conf.pods.list_deadline)
+    answers, _ = scatter(rows, lambda name: send(gateway, question, path, rows[name], target=target,
+                                                 deadline=deadline))
     for name, answer in answers.items():
-        found = (answer.json() or {}).get(member) if answer.ok else None
-        if found and any(str(found.get(field)) != str(wanted.get(field)) for field in SAME[member]):
-            raise Conflict(f"{member} {key} exists already in pod {name}" +
-                           (" with other properties" if SAME[member] != ALWAYS_TAKEN else ""))
+        found = _found(answer, shape, key, behind.of_kind(gateway.db, shape.kind).get(rows[name]["pod_id"], ()))
+        if found and (not shape.same or any(str(found.get(field)) != str(wanted.get(field)) for field in shape.same)):
+            raise Conflict(f"{shape.member} {key} exists already in pod {name}" +
+                           (" with other properties" if shape.same else ""))
 
 
-def _follow(gateway: Gateway, request: Request, path: Path, pod: dict, first: Answer) -> Answer:
-    member, fields = CHOSEN.get(path.collection.path, ("", ()))
-    chosen = (first.json() or {}).get(member, {}) if member and not path.member else {}
-    if not chosen:
-        return send(gateway, request, path, pod)
-    body = {**request.body_json, member: request.body_json[member] | {f: chosen[f] for f in fields if f in chosen}}
-    copy = Request(request.method, request.path, request.query, request.headers, json.dumps(body).encode(),
-                   request.root, request.request_id, request.caller, body)
-    return send(gateway, copy, path, pod)
+def _found(answer: Answer, shape: Shape, key: str, late: set[str] | tuple) -> dict | None:
+    document = answer.json() if answer.ok else None
+    if not isinstance(document, dict):
+        return None
+    if not shape.named:
+        return document.get(shape.member)
+    records = document.get(collection_key(document) or "") or []
+    return next((each for each in records if each["name"] == key and each["id"] not in late), None)

@@ -3,7 +3,7 @@ import logging
 from collections.abc import Callable
 
 from tricircle import marks
-from tricircle.api import fanout, microversion, needs
+from tricircle.api import fanout, microversion, needs, once
 from tricircle.api.admission import within_quota
 from tricircle.api.forward import POD_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
@@ -36,7 +36,7 @@ def serve(gateway: Gateway, request: Request, path: Path, special: dict[tuple[st
     Raises:
         ApiError: to be written in the service's format.
     """
-    refuse_marks(request)
+    refuse_marks(request, path.collection.mark)
     pinned = pinned_pod(gateway, request)
     if pinned:
         return exchange(gateway, request, path, pinned)
@@ -48,11 +48,11 @@ def serve(gateway: Gateway, request: Request, path: Path, special: dict[tuple[st
 
 def plain(gateway: Gateway, request: Request, path: Path) -> Response:
     """Answer without a handler: by what the catalogue says."""
-    reading = request.method in ("GET", "HEAD")
+    reading = request.method in ("GET", "HEAD") and path.rest not in path.collection.acting
     if reading and path.is_total:
         return totals(gateway, request, path, pods_to_ask(gateway, request, path))
     if reading and not path.member:
-        return merged_list(gateway, request, path, pods_to_ask(gateway, request, path))
+        return merged_list(gateway, request, path, pods_to_ask(gateway, request, path), once.tidy(path))
     if path.collection.everywhere:
         return (fanout.read_any if reading else fanout.write_all)(gateway, request, path)
     return perform(gateway, request, path)
@@ -75,25 +75,32 @@ def pinned_pod(gateway: Gateway, request: Request) -> dict | None:
     raise BadRequest(f"header {POD_HEADER}: there is no pod {name}")
 
 
-def refuse_marks(request: Request) -> None:
+def refuse_marks(request: Request, mark: str) -> None:
     """Nobody but Tricircle writes its mark: a resource that carries it is taken for a replica, and hidden.
 
+    Args:
+        request: the user's.
+        mark: the field of the collection that carries it.
+
     Raises:
-        BadRequest: a description in the body begins with the mark.
+        BadRequest: that field begins with the mark in the body.
     """
-    if any(field == "description" and isinstance(value, str) and value.startswith(marks.REPLICA)
+    if any(field == mark and isinstance(value, str) and value.startswith(marks.REPLICA)
            for _, field, _, value in walk(request.body_json or {})):
-        raise BadRequest(f"a description must not begin with {marks.REPLICA}: Tricircle marks its own resources so")
+        raise BadRequest(f"a {mark} must not begin with {marks.REPLICA}: Tricircle marks its own resources so")
 
 
-def perform(gateway: Gateway, request: Request, path: Path, external: bool = False) -> Response:
+def perform(gateway: Gateway, request: Request, path: Path, external: bool = False,
+            pulled: tuple[tuple[str, str, str], ...] = ()) -> Response:
     """Choose the pod, make what the request refers to exist there, forward it.
 
     Args:
         gateway, request, path: as in `serve`.
         external: as in `placement.place`.
+        pulled: (service, collection, id) of what it belongs to besides what its body names.
     """
     found = mentions(path.service.name, request.body_json)
+    found.resources += pulled
     placed = place(gateway.db, gateway.locator, request.caller, path, found, external)
     try:
         made = needs.satisfy(gateway, request, path, found, placed)
@@ -105,13 +112,13 @@ def perform(gateway: Gateway, request: Request, path: Path, external: bool = Fal
     return response
 
 
-def _take_back(gateway: Gateway, group_ids: list[str], pod: dict) -> None:
+def _take_back(gateway: Gateway, made: list[tuple[str, str]], pod: dict) -> None:
     try:
-        for group_id in group_ids:
-            replicas.take_back(gateway.db, gateway.upstream, "security-groups", group_id, pod)
+        for collection, resource_id in made:
+            replicas.take_back(gateway.db, gateway.upstream, collection, resource_id, pod)
     except PodUnreachable as error:
         # The pod's refusal is the answer; a replica that nobody uses is hidden, and goes with its home.
-        LOG.warning("replicas of %s stay: %s", ", ".join(group_ids), error)
+        LOG.warning("replicas of %s stay: %s", made, error)
 
 
 def exchange(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response:

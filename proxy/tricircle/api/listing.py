@@ -3,6 +3,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from tricircle import marks
 from tricircle.api import cursors, partial
 from tricircle.api import query as queries
 from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send
@@ -16,11 +17,11 @@ from tricircle.routing.catalogue import TIMES, Path
 from tricircle.store import pods, routings
 from tricircle.upstream import paging
 from tricircle.upstream.deadline import Deadline
-from tricircle.upstream.merge import collection_key, combine, common, ordered, page, unique
+from tricircle.upstream.merge import collection_key, combine, common, gathered, ordered, page, unique
 from tricircle.upstream.paging import Declined, Order
 from tricircle.upstream.scatter import scatter
 
-Tidy = Callable[[Gateway, dict[str, Any], dict[str, dict]], None]
+Tidy = Callable[[Gateway, Request, dict[str, Any], dict[str, dict]], None]
 # They speak of one pod's answer, not of a merged one.
 ONE_PODS_HEADERS = ("x-tricircle-pod-request-id", "x-compute-request-id")
 
@@ -127,7 +128,7 @@ def _whole(gateway: Gateway, request: Request, path: Path, query: Query, lists: 
     if refusal:
         return present(gateway, request, path, lists[refusal].pod, refused[refusal].answer)
     if tidy:
-        tidy(gateway, documents, {name: each.pod for name, each in lists.items()})
+        tidy(gateway, request, documents, {name: each.pod for name, each in lists.items()})
     return _answer(gateway, request, path, query, lists, missing, *_merge(path, query, documents))
 
 
@@ -177,7 +178,7 @@ def _answer(gateway: Gateway, request: Request, path: Path, query: Query, lists:
     return Response(200, headers, json.dumps(body).encode())
 
 
-def default_groups_once(gateway: Gateway, documents: dict[str, Any], rows: dict[str, dict]) -> None:
+def default_groups_once(gateway: Gateway, _: Request, documents: dict[str, Any], rows: dict[str, dict]) -> None:
     """Of each project's `default` groups one stays; the others become its replicas and leave the list."""
     seen: dict[str, dict[str, str]] = {}
     for name, document in documents.items():
@@ -204,6 +205,9 @@ def _merge(path: Path, query: Query, documents: dict[str, Any]) -> tuple[Any, li
         merged[key] = common(documents, key, natural)
     elif natural:
         merged[key] = unique(merged[key], natural)
+    elif path.collection.gathers:
+        merged[key] = gathered(merged[key], path.collection.gathers,
+                               lambda record: marks.is_marked(record, path.collection.mark))
     records = ordered(merged[key], list(query.sort))
     if query.reverse:
         records.reverse()

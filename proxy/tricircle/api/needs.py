@@ -1,14 +1,14 @@
-"""Make what a request refers to exist in the pod that gets it: routers, security groups, flavors, keypairs."""
+"""Make what a request refers to exist in the pod that gets it: routers, groups, policies, flavors, keypairs."""
 from urllib.parse import quote
 
 from tricircle import marks
-from tricircle.api import moving
+from tricircle.api import alike, moving
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
-from tricircle.crosspod import groups
+from tricircle.crosspod import groups, policies, rbac
 from tricircle.errors import ApiError
 from tricircle.jobs.queue import announced
-from tricircle.routing import default_group, everywhere, replicas
+from tricircle.routing import default_group, replicas
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.placement import Placed, apart
 from tricircle.routing.references import Mentions
@@ -18,7 +18,7 @@ from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
 
-def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, placed: Placed) -> list[str]:
+def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, placed: Placed) -> list[tuple[str, str]]:
     """See to all of it; nothing is done for what exists already.
 
     Args:
@@ -29,25 +29,23 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
         placed: the pod, and the resources that must get a replica there.
 
     Returns:
-        Home ids of the security groups that got a replica now: they are taken back if the pod refuses the request.
+        (collection, home id) of what got a replica now and shall not stay if the pod refuses the request.
 
     Raises:
         PodUnreachable: a pod that is needed for it does not answer.
         Refused: a pod said no.
     """
-    db, upstream, caller, pod = gateway.db, gateway.upstream, request.caller, placed.pod
-    made = []
+    pod, made = placed.pod, []
     for network_id, home in placed.moves:
         _move_network(gateway, request, path, network_id, home, pod)
     for _, collection, resource_id, home in placed.needed:
         if collection == "security-groups":
             made += _replicate_group(gateway, request, resource_id, home, pod)
+        elif collection == "qos/policies":
+            made += _replicate_policy(gateway, request, resource_id, home, pod)
         else:
-            replicas.ensure(db, upstream, caller, collection, resource_id, home, pod)
-    for flavor in found.flavors:
-        everywhere.ensure_flavor(db, upstream, caller, flavor, pod)
-    for name in found.keypairs:
-        everywhere.ensure_keypair(db, upstream, caller, name, pod)
+            _replicate(gateway, request, collection, resource_id, home, pod)
+    alike.satisfy(gateway, request, found, pod)
     wanted = found.groups or (["default"] if _takes_default_group(request, path) else [])
     for name in dict.fromkeys(wanted):
         made += _ensure_group(gateway, request, name, pod)
@@ -62,18 +60,38 @@ def _move_network(gateway: Gateway, request: Request, path: Path, network_id: st
         moving.move(moving.Move(gateway.db, gateway.upstream, request.caller, network_id, home, pod, cannot))
 
 
-def _replicate_group(gateway: Gateway, request: Request, group_id: str, home: dict, pod: dict) -> list[str]:
-    """A replica with the home's rules; [its id] when it was made now."""
+def _replicate(gateway: Gateway, request: Request, collection: str, resource_id: str, home: dict, pod: dict) -> None:
+    """A replica; of what the home does not show to the caller there is none, and the pod says so in its own words."""
+    try:
+        replicas.ensure(gateway.db, gateway.upstream, request.caller, collection, resource_id, home, pod)
+    except replicas.Refused as refused:
+        if refused.status != 404:
+            raise
+
+
+def _replicate_policy(gateway: Gateway, request: Request, policy_id: str, home: dict,
+                      pod: dict) -> list[tuple[str, str]]:
+    """A replica with the home's rules; as `satisfy` returns it when it was made now."""
+    made = replicas.ensure(gateway.db, gateway.upstream, request.caller, "qos/policies", policy_id, home, pod)
+    policies.sync(gateway.db, gateway.upstream, policy_id, home, pod)
+    rbac.sync(gateway.db, gateway.upstream, policy_id, home, pod)
+    return [("qos/policies", policy_id)] if made else []
+
+
+def _replicate_group(gateway: Gateway, request: Request, group_id: str, home: dict,
+                     pod: dict) -> list[tuple[str, str]]:
+    """A replica with the home's rules; as `satisfy` returns it when it was made now."""
     db, project_id = gateway.db, request.caller.project_id
     made = replicas.ensure(db, gateway.upstream, request.caller, "security-groups", group_id, home, pod)
     groups.sync(db, gateway.upstream, group_id, pod["pod_name"])
+    rbac.sync(db, gateway.upstream, group_id, home, pod)
     if not made:
         return []
     # Rules of other groups that name this one as remote could not be carried over while it was not there.
     for other in rows.of_project(db, project_id, pod["pod_id"], "security-groups"):
         if other != group_id:
             jobs.enqueue(db, "security_group", other, project_id)
-    return [group_id]
+    return [("security-groups", group_id)]
 
 
 def _takes_default_group(request: Request, path: Path) -> bool:
@@ -90,7 +108,7 @@ def _takes_default_group(request: Request, path: Path) -> bool:
     return False
 
 
-def _ensure_group(gateway: Gateway, request: Request, name: str, pod: dict) -> list[str]:
+def _ensure_group(gateway: Gateway, request: Request, name: str, pod: dict) -> list[tuple[str, str]]:
     if name == "default":
         group_id, replica = default_group.ensure(gateway.db, gateway.upstream, request.caller, pod)
         if replica:

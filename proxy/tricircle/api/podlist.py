@@ -80,6 +80,8 @@ class PodList:
                 raise PodUnreachable(self.pod["pod_name"], self._path.service.name, "answered without a list")
             records += document[key]
         self.dress(records)
+        if self._path.collection.gathers:
+            return {**self.frame, key: [_named_by_mark(record, self._path.collection.mark) for record in records]}
         return {**self.frame, key: [record for record in records if not self._hidden(record)]}
 
     def _document(self, marker: str | None, size: int | None) -> Any:
@@ -99,7 +101,8 @@ class PodList:
     def _parsed(self, answer: Answer) -> Any:
         """The document in the user's terms; None when it is not JSON."""
         homes = replicas.to_home(self._gateway.db, self.pod["pod_id"], rewrite.ids(answer.body))
-        self._foreign |= replicas.strangers(self._gateway.db, self.pod["pod_id"], list(homes.values()))
+        if not self._path.collection.everywhere:    # what is the same everywhere has no home whose record alone counts
+            self._foreign |= replicas.strangers(self._gateway.db, self.pod["pod_id"], list(homes.values()))
         root = self._gateway.upstream.account.endpoint(self.pod["pod_name"], self._path.service.name)
         body = rewrite.links(rewrite.swap(answer.body, homes), root, self._request.root)
         try:
@@ -112,3 +115,8 @@ class PodList:
         return isinstance(record, dict) and bool(
             record.get("id") in self._foreign or (parent and record.get(parent) in self._foreign)
             or marks.is_marked(record))
+
+
+def _named_by_mark(record: dict, field: str) -> dict:
+    """A replica under its home's id, to be put together with it (see `merge.gathered`)."""
+    return {**record, "id": marks.home_id(record, field)} if marks.is_marked(record, field) else record

@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterable
 
 import bottle
 
-from tricircle.api import admin, compute, generic, network, quotas, routers, security_groups, versions
+from tricircle.api import (
+    admin,
+    affinity,
+    compute,
+    generic,
+    network,
+    quotas,
+    replicated,
+    routers,
+    security_groups,
+    versions,
+)
 from tricircle.api.auth import TokenCheck
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response, downward, error_body, new_request_id, read
@@ -17,7 +28,7 @@ from tricircle.routing.replicas import Refused
 
 LOG = logging.getLogger(__name__)
 SPECIAL = {**compute.HANDLERS, **network.HANDLERS, **routers.HANDLERS, **security_groups.HANDLERS,
-           **quotas.HANDLERS}
+           **quotas.HANDLERS, **affinity.HANDLERS, **replicated.HANDLERS}
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
 
 

@@ -12,7 +12,16 @@ from tricircle.upstream.client import Upstream
 
 
 class JobFailed(TricircleError):
-    """The job did not get through this time; the text becomes its `last_error`."""
+    """The job did not get through this time; the text becomes its `last_error`.
+
+    Args:
+        message: the text.
+        patient: it only waits for pods that do not answer.
+    """
+
+    def __init__(self, message: str, patient: bool = False):
+        super().__init__(message)
+        self.patient = patient
 
 
 @dataclass

@@ -1,8 +1,8 @@
-"""The job `security_group`: the rules of all replicas of a group follow those of its home."""
-from tricircle.crosspod import groups
+"""The job `security_group`: rules and sharing of all replicas of a group follow those of its home."""
+from tricircle.crosspod import groups, rbac
 from tricircle.errors import NotFound
 from tricircle.jobs.context import Context, JobFailed
-from tricircle.store import pods, replicas
+from tricircle.store import pods, replicas, routings
 from tricircle.upstream.scatter import scatter
 
 
@@ -15,18 +15,19 @@ def converge(context: Context) -> None:
     """
     group_id = context.job["resource_id"]
     spanned = replicas.of_resource(context.db, group_id)
-    names = [row["pod_name"] for row in pods.bottom(context.db) if row["pod_id"] in spanned]
-    plans, unreachable = scatter(names, lambda pod: _plan(context, group_id, pod))
+    rows = {row["pod_name"]: row for row in pods.bottom(context.db) if row["pod_id"] in spanned}
+    plans, unreachable = scatter(rows, lambda name: _plan(context, group_id, rows[name]))
     todo = {pod: steps for pod, steps in plans.items() if steps}
     outcomes = context.apply("converge_security_group", todo) if todo else {}
     problems = [f"pod {pod}: {outcome.failure}" for pod, outcome in outcomes.items() if outcome.failure]
-    problems += [str(error) for error in unreachable.values()]
-    if problems:
-        raise JobFailed("; ".join(problems))
+    if problems or unreachable:
+        raise JobFailed("; ".join([*problems, *map(str, unreachable.values())]), patient=not problems)
 
 
-def _plan(context: Context, group_id: str, pod: str) -> list[dict]:
+def _plan(context: Context, group_id: str, pod: dict) -> list[dict]:
     try:
-        return groups.steps(groups.observe(context.db, context.upstream, group_id, pod))
+        rules = groups.steps(groups.observe(context.db, context.upstream, group_id, pod["pod_name"]))
+        home = pods.show(context.db, routings.home(context.db, group_id)["pod_id"])
+        return rules + rbac.plan(context.db, context.upstream, group_id, home, pod)
     except NotFound:
         return []   # the group or its replica is gone: nothing has to follow any more

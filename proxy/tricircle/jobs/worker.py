@@ -11,8 +11,8 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from oslo_config import cfg
 
 from tricircle import config
-from tricircle.errors import LeaseLost, StoreBusy, TricircleError
-from tricircle.jobs import network, quota, router, security_group
+from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError
+from tricircle.jobs import everywhere, network, qos_policy, quota, router, security_group, server_group
 from tricircle.jobs.context import Context, jobs_folder
 from tricircle.jobs.heartbeat import Heartbeat
 from tricircle.store import Database, jobs
@@ -27,6 +27,9 @@ KINDS: dict[str, Callable[[Context], None]] = {
     "quota": quota.converge,
     "router": router.converge,
     "security_group": security_group.converge,
+    "everywhere": everywhere.converge,
+    "qos_policy": qos_policy.converge,
+    "server_group": server_group.converge,
 }
 
 
@@ -101,7 +104,7 @@ class Worker:
                 error = self._attempt(Context(self.conf, self.db, self.upstream, job, heartbeat))
             if error:
                 LOG.warning("job %s: %s", job["id"], error)
-                LOG.info("job %s is %s", job["id"], jobs.fail(self.db, job, error))
+                LOG.info("job %s is %s", job["id"], jobs.fail(self.db, job, str(error), _patient(error)))
             else:
                 jobs.finish(self.db, job)
         except LeaseLost as lost:
@@ -109,17 +112,21 @@ class Worker:
         except StoreBusy as busy:
             LOG.warning("job %s: outcome not written, its lease will end: %s", job["id"], busy)
 
-    def _attempt(self, context: Context) -> str | None:
+    def _attempt(self, context: Context) -> TricircleError | None:
         """Why it failed, or None."""
         if context.job["attempts"] > jobs.MAX_ATTEMPTS:
-            return "its worker died in each attempt"
+            return TricircleError("its worker died in each attempt")
         try:
             KINDS[context.job["kind"]](context)
         except (LeaseLost, StoreBusy):
             raise
         except TricircleError as error:
-            return str(error)
+            return error
         except Exception as error:   # a mistake of ours must not end the worker
             LOG.exception("job %s", context.job["id"])
-            return f"internal error: {type(error).__name__}: {error}"
+            return TricircleError(f"internal error: {type(error).__name__}: {error}")
         return None
+
+
+def _patient(error: TricircleError) -> bool:
+    return isinstance(error, PodUnreachable) or getattr(error, "patient", False)

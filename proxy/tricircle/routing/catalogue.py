@@ -70,6 +70,9 @@ class Collection:
             cut from the pods' whole lists.
         small: pages are cut from the pods' whole lists, whatever the service does with others.
         partial: microversion from which on the members of a pod that does not answer are shown in part.
+        acting: sub-paths of members of which a GET changes something.
+        mark: field that carries Tricircle's mark in a replica.
+        gathers: list in a record to which each replica has something to add.
     """
 
     path: str
@@ -85,6 +88,9 @@ class Collection:
     order: tuple[tuple[str, bool], ...] = ()
     small: bool = False
     partial: tuple[int, int] | None = None
+    acting: tuple[str, ...] = ()
+    mark: str = "description"
+    gathers: str = ""
 
 
 # What an administrator does to a service is named in the path, and the service in the body.
@@ -112,12 +118,15 @@ COLLECTIONS = {
         Collection("os-hosts", per_pod=True),
         Collection("os-migrations", per_pod=True),
         Collection("os-simple-tenant-usage", natural="tenant_id", per_pod=True, totals=("*",)),
+        Collection("os-server-groups", replicable=True, mark="name", gathers="members"),
         Collection("servers", brief=BRIEF, order=(("created", True),), partial=(2, 69)),
     ),
     "volume": _table(
         Collection("os-quota-sets", everywhere=True),
         Collection("os-quota-class-sets", everywhere=True),
-        Collection("types", natural="name", words=("default", "detail")),
+        Collection("types", everywhere=True, natural="name", words=("default", "detail")),
+        Collection("qos-specs", everywhere=True, natural="name",
+                   acting=("/associate", "/disassociate", "/disassociate_all")),
         Collection("os-availability-zone", natural="zoneName"),
         Collection("extensions", natural="alias", common=True),
         Collection("os-services", per_pod=True, words=SERVICE_WORDS),
@@ -137,7 +146,8 @@ COLLECTIONS = {
         Collection("ports", parent="network_id"),
         Collection("subnets", parent="network_id"),
         Collection("quotas", everywhere=True, natural="project_id", words=()),
-        Collection("qos/policies"),
+        Collection("qos/policies", replicable=True),
+        Collection("rbac-policies", parent="object_id"),
         Collection("qos/rule-types", natural="type"),
         Collection("extensions", natural="alias", common=True),
         Collection("availability_zones", natural="name"),
@@ -170,10 +180,18 @@ REFERENCES = {
     "volumeId": ("volume", "volumes"),
     "source_volid": ("volume", "volumes"),
     "snapshot_id": ("volume", "snapshots"),
+    "os:scheduler_hints.group": ("compute", "os-server-groups"),
+    "OS-SCH-HNT:scheduler_hints.group": ("compute", "os-server-groups"),
+    "same_host": ("compute", "servers"),
+    "same_host.": ("compute", "servers"),
     "instance_uuid": ("compute", "servers"),
     "serverId": ("compute", "servers"),
     "server_uuid": ("compute", "servers"),
 }
+
+# What an RBAC policy can share.
+SHARED = {"network": "networks", "security_group": "security-groups", "qos_policy": "qos/policies",
+          "subnetpool": "subnetpools", "address_scope": "address-scopes", "address_group": "address-groups"}
 
 # Nova's and Cinder's sort keys are columns of their databases; their records call some of them otherwise.
 SORT_FIELDS = {"display_name": "name", "uuid": "id", "vm_state": "OS-EXT-STS:vm_state",

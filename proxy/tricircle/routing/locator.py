@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from tricircle import marks
 from tricircle.errors import Unavailable
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import SERVICES, Service
+from tricircle.routing.catalogue import SERVICES, Service, find
 from tricircle.store import Database, pods, replicas, routings
 from tricircle.upstream.client import Answer, Upstream
 from tricircle.upstream.deadline import Deadline
@@ -88,7 +88,8 @@ class Locator:
             name, service, "GET", path, headers=caller.headers, deadline=deadline))
         for name, answer in answers.items():
             pod = bottom[name]
-            if answer.status in HERE and not _own(answer, replicas.to_home(self.db, pod["pod_id"], [resource_id])):
+            if answer.status in HERE and not _own(
+                    answer, replicas.to_home(self.db, pod["pod_id"], [resource_id]), find(collection, service).mark):
                 routings.learn(self.db, [(resource_id, collection, _owner(answer) or caller.project_id)], pod["pod_id"])
                 return pod
         if missing:
@@ -97,11 +98,11 @@ class Locator:
         return None
 
 
-def _own(answer: Answer, known: dict[str, str]) -> bool:
+def _own(answer: Answer, known: dict[str, str], field: str) -> bool:
     """Whether it is a replica or plumbing: its id in the pod is not a name that a user knows."""
     document = answer.json()
     records = document.values() if isinstance(document, dict) else ()
-    return bool(known) or any(isinstance(record, dict) and marks.is_marked(record) for record in records)
+    return bool(known) or any(isinstance(record, dict) and marks.is_marked(record, field) for record in records)
 
 
 def _owner(answer: Answer) -> str | None:

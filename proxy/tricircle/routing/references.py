@@ -2,8 +2,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tricircle.routing.catalogue import REFERENCES, UUID
+from tricircle.routing.catalogue import REFERENCES, SHARED, UUID
 from tricircle.routing.rewrite import walk
+
+VOLUME_TYPES = ("volume_type", "new_type")
 
 
 @dataclass
@@ -15,6 +17,7 @@ class Mentions:
         flavors: flavor ids.
         keypairs: keypair names.
         groups: security groups by name or id, as Nova takes them.
+        types: volume types by name or id.
         zone: the availability zone asked for; None when there is none.
         hints: availability zone hints.
         host: the host that a service is on.
@@ -24,6 +27,7 @@ class Mentions:
     flavors: list[str] = field(default_factory=list)
     keypairs: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
     zone: str | None = None
     hints: list[str] = field(default_factory=list)
     host: str | None = None
@@ -44,7 +48,10 @@ def mentions(service: str, body: Any) -> Mentions:
             continue
         if service == "compute" and _named(found, parent, name, value):
             continue
-        target = REFERENCES.get(name) or REFERENCES.get(f"{parent}.{name}") or _block_device(parent, name, holder)
+        if service != "network" and name in VOLUME_TYPES and value:
+            found.types.append(value)
+        target = REFERENCES.get(name) or REFERENCES.get(f"{parent}.{name}") or _block_device(parent, name, holder) \
+            or _shared(name, holder)
         if target and UUID.match(value) and (*target, value) not in found.resources:
             found.resources.append((*target, value))
         if name == "availability_zone" and found.zone is None and value:
@@ -72,3 +79,9 @@ def _block_device(parent: str, name: str, holder: Any) -> tuple[str, str] | None
     if parent == "block_device_mapping_v2" and name == "uuid" and isinstance(holder, dict):
         return {"volume": ("volume", "volumes"), "snapshot": ("volume", "snapshots")}.get(holder.get("source_type"))
     return None
+
+
+def _shared(name: str, holder: Any) -> tuple[str, str] | None:
+    """`object_id` of an RBAC policy is of the kind that `object_type` beside it says."""
+    kind = holder.get("object_type") if name == "object_id" and isinstance(holder, dict) else None
+    return ("network", SHARED[kind]) if isinstance(kind, str) and kind in SHARED else None

@@ -1,11 +1,13 @@
 """Make what a request refers to exist in the pod that gets it, once."""
+import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tricircle import marks
 from tricircle.errors import ApiError, BadGateway, PodUnreachable, Unavailable
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import NETWORK
+from tricircle.routing.catalogue import COMPUTE, NETWORK, Service, find
 from tricircle.store import Database
 from tricircle.store import replicas as rows
 from tricircle.upstream.client import Answer, Upstream
@@ -13,11 +15,35 @@ from tricircle.upstream.deadline import Deadline
 
 CLAIM_SECONDS = 30.0
 POLL_SECONDS = 0.05
-# What a replica takes over from its home: {collection: (member key, fields)}.
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a replica is made.
+
+    Args:
+        service: where.
+        member: key of the body.
+        fields: what it takes over from its home.
+        listed: key of a list.
+        by_user: whoever makes it owns it (Nova's server groups): it is made with the caller's token.
+    """
+
+    service: Service
+    member: str
+    fields: tuple[str, ...]
+    listed: str
+    by_user: bool = False
+
+
 RECIPES = {
-    "routers": ("router", ("name", "admin_state_up")),
-    "security-groups": ("security_group", ("name", "stateful")),
+    "routers": Recipe(NETWORK, "router", ("name", "admin_state_up"), "routers"),
+    "security-groups": Recipe(NETWORK, "security_group", ("name", "stateful"), "security_groups"),
+    "qos/policies": Recipe(NETWORK, "policy", ("name",), "policies"),
+    "os-server-groups": Recipe(COMPUTE, "server_group", ("policy", "rules"), "server_groups", by_user=True),
 }
+# Server groups have one policy, and rules for it, since 2.64; every pod since Stein speaks it.
+MICROVERSION = {"OpenStack-API-Version": "compute 2.64", "Content-Type": "application/json"}
 
 
 class Refused(ApiError):
@@ -30,15 +56,15 @@ class Refused(ApiError):
 
 def ensure(db: Database, upstream: Upstream, caller: Caller, collection: str, resource_id: str, home: dict,
            pod: dict) -> bool:
-    """See to it that a pod has a replica of a router or security group.
+    """See to it that a pod has a replica of a resource of which there are `RECIPES`.
 
     The home's copy is read with the caller's token: what he may not see is not there for him. The replica is made
-    with Tricircle's account, in the same project, with its mark in the description from the first moment on.
+    with Tricircle's account, in the same project, with its mark in it from the first moment on.
 
     Args:
         db, upstream: as everywhere.
         caller: whose request needs it.
-        collection: `routers` or `security-groups`.
+        collection: one of `RECIPES`.
         resource_id: home id.
         home: row of the home pod.
         pod: row of the pod that needs the replica.
@@ -65,41 +91,65 @@ def ensure(db: Database, upstream: Upstream, caller: Caller, collection: str, re
 
 def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dict, pod: dict) -> None:
     resource_id, collection = row["resource_id"], row["kind"]
-    member, fields = RECIPES[collection]
+    recipe = RECIPES[collection]
     give_up: Callable[[], None] = lambda: rows.abandon(db, resource_id, pod["pod_id"], row["fence"])  # noqa: E731
     try:
-        seen = upstream.call(home["pod_name"], "network", "GET", f"{caller.prefix(NETWORK)}/{collection}/{resource_id}",
-                             headers=caller.headers)
+        seen = _as_caller(upstream, caller, recipe, home, "GET", f"/{collection}/{resource_id}")
     except PodUnreachable:
         give_up()
         raise
-    original = (seen.json() or {}).get(member) if seen.ok else None
+    original = (seen.json() or {}).get(recipe.member) if seen.ok else None
     if not original:
         give_up()
         raise Refused(seen)
-    local = _adopt(upstream, pod, collection, resource_id, original["project_id"])
+    local = _adopt(upstream, caller, pod, collection, resource_id, original["project_id"])
     if local is None:
-        body = {name: original[name] for name in fields if name in original}
-        body |= {"project_id": original["project_id"], "description": marks.replica(resource_id)}
-        made = upstream.ask(pod["pod_name"], "network", "POST", f"/v2.0/{collection}", {member: body})
+        made = _post(upstream, caller, pod, collection, resource_id, original)
         if not made.ok:
             give_up()
             raise Refused(made)
-        local = (made.json() or {}).get(member, {}).get("id")
+        local = (made.json() or {}).get(recipe.member, {}).get("id")
         if not local:
             raise BadGateway(f"pod {pod['pod_name']} made a replica of {resource_id} but did not say under which id")
     rows.settle(db, resource_id, pod["pod_id"], local, row["fence"])
 
 
-def _adopt(upstream: Upstream, pod: dict, collection: str, resource_id: str, project_id: str) -> str | None:
+def _post(upstream: Upstream, caller: Caller, pod: dict, collection: str, resource_id: str, original: dict) -> Answer:
+    recipe = RECIPES[collection]
+    body = {name: original[name] for name in recipe.fields if original.get(name) not in (None, {})}
+    body[find(collection, recipe.service.name).mark] = marks.replica(resource_id)
+    if recipe.by_user:
+        return _as_caller(upstream, caller, recipe, pod, "POST", f"/{collection}", {recipe.member: body})
+    body["project_id"] = original["project_id"]
+    return upstream.ask(pod["pod_name"], "network", "POST", f"/v2.0/{collection}", {recipe.member: body})
+
+
+def _as_caller(upstream: Upstream, caller: Caller, recipe: Recipe, pod: dict, method: str, path: str,
+               body: dict | None = None) -> Answer:
+    """A call with his token, but in our own words: his microversion is that of his request."""
+    headers = caller.headers
+    if recipe.service is COMPUTE:
+        headers = {name: value for name, value in headers.items() if "api-version" not in name.lower()
+                   and name.lower() != "content-type"} | MICROVERSION
+    return upstream.call(pod["pod_name"], recipe.service.name, method, caller.prefix(recipe.service) + path,
+                         headers=headers, body=json.dumps(body).encode() if body else None)
+
+
+def _adopt(upstream: Upstream, caller: Caller, pod: dict, collection: str, resource_id: str,
+           project_id: str) -> str | None:
     """The replica that an earlier, interrupted request has left.
 
     Of the same project only: a stranger could write the mark on a router of his own to have it taken for the replica.
     """
-    query = f"description={marks.replica(resource_id)}&project_id={project_id}&fields=id"
-    answer = upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}")
-    found = (answer.json() or {}).get(collection.replace("-", "_")) if answer.ok else None
-    return found[0]["id"] if found else None
+    recipe, mark = RECIPES[collection], marks.replica(resource_id)
+    if recipe.by_user:
+        answer = _as_caller(upstream, caller, recipe, pod, "GET", f"/{collection}")
+    else:
+        query = f"description={mark}&project_id={project_id}&fields=id&fields=description"
+        answer = upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}")
+    field = find(collection, recipe.service.name).mark
+    listed = (answer.json() or {}).get(recipe.listed) if answer.ok else None
+    return next((each["id"] for each in listed or [] if each.get(field) == mark), None)
 
 
 def take_back(db: Database, upstream: Upstream, collection: str, resource_id: str, pod: dict) -> None:

@@ -63,6 +63,15 @@ def release(db: Database, job_id: str) -> dict:
         return dict(c.execute("SELECT * FROM jobs WHERE queued_key = ?", (key,)).fetchone())
 
 
+def withdraw(db: Database, job_id: str) -> None:
+    """The announced change is done in all pods: a job that waits for nothing else has nothing to do."""
+    with db.write() as c:
+        gone = c.execute("DELETE FROM jobs WHERE id = ? AND state = 'queued' AND holds = 1 AND held_until > ?",
+                         (job_id, now())).rowcount
+    if not gone:
+        release(db, job_id)
+
+
 def claim(db: Database, owner: str, lease_seconds: float) -> dict | None:
     """Take the oldest job that is due, or one whose worker has vanished.
 
@@ -117,12 +126,13 @@ def finish(db: Database, job: dict) -> None:
                             "finished_at = ?, last_error = NULL", (now(),))
 
 
-def fail(db: Database, job: dict, error: str) -> str:
+def fail(db: Database, job: dict, error: str, patient: bool = False) -> str:
     """The job did not get through: queue it again, later and later.
 
     Args:
         job: as `claim` gave it.
         error: one line for a human.
+        patient: a pod is down, for as long as it may take: try again for ever.
 
     Returns:
         The state it has now: `queued`; `failed` when a newer request for the resource is queued anyhow; `dead` after
@@ -134,13 +144,14 @@ def fail(db: Database, job: dict, error: str) -> str:
     key, at = f"{job['kind']}:{job['resource_id']}", now()
     with db.write() as c:
         newer = c.execute("SELECT 1 FROM jobs WHERE queued_key = ?", (key,)).fetchone()
-        state = "failed" if newer else "dead" if job["attempts"] >= MAX_ATTEMPTS else "queued"
+        state = "failed" if newer else "dead" if job["attempts"] >= MAX_ATTEMPTS and not patient else "queued"
         again = state == "queued"
         written = c.execute(
             "UPDATE jobs SET state = ?, running_key = NULL, queued_key = ?, lease_owner = NULL, lease_until = NULL, "
-            "not_before = ?, finished_at = ?, last_error = ? WHERE id = ? AND fence = ? AND state = 'running'",
+            "not_before = ?, finished_at = ?, last_error = ?, attempts = ? WHERE id = ? AND fence = ? "
+            "AND state = 'running'",
             (state, key if again else None, at + backoff(job["attempts"]), None if again else at, error,
-             job["id"], job["fence"])).rowcount
+             min(job["attempts"], MAX_ATTEMPTS - 1) if patient else job["attempts"], job["id"], job["fence"])).rowcount
     if not written:
         raise LeaseLost(f"job {job['id']} belongs to another worker now")
     return state

@@ -152,3 +152,20 @@ def m007_quotas(db):
         name TEXT NOT NULL,
         used INTEGER NOT NULL,          -- as the pod said last, and what was made since
         PRIMARY KEY (project_id, pod_id, service, name))""")
+
+
+@migrations()
+def m008_everywhere(db):
+    """Things that are made once and are there in every pod."""
+    db.execute("""CREATE TABLE named (
+        kind TEXT NOT NULL,             -- volume/types: each pod gives it an id of its own, the name makes it one
+        name TEXT NOT NULL,
+        resource_id TEXT NOT NULL UNIQUE,   -- the id that users see
+        PRIMARY KEY (kind, name))""")
+    db.execute("""CREATE TABLE behind (
+        kind TEXT NOT NULL,             -- compute/flavors
+        resource_key TEXT NOT NULL,
+        pod_id TEXT NOT NULL REFERENCES pods ON DELETE CASCADE,
+        writer TEXT NOT NULL,           -- the request that has made the others newer
+        contested INTEGER NOT NULL,     -- 1: several requests at once, only a fresh look can tell
+        PRIMARY KEY (kind, resource_key, pod_id))""")

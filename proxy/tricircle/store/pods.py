@@ -83,6 +83,9 @@ def delete(db: Database, pod_id: str) -> None:
     pod = show(db, pod_id)
     try:
         with db.write() as c:
+            # What is the same in every pod is no reason to keep this one.
+            c.execute("DELETE FROM replicas WHERE pod_id = ? AND resource_id IN (SELECT resource_id FROM named)",
+                      (pod_id,))
             c.execute("DELETE FROM pods WHERE pod_id = ?", (pod_id,))
     except sqlite3.IntegrityError as error:
         raise Conflict(f"pod {pod['pod_name']} is in use: bindings or resources still refer to it") from error

@@ -54,6 +54,22 @@ def record(db: Database, resource_id: str, pod_id: str, kind: str, project_id: s
                   (resource_id, pod_id, kind, project_id, local_id, now()))
 
 
+def adopt(db: Database, resource_id: str, pod_id: str, kind: str, local_id: str) -> None:
+    """A pod's own thing is this one from now on, whatever it was taken for before."""
+    with db.write() as c:
+        c.execute("DELETE FROM replicas WHERE pod_id = ? AND (local_id = ? OR resource_id = ?)",
+                  (pod_id, local_id, resource_id))
+        c.execute("INSERT INTO replicas VALUES (?, ?, ?, '', ?, 0, 0, ?)",
+                  (resource_id, pod_id, kind, local_id, now()))
+
+
+def home_of(db: Database, local_id: str) -> str | None:
+    """The home id of what is called so in any pod."""
+    found = db.row("SELECT r.resource_id FROM pods p JOIN replicas r ON r.pod_id = p.pod_id AND r.local_id = ?",
+                   (local_id,))
+    return found["resource_id"] if found else None
+
+
 def drop(db: Database, resource_id: str, pod_id: str | None = None) -> None:
     """Forget a replica, or all replicas of a resource."""
     with db.write() as c:

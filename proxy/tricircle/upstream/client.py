@@ -112,12 +112,14 @@ class Upstream:
         return answer
 
     def ask(self, pod: str, service: str, method: str, path: str, body: Any = None,
-            deadline: Deadline | None = None) -> Answer:
+            deadline: Deadline | None = None, microversion: str = "") -> Answer:
         """A JSON call as the service account; a token that a pod refuses is renewed once. Raises as `call`."""
         data = None if body is None else json.dumps(body).encode()
         def call() -> Answer:
             headers = {"Content-Type": "application/json", "Accept": "application/json",
                        "X-Auth-Token": self.account.token()}
+            if microversion:
+                headers["OpenStack-API-Version"] = microversion
             return self.call(pod, service, method, path, headers=headers, body=data, deadline=deadline)
 
         answer = call()

@@ -1,5 +1,5 @@
 """Lists of several pods become one. Pure functions over parsed bodies."""
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
@@ -28,6 +28,17 @@ def unique(records: Iterable[dict], natural: str) -> list[dict]:
         seen.add(value)
         kept.append(record)
     return kept
+
+
+def gathered(records: Iterable[dict], field: str, is_replica: Callable[[dict], bool]) -> list[dict]:
+    """Each home's record with what its replicas add to a list in it; replicas of what is not there are left out."""
+    records = list(records)
+    homes = {record["id"]: {**record, field: list(record.get(field) or [])} for record in records
+             if not is_replica(record)}
+    for record in records:
+        if is_replica(record) and record["id"] in homes:
+            homes[record["id"]][field] += record.get(field) or []
+    return list(homes.values())
 
 
 def common(documents: Mapping[str, Any], key: str, natural: str) -> list[dict]:

@@ -3,6 +3,7 @@ import copy
 
 from tests.functional.standin import checks as c
 from tests.functional.standin.cinder_quotas import Quotas
+from tests.functional.standin.cinder_types import Types
 from tests.functional.standin.microversioned import Microversioned, newest_first
 from tests.functional.standin.service import new_id, ordered, recorded, stamp
 from tests.functional.standin.web import Refused, Response
@@ -19,12 +20,10 @@ VOLUME = c.fields(
 UPDATE = c.fields(name=c.nullable(c.text(255)), description=c.nullable(c.text(255)), metadata=c.nullable(METADATA))
 SNAPSHOT = c.fields(("volume_id",), volume_id=c.identifier, name=c.nullable(c.text(255)), force=c.boolean,
                     description=c.nullable(c.text(255)), metadata=c.nullable(METADATA))
-TYPE = c.fields(("name",), name=c.text(255, 1), description=c.nullable(c.text(255)), extra_specs=METADATA,
-                os_volume_type_access__is_public=c.boolean)
 FILTERS = ("name", "status", "id", "availability_zone", "volume_type", "bootable", "volume_id")
 
 
-class Cinder(Quotas, Microversioned):
+class Cinder(Quotas, Types, Microversioned):
     """The volume service of a pod."""
 
     name = kind = "volume"
@@ -35,7 +34,7 @@ class Cinder(Quotas, Microversioned):
     def __init__(self, pod):
         self.templates = recorded("volume")
         super().__init__(pod)
-        default = copy.deepcopy(self.templates["volume_type"]) | {"id": new_id()}
+        default = copy.deepcopy(self.templates["volume_type"]) | {"id": new_id()} | self.NEW_TYPE
         self.shelf("types")[default["id"]] = default
 
     def table(self):
@@ -49,10 +48,7 @@ class Cinder(Quotas, Microversioned):
                 ("GET", one + "/metadata", self.metadata), ("POST", one + "/metadata", self.metadata),
                 ("PUT", one + "/metadata", self.metadata), ("GET", one + "/metadata/{key}", self.metadata_key),
                 ("DELETE", one + "/metadata/{key}", self.metadata_key),
-                ("GET", f"{v}/types", self.types), ("POST", f"{v}/types", self.type_create),
-                ("GET", f"{v}/types/{{id}}", self.type), ("DELETE", f"{v}/types/{{id}}", self.type_delete),
-                ("GET", f"{v}/types/{{id}}/extra_specs", self.type_specs),
-                ("POST", f"{v}/types/{{id}}/extra_specs", self.type_specs),
+                *self.types_table(v),
                 ("GET", f"{v}/snapshots", self.snapshots), ("GET", f"{v}/snapshots/detail", self.snapshots),
                 ("POST", f"{v}/snapshots", self.snapshot_create), ("GET", f"{v}/snapshots/{{id}}", self.snapshot_show),
                 ("PUT", f"{v}/snapshots/{{id}}", self.snapshot_show),
@@ -142,12 +138,12 @@ class Cinder(Quotas, Microversioned):
         if zone != "nova":
             raise Refused(400, f"Invalid input received: Availability zone '{zone}' is invalid.")
         size = self._size(request, given)
-        kind = self._type_named(request, given.get("volume_type"))
+        kind = self.type_named(request, given.get("volume_type"))
         self.reserve(request.who.project.id, "volumes", size, kind["name"])
         row = copy.deepcopy(self.templates["volume"]) | copy.deepcopy(self.templates["volume_show"])
         row |= {"id": new_id(), "name": given.get("name", given.get("display_name")), "size": size,
                 "status": "creating", "description": given.get("description"), "availability_zone": zone,
-                "volume_type": kind["name"],
+                "volume_type": kind["name"], "_type": kind["id"],
                 "metadata": given.get("metadata") or {}, "snapshot_id": given.get("snapshot_id"), "attachments": [],
                 "source_volid": given.get("source_volid"), "bootable": "true" if given.get("imageRef") else "false",
                 "user_id": request.who.user.id, TENANT: request.who.project.id, "created_at": stamp(micro=True),
@@ -245,53 +241,6 @@ class Cinder(Quotas, Microversioned):
             del row["metadata"][key]
             return Response(200)
         return Response(200, {"meta": {key: row["metadata"][key]}})
-
-    # Types
-
-    def _type_named(self, request, name):
-        for row in self.shelf("types").values():
-            if name in (None, row["id"], row["name"]):
-                return row
-        raise Refused(404, f"Volume type with name {name} could not be found.")
-
-    def types(self, request):
-        """GET types."""
-        return self.listing(request, "volume_types", list(self.shelf("types").values()), self.plain)
-
-    def type(self, request, id):
-        """GET types/{id}."""
-        if id == "default":
-            return Response(200, {"volume_type": next(iter(self.shelf("types").values()))})
-        return Response(200, {"volume_type": self.find("types", id, f"Volume type {id} could not be found.")})
-
-    def type_create(self, request):
-        """POST types."""
-        self.admin(request, "volume_extension:type_create")
-        given = self.checked(TYPE, self.member(request, "volume_type"))
-        if any(row["name"] == given["name"] for row in self.shelf("types").values()):
-            raise Refused(409, f"Volume Type {given['name']} already exists.")
-        public = given.get("os-volume-type-access:is_public", True)
-        row = copy.deepcopy(self.templates["volume_type"]) | {"description": None, "extra_specs": {}} | given
-        row |= {"id": new_id(), "is_public": public, "os-volume-type-access:is_public": public}
-        self.shelf("types")[row["id"]] = row
-        return Response(200, {"volume_type": row})
-
-    def type_delete(self, request, id):
-        """DELETE types/{id}."""
-        self.admin(request, "volume_extension:type_delete")
-        row = self.find("types", id, f"Volume type {id} could not be found.")
-        if any(volume["volume_type"] == row["name"] for volume in self.shelf("volumes").values()):
-            raise Refused(400, "Target volume type is still in use.")
-        del self.shelf("types")[id]
-        return Response(202)
-
-    def type_specs(self, request, id):
-        """extra_specs of a type."""
-        row = self.find("types", id, f"Volume type {id} could not be found.")
-        if request.method == "POST":
-            self.admin(request, "volume_extension:types_extra_specs:create")
-            row["extra_specs"] |= self.checked(METADATA, self.member(request, "extra_specs"))
-        return Response(200, {"extra_specs": row["extra_specs"]})
 
     # Snapshots
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from tests.functional.standin import checks as c
 from tests.functional.standin.neutron_addresses import Addresses
 from tests.functional.standin.neutron_kinds import BODY_NAMES, KINDS, TAGGED, Kind
+from tests.functional.standin.neutron_policies import TEMPLATES, Policies
 from tests.functional.standin.neutron_quotas import Quotas
 from tests.functional.standin.neutron_routers import Routers
 from tests.functional.standin.neutron_security import Security
@@ -14,14 +15,14 @@ from tests.functional.standin.web import Refused, Request, Response
 PAGING = ("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir")
 
 
-class Neutron(Addresses, Routers, Security, Quotas, Service):
+class Neutron(Addresses, Policies, Routers, Security, Quotas, Service):
     """The network service of a pod."""
 
     name = "network"
     open_paths = ("/",)
 
     def __init__(self, pod):
-        self.templates = recorded("network")
+        self.templates = recorded("network") | TEMPLATES
         self.segment = 100
         super().__init__(pod)
 
@@ -44,7 +45,7 @@ class Neutron(Addresses, Routers, Security, Quotas, Service):
             if plural in TAGGED:
                 table += [("GET", f"/v2.0/{plural}/{{id}}/tags", self.bound(self.tags, plural)),
                           ("PUT", f"/v2.0/{plural}/{{id}}/tags", self.bound(self.tags, plural))]
-        return table
+        return table + self.policies_table()
 
     @staticmethod
     def bound(function, plural):
@@ -98,6 +99,8 @@ class Neutron(Addresses, Routers, Security, Quotas, Service):
         """Whether a row is there for a caller."""
         if who.admin or row.get("project_id") == who.project.id or row.get("shared") or row.get("router:external"):
             return True
+        if self.shared_with(who, row["id"]):
+            return True
         network = self.shelf("networks").get(row.get("network_id"))
         if plural == "subnets" and network:
             return bool(network["shared"] or network["router:external"])
@@ -126,7 +129,8 @@ class Neutron(Addresses, Routers, Security, Quotas, Service):
                                              if rule["security_group_id"] == row["id"]]
         if plural == "networks":
             found["subnets"] = [s["id"] for s in self.shelf("subnets").values() if s["network_id"] == row["id"]]
-        hidden = self.templates["admin_only"][KINDS[plural].singular] if who is not None and not who.admin else ()
+        mere = who is not None and not who.admin
+        hidden = self.templates["admin_only"].get(KINDS[plural].singular, ()) if mere else ()
         return {name: value for name, value in found.items() if name not in hidden and (not wanted or name in wanted)}
 
     def index(self, request, plural):
@@ -260,13 +264,14 @@ class Neutron(Addresses, Routers, Security, Quotas, Service):
             raise Refused(400, f"Failed to parse request. Required attribute '{missing[0]}' not specified",
                           "HTTPBadRequest")
         self._allowed(who, kind, given)
+        self.check_policy(who, given)
         owner = self._owner(who, given)
         if plural in ("networks", "ports", "security-groups"):
             self.ensure_default(owner)
         self.reserve(owner, kind.singular)
         row = self.put(plural, owner, given)
         try:
-            getattr(self, f"created_{plural.replace('-', '_')}", lambda *_: None)(who, row, given)
+            getattr(self, f"created_{_word(plural)}", lambda *_: None)(who, row, given)
         except Refused:
             del self.shelf(plural)[row["id"]]
             raise
@@ -275,7 +280,8 @@ class Neutron(Addresses, Routers, Security, Quotas, Service):
     def put(self, plural: str, owner: str, given: dict) -> dict:
         """A new row shaped like the recorded answer."""
         row = copy.deepcopy(self.templates[KINDS[plural].singular])
-        row |= {"id": new_id(), "tenant_id": owner, "project_id": owner, "created_at": stamp(), "updated_at": stamp()}
+        row |= {"id": new_id(), "tenant_id": owner, "project_id": owner}
+        row |= {name: stamp() for name in ("created_at", "updated_at") if name in row}
         row |= {name: value for name, value in given.items() if value is not None or name in row}
         self.shelf(plural)[row["id"]] = row
         return row
@@ -289,15 +295,17 @@ class Neutron(Addresses, Routers, Security, Quotas, Service):
             raise Refused(400, f"Cannot update read-only attribute {fixed[0]}", "HTTPBadRequest")
         row = self._changeable(request, plural, id, f"update_{kind.singular}")
         self._allowed(request.who, kind, given)
+        self.check_policy(request.who, given)
         before = copy.deepcopy(row)
         row |= given
         try:
-            getattr(self, f"updated_{plural.replace('-', '_')}", lambda *_: None)(request.who, row, given)
+            getattr(self, f"updated_{_word(plural)}", lambda *_: None)(request.who, row, given)
         except Refused:
             row.clear()
             row.update(before)
             raise
-        row["updated_at"], row["revision_number"] = stamp(), row.get("revision_number", 0) + 1
+        if "updated_at" in row:
+            row["updated_at"], row["revision_number"] = stamp(), row.get("revision_number", 0) + 1
         return Response(200, {kind.singular: self.view(plural, row, None, request.who)})
 
     def _changeable(self, request, plural, id, what):
@@ -310,14 +318,22 @@ class Neutron(Addresses, Routers, Security, Quotas, Service):
     def delete(self, request, plural, id):
         """DELETE of a member."""
         row = self._changeable(request, plural, id, f"delete_{KINDS[plural].singular}")
-        getattr(self, f"deleted_{plural.replace('-', '_')}", lambda *_: None)(request.who, row)
+        getattr(self, f"deleted_{_word(plural)}", lambda *_: None)(request.who, row)
         self.shelf(plural).pop(id, None)
         return Response(204)
 
     def tags(self, request, plural, id):
-        """Read or replace a member's tags."""
+        """Read, replace or drop a member's tags."""
         row = self.own(request.who, plural, id)
         if request.method == "PUT":
             given = self._checked({"tags": c.many(c.text(60, 1))}, self.body(request))
             row["tags"] = sorted(set(given.get("tags", [])))
+        if request.method == "DELETE":
+            row["tags"] = []
+            return Response(204)
         return Response(200, {"tags": row["tags"]})
+
+
+def _word(plural: str) -> str:
+    """A collection as a part of a function's name."""
+    return plural.replace("-", "_").replace("/", "_")

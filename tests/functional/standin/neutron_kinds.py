@@ -93,6 +93,19 @@ KINDS = {
         "is_default": c.boolean, "address_scope_id": c.nullable(c.identifier),
     }, required=("name", "prefixes"), admin_only=("shared", "is_default"), fixed=("tenant_id", "project_id")),
 }
+KINDS["qos/policies"] = Kind("policy", COMMON | {"shared": c.boolean, "is_default": c.boolean},
+                             admin_only=("shared", "is_default"), fixed=("tenant_id", "project_id"))
+KINDS["rbac-policies"] = Kind("rbac_policy", {
+    "object_type": c.one_of("network", "qos_policy", "security_group", "address_scope", "subnetpool", "address_group"),
+    "object_id": c.identifier, "action": c.one_of("access_as_shared", "access_as_external"),
+    "target_tenant": c.text(255), "tenant_id": c.text(255), "project_id": c.text(255),
+}, required=("object_type", "object_id", "action", "target_tenant"),
+    fixed=("object_type", "object_id", "action", "tenant_id", "project_id"))
+KINDS["address-scopes"] = Kind("address_scope", {
+    "name": NAME, "ip_version": c.one_of(4, 6), "shared": c.boolean, "tenant_id": c.text(255),
+    "project_id": c.text(255),
+}, required=("ip_version",), admin_only=("shared",), fixed=("ip_version", "tenant_id", "project_id"))
 # Neutron names collections with dashes in paths and underscores in bodies.
-BODY_NAMES = {plural: plural.replace("-", "_") for plural in KINDS}
-TAGGED = ("networks", "subnets", "ports", "routers", "security-groups", "floatingips", "subnetpools")
+BODY_NAMES = {plural: plural.rsplit("/", 1)[-1].replace("-", "_") for plural in KINDS}
+TAGGED = ("networks", "subnets", "ports", "routers", "security-groups", "floatingips", "subnetpools",
+          "qos/policies")

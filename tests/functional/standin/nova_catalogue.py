@@ -247,11 +247,11 @@ class Catalogue:
         return Response(200, {"server_groups": [self._group_view(request, row) for row in rows]})
 
     def _group_view(self, request, row):
-        found = self.plain(row)
+        found = {**self.plain(row), "members": [id for id in row["members"] if id in self.shelf("servers")]}
         if request.version >= (2, 13):
             found |= {"project_id": row["_project"], "user_id": row["_user"]}
         if request.version >= (2, 64):
-            found |= {"policy": row["policies"][0], "rules": {}}
+            found |= {"policy": row["policies"][0], "rules": row["_rules"]}
             for name in ("policies", "metadata"):
                 found.pop(name)
         return found
@@ -266,7 +266,8 @@ class Catalogue:
         self.check_server_groups(request)
         row = copy.deepcopy(self.templates["server_group"]) | {
             "id": new_id(), "name": given["name"], "members": [], "_project": request.who.project.id,
-            "_user": request.who.user.id, "policies": given.get("policies") or [given["policy"]]}
+            "_user": request.who.user.id, "_rules": given.get("rules", {}),
+            "policies": given.get("policies") or [given["policy"]]}
         self.shelf("server_groups")[row["id"]] = row
         return Response(200, {"server_group": self._group_view(request, row)})
 

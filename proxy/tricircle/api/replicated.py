@@ -1,0 +1,62 @@
+"""Things with replicas: these go with them, and follow their changes by a job."""
+import json
+
+from tricircle.api import generic
+from tricircle.api.forward import failure, present, send
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response
+from tricircle.api.owing import owing
+from tricircle.errors import PodUnreachable
+from tricircle.routing.catalogue import UUID, Path
+from tricircle.routing.references import mentions
+from tricircle.store import pods, replicas
+
+
+def delete_replicas(gateway: Gateway, request: Request, path: Path) -> Response:
+    """Delete something that has replicas.
+
+    Replicas first, with the user's own token: a group that a server in another pod uses is in use. When the home
+    refuses in the end, the replicas come back with the next request that needs them.
+    """
+    shown = generic.plain(gateway, request.question(), path)
+    if shown.status != 200:
+        return shown   # whoever may not see it gets 404 from the replicas, too: that must not count as gone
+    rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
+    for pod_id in replicas.of_resource(gateway.db, path.member):
+        try:
+            answer = send(gateway, request, path, rows[pod_id])
+        except PodUnreachable as error:
+            raise failure(error) from error
+        if answer.status not in (204, 404):
+            return present(gateway, request, path, rows[pod_id], answer)
+        replicas.drop(gateway.db, path.member, pod_id)
+    return generic.plain(gateway, request, path)
+
+
+def qos_policies(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """A changed policy, or rule of it, is carried to the replicas."""
+    if request.method in ("GET", "HEAD") or not UUID.match(path.member):
+        return None
+    if request.method == "DELETE" and not path.rest:
+        return delete_replicas(gateway, request, path)
+    return owing(gateway, request, path, "qos_policy",
+                 [path.member] if replicas.of_resource(gateway.db, path.member) else [])
+
+
+def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """Whom a thing is shared with is carried to its replicas."""
+    if request.method in ("GET", "HEAD"):
+        return None
+    document = request.body_json
+    if path.member:
+        shown = generic.plain(gateway, request.question(), path)
+        if shown.status != 200:
+            return shown
+        document = json.loads(shown.body)
+    owed = [(JOBS[collection], each) for _, collection, each in mentions("network", document).resources
+            if collection in JOBS and replicas.of_resource(gateway.db, each)]
+    return owing(gateway, request, path, owed[0][0], [owed[0][1]]) if owed else None
+
+
+JOBS = {"security-groups": "security_group", "qos/policies": "qos_policy"}
+HANDLERS = {("network", "qos/policies"): qos_policies, ("network", "rbac-policies"): rbac_policies}
