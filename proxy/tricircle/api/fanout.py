@@ -6,7 +6,7 @@ from urllib.parse import quote
 from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.errors import Conflict, PodUnreachable, Unavailable
+from tricircle.errors import Conflict, PodUnreachable, Unavailable, UnsupportedMedia
 from tricircle.routing.catalogue import Path
 from tricircle.store import pods
 from tricircle.upstream.client import Answer
@@ -49,7 +49,10 @@ def write_all(gateway: Gateway, request: Request, path: Path) -> Response:
     Raises:
         Unavailable: no pod is registered, or none can be reached.
         Conflict: the key is taken in another pod.
+        UnsupportedMedia: the body is no JSON.
     """
+    if request.upload:
+        raise UnsupportedMedia(f"{path.collection.path} take a body of type application/json only")
     rows = pods.bottom(gateway.db)
     if not rows:
         raise Unavailable("no pod is registered with Tricircle yet")

@@ -111,7 +111,7 @@ def _take_back(gateway: Gateway, group_ids: list[str], pod: dict) -> None:
 def exchange(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response:
     """Forward to one pod, remember what was made or is gone, and give the answer."""
     try:
-        answer = send(gateway, request, path, pod)
+        answer = send(gateway, request, path, pod, through=True)
     except PodUnreachable as error:
         raise failure(error) from error
     try:

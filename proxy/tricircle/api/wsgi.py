@@ -70,7 +70,7 @@ def _is_open(service_name: str, environ: dict) -> bool:
 def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPResponse:
     style = _style(service_name)
     try:
-        request = read(environ, gateway.conf.api.max_body_bytes)
+        request = read(environ, gateway.conf.api.max_body_bytes, gateway.conf.api.trusted_proxy)
         response = _answer(gateway, service_name, request, environ)
     except Refused as error:
         response = Response(error.answer.status, [("Content-Type", "application/json")], error.answer.body)
@@ -86,7 +86,7 @@ def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPRe
         LOG.exception("%s %s", environ["REQUEST_METHOD"], environ.get("PATH_INFO"))
         broken = ApiError("an error in Tricircle itself; its log has the details under this request's id")
         response = Response.of_json(500, error_body(style, broken))
-    return _to_bottle(response, environ["REQUEST_METHOD"])
+    return _to_bottle(response)
 
 
 def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict) -> Response:
@@ -110,8 +110,9 @@ def _caller(request: Request, environ: dict) -> Caller:
     return Caller(environ.get("HTTP_X_USER_ID", ""), project, roles, downward(request))
 
 
-def _to_bottle(response: Response, method: str) -> bottle.HTTPResponse:
-    answer = bottle.HTTPResponse(b"" if method == "HEAD" else response.body, response.status)
+def _to_bottle(response: Response) -> bottle.HTTPResponse:
+    """Bottle gives HEAD the headers of a GET, and closes a stream that is not wanted."""
+    answer = bottle.HTTPResponse(response.body if response.stream is None else response.stream, response.status)
     for name, value in response.headers:
         answer.add_header(name, value)
     if "Content-Type" not in answer.headers:
