@@ -31,6 +31,13 @@ def test_swapping_two_ids_with_each_other():
     assert rewrite.swap(f"{one} {two}".encode(), {one: two, two: one}) == f"{two} {one}".encode()
 
 
+def test_links_of_a_pod_that_does_not_know_of_its_tls_front_end():
+    for scheme in (b"http", b"https"):
+        assert rewrite.links(scheme + b"://[fd00::1]/compute/v2.1", "https://[fd00::1]/compute", "http://gw:1") == \
+            b"http://gw:1/v2.1"
+    assert rewrite.links(b"https://pod/computers", "https://pod/compute", "http://gw:1") == b"https://pod/computers"
+
+
 def test_links_of_the_pod_only():
     body = b'{"a": "http://pod:8774/v2.1/x", "b": "http://pod:87745/", "c": "http://pod:8774"}'
     assert rewrite.links(body, "http://pod:8774", "http://gw:1") == \

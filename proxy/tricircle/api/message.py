@@ -25,9 +25,9 @@ PREFIX = re.compile(r"^(/[A-Za-z0-9._~-]+)+$")
 # other halves of UTF-16.
 BEFORE_JSON = b" \t\r\n\x00\xef\xbb\xbf\xff\xfe"
 PEEK = 1 << 16
-# Set by keystonemiddleware for us; a pod finds out by itself from the token.
+# Set by keystonemiddleware for us (a pod finds out by itself from the token), and by a proxy in front of us.
 IDENTITY = re.compile(r"^x-(identity-status|user(-.*)?|project-.*|domain-.*|tenant(-.*)?|roles?|service-(?!token$).*|"
-                      r"is-admin-project|service-catalog)$|^openstack-system-scope$")
+                      r"is-admin-project|service-catalog|forwarded-.*)$|^(openstack-system-scope|forwarded)$")
 
 
 @dataclass

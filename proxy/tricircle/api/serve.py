@@ -16,6 +16,7 @@ from tricircle.api.wsgi import application
 LOG = logging.getLogger(__name__)
 SERVICES = ("admin", "compute", "volume", "network")
 DRAIN_SECONDS = 30
+BLOCK = 1 << 16   # read from a client at once
 # What waitress keeps of an answer before it makes the application wait for the client.
 AHEAD_BYTES = 1 << 20
 FORWARDED = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
@@ -107,7 +108,9 @@ def _server(conf: cfg.ConfigOpts, gateway: Gateway, name: str, sock: socket.sock
     server = waitress.create_server(
         application(gateway, name), sockets=[sock], threads=conf.api.threads, ident="tricircle",
         max_request_body_size=conf.api.max_upload_bytes + 1, channel_timeout=120, connection_limit=1000,
-        outbuf_high_watermark=AHEAD_BYTES, clear_untrusted_proxy_headers=True, expose_tracebacks=False,
+        recv_bytes=BLOCK, outbuf_high_watermark=AHEAD_BYTES, clear_untrusted_proxy_headers=True,
+        expose_tracebacks=False,
+        asyncore_use_poll=True,   # select() ends at file descriptor 1023
         **(trusted if conf.api.trusted_proxy else {}))
     # A client who stops reading in the middle of a stream would hold a thread and a pod's connection for ever.
     stall = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(conf.pods.deadline * 1000))

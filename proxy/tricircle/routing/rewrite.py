@@ -42,11 +42,13 @@ def links(data: bytes, pod_root: str, own_root: str) -> bytes:
 
     Args:
         data: a body or a header's value.
-        pod_root: the pod's endpoint without version, `http://pod:8774`.
+        pod_root: the pod's endpoint without version, `http://pod:8774`. A pod behind a TLS front end that does not know
+            of it writes http:// where the endpoint has https://.
         own_root: how the caller reached the gateway, `http://gateway:19998`.
     """
     # What follows must not belong to the host's name or port: http://pod:877 is not a part of http://pod:8774.
-    pattern = re.compile(re.escape(pod_root).encode() + rb"(?![\w.:-])")
+    place = re.escape(pod_root.partition("://")[2]).encode()
+    pattern = re.compile(rb"https?://" + place + rb"(?![\w.:-])")
     return pattern.sub(lambda _: own_root.encode(), data)
 
 
