@@ -6,7 +6,7 @@ from tests.functional.standin.cloud import Cloud
 from tests.functional.standin.identity import PASSWORD
 
 CONF = """[DEFAULT]
-debug = true
+debug = {debug}
 state_path = {folder}/state
 
 [api]
@@ -55,7 +55,7 @@ max_routes = 1000
 clouds_file = {folder}/clouds.yaml
 """
 DEFAULTS = {"processes": 2, "threads": 16, "deadline": 10, "list_deadline": 3, "breaker_failures": 5,
-            "breaker_seconds": 1, "bind_host": "127.0.0.1", "api": "", "authtoken": "", "account": ""}
+            "breaker_seconds": 1, "bind_host": "127.0.0.1", "debug": "true", "api": "", "authtoken": "", "account": ""}
 
 
 def write(cloud: Cloud, folder: Path, ports: dict[str, int], **changed) -> Path:
