@@ -18,7 +18,7 @@ def run(world: World) -> list[tuple[str, ...]]:
         for _ in range(ROUNDS):
             for where, port in world.ports.items():
                 took[where] += measure(port, world.request(*call), 1, SECONDS)
-        base = {share: value for share, value in _points(took["direct"])}
+        base = dict(_points(took["direct"]))
         for where in ("forwarder", "gateway"):
             for share, value in _points(took[where]):
                 goal = f"{GOAL_MS} ms" if (where, share) == ("gateway", "p50") else ""

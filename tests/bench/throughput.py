@@ -25,6 +25,6 @@ def run(world: World) -> list[tuple[str, ...]]:
         work = {where: median(cost[where]) for where in NAMES}
         rows.append((name, "requests a second", f"{speed['gateway']:.0f}", f"forwarder {speed['forwarder']:.0f}",
                      f"{speed['gateway'] / speed['forwarder']:.2f} (goal {GOAL})"))
-        rows.append((name, "processor time a request", f"{work['gateway']:.0f} us", f"forwarder {work['forwarder']:.0f} us",
-                     f"{work['forwarder'] / work['gateway']:.2f}"))
+        rows.append((name, "processor time a request", f"{work['gateway']:.0f} us",
+                     f"forwarder {work['forwarder']:.0f} us", f"{work['forwarder'] / work['gateway']:.2f}"))
     return rows

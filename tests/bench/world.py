@@ -37,8 +37,9 @@ class World:
     def request(self, method: str = "GET", path: str = "/v2.1/servers/{server}", body: dict | None = None) -> bytes:
         """The bytes of a request that every one of the three understands."""
         data = json.dumps(body).encode() if body else b""
-        head = (f"{method} {path.format(server=self.server)} HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {self.token}"
-                "\r\nAccept: application/json\r\nUser-Agent: python-novaclient\r\nOpenStack-API-Version: compute 2.93\r\n")
+        head = (f"{method} {path.format(server=self.server)} HTTP/1.1\r\nHost: localhost\r\n"
+                f"X-Auth-Token: {self.token}\r\nAccept: application/json\r\nUser-Agent: python-novaclient\r\n"
+                "OpenStack-API-Version: compute 2.93\r\n")
         if data:
             head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n"
         return head.encode() + b"\r\n" + data

@@ -47,7 +47,7 @@ def test_links_of_the_pod_only():
 @given(documents)
 def test_zones_leave_everything_else_alone(document):
     before = json.dumps(document)
-    rewrite.zones(document, lambda name, _: name)
+    rewrite.zones(document, lambda name, *_: name)
     assert json.dumps(document) == before
 
 
@@ -55,7 +55,7 @@ def test_zones_of_every_kind():
     document = {"servers": [{"OS-EXT-AZ:availability_zone": "nova", "name": "nova"}],
                 "network": {"availability_zones": ["nova", "nova2"], "availability_zone_hints": []},
                 "volume": {"availability_zone": None}}
-    assert rewrite.zones(document, lambda name, _: "az1")
+    assert rewrite.zones(document, lambda name, *_: "az1")
     assert document == {"servers": [{"OS-EXT-AZ:availability_zone": "az1", "name": "nova"}],
                         "network": {"availability_zones": ["az1"], "availability_zone_hints": []},
                         "volume": {"availability_zone": None}}
@@ -63,7 +63,7 @@ def test_zones_of_every_kind():
 
 def test_an_empty_zone_takes_the_field_out():
     document = {"server": {"availability_zone": "az1", "name": "vm"}, "hints": {"availability_zone_hints": ["az1"]}}
-    rewrite.zones(document, lambda name, _: "")
+    rewrite.zones(document, lambda name, *_: "")
     assert document == {"server": {"name": "vm"}, "hints": {"availability_zone_hints": []}}
 
 

@@ -44,10 +44,9 @@ def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: s
             body = rewrite.dump(document)
     wire = (target or request.target).encode()
     wanted = rewrite.ids(wire + body)
-    foreign = replicas.to_home(gateway.db, pod["pod_id"], wanted)
+    mapping, foreign = replicas.both(gateway.db, pod["pod_id"], wanted)
     if foreign:
         raise NotFound(f"{next(iter(foreign))} could not be found")
-    mapping = replicas.to_local(gateway.db, pod["pod_id"], wanted)
     headers = request.caller.headers if target else request.caller.headers | request.conditions
     sent = rewrite.swap(body, mapping) or None
     if request.upload:
@@ -61,9 +60,7 @@ def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: s
 
 def translate(gateway: Gateway, request: Request, path: Path, pod: dict, body: bytes) -> bytes:
     """A pod's body in the user's terms: home ids, our links, the user's zones."""
-    body = rewrite.up(gateway.db, pod["pod_id"], body)
-    root = gateway.upstream.account.endpoint(pod["pod_name"], path.service.name)
-    body = rewrite.links(body, root, request.root)
+    body = _home_terms(gateway, request, path, pod, body)
     if b"availability_zone" in body:
         try:
             document = json.loads(body)
@@ -72,6 +69,11 @@ def translate(gateway: Gateway, request: Request, path: Path, pod: dict, body: b
         if gateway.zones.up(pod, document):
             body = rewrite.dump(document)
     return body
+
+
+def _home_terms(gateway: Gateway, request: Request, path: Path, pod: dict, text: bytes) -> bytes:
+    root = gateway.upstream.account.endpoint(pod["pod_name"], path.service.name)
+    return rewrite.links(rewrite.up(gateway.db, pod["pod_id"], text), root, request.root)
 
 
 def present(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> Response:
@@ -84,10 +86,8 @@ def present(gateway: Gateway, request: Request, path: Path, pod: dict, answer: A
         kept = [(name, value) for name, value in headers if name.lower() != "content-type"]
         made = Response.of_json(answer.status, error_body(path.service.errors, error))
         return Response(made.status, [*kept, *made.headers, (POD_HEADER, pod["pod_name"])], made.body)
-    root = gateway.upstream.account.endpoint(pod["pod_name"], path.service.name)
-    headers = [(name, rewrite.links(rewrite.up(gateway.db, pod["pod_id"], value.encode("latin-1")), root,
-                                    request.root).decode("latin-1") if name.lower() in LINKS else value)
-               for name, value in headers]
+    headers = [(name, _home_terms(gateway, request, path, pod, value.encode("latin-1")).decode("latin-1")
+                if name.lower() in LINKS else value) for name, value in headers]
     headers.append((POD_HEADER, pod["pod_name"]))
     if answer.stream is not None:
         return Response(answer.status, headers + _length(answer), stream=answer.stream)

@@ -127,11 +127,11 @@ def _remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer:
     if answer.ok and request.method == "POST" and not path.member and not path.collection.everywhere:
         _learn(gateway, request, path, pod, answer.json())
     if path.member and UUID.match(path.member) and not path.rest:
-        known = routings.home(gateway.db, path.member)
         gone = answer.status == 404 or (request.method == "DELETE" and answer.status == 204
                                         and path.service.name == "network")
+        known = routings.home(gateway.db, path.member) if gone else None
         # Nova and Cinder delete in the background: the row goes when the owner first gets 404.
-        if known and gone and known["project_id"] == request.caller.project_id:
+        if known and known["project_id"] == request.caller.project_id:
             routings.forget(gateway.db, path.member)
 
 

@@ -105,9 +105,8 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
 
 
 def _caller(request: Request, environ: dict) -> Caller:
-    roles = frozenset(role.strip().lower() for role in environ.get("HTTP_X_ROLES", "").split(","))
-    project = environ.get("HTTP_X_PROJECT_ID", "")
-    return Caller(environ.get("HTTP_X_USER_ID", ""), project, roles, downward(request))
+    identity = environ["tricircle.identity"]
+    return Caller(identity.user_id, identity.project_id, identity.roles, downward(request))
 
 
 def _to_bottle(response: Response) -> bottle.HTTPResponse:

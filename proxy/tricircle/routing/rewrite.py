@@ -11,6 +11,7 @@ from typing import Any
 from tricircle.routing.catalogue import ZONE_FIELDS
 from tricircle.store import Database, replicas
 
+NESTED = (dict, list)
 UUIDS = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -72,34 +73,42 @@ def walk(body: Any) -> Iterator[tuple[str, str, dict | list, Any]]:
                 stack.append((name, value))
 
 
-def zones(body: Any, translate: Callable[[str, dict], str]) -> bool:
+def zones(body: Any, translate: Callable[[str, str, dict], str]) -> bool:
     """Translate every availability zone in a document, in place.
 
     Args:
         body: a JSON document.
-        translate: gives the new name for (old name, the object that holds the field); an empty one takes it out.
+        translate: gives the new name for (old name, field, the object that holds it); an empty one takes it out.
 
     Returns:
         Whether anything was changed.
     """
-    changed = False
-    for _, field, holder, value in walk(body):
-        if field not in ZONE_FIELDS or not isinstance(holder, dict):
-            continue
-        if isinstance(value, str) and value:
-            new: Any = translate(value, holder)
-        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-            new = [name for name in dict.fromkeys(translate(item, holder) for item in value) if name]
-        else:
-            continue
-        if new == value:
-            continue
-        changed = True
-        if new == "":
-            del holder[field]
-        else:
-            holder[field] = new
+    changed, stack = False, [body] if isinstance(body, NESTED) else []
+    while stack:
+        holder = stack.pop()
+        if isinstance(holder, dict):
+            for field in ZONE_FIELDS & holder.keys():
+                changed = _zone(holder, field, translate) or changed
+            holder = holder.values()
+        stack += [value for value in holder if isinstance(value, NESTED)]
     return changed
+
+
+def _zone(holder: dict, field: str, translate: Callable[[str, str, dict], str]) -> bool:
+    value = holder[field]
+    if isinstance(value, str) and value:
+        new: Any = translate(value, field, holder)
+    elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+        new = [name for name in dict.fromkeys(translate(item, field, holder) for item in value) if name]
+    else:
+        return False
+    if new == value:
+        return False
+    if new == "":
+        del holder[field]
+    else:
+        holder[field] = new
+    return True
 
 
 def dump(body: Any) -> bytes:

@@ -27,7 +27,7 @@ class Account:
 
     def __init__(self, conf: cfg.ConfigOpts):
         own = conf.service_account
-        self._conf = conf
+        self._conf, self._catalogue_seconds = conf, conf.pods.catalogue_seconds
         self._auth = v3.Password(auth_url=own.auth_url, username=own.username, password=own.password,
                                  project_name=own.project_name, user_domain_name=own.user_domain_name,
                                  project_domain_name=own.project_domain_name)
@@ -60,7 +60,7 @@ class Account:
     def regions(self) -> dict[str, dict[str, str]]:
         """{region: {service: root URL}}, as `root_of` gives it: `http://pod:8774`. Raises as `token`."""
         with self._lock:
-            if time.monotonic() - self._read_at > self._conf.pods.catalogue_seconds or not self._endpoints:
+            if time.monotonic() - self._read_at > self._catalogue_seconds or not self._endpoints:
                 self._endpoints = self._read_endpoints()
                 self._read_at = time.monotonic()
             return self._endpoints

@@ -17,6 +17,7 @@ from tricircle.upstream.breaker import Breaker
 from tricircle.upstream.deadline import Deadline
 
 LOG = logging.getLogger(__name__)
+NO_RETRIES = urllib3.Retry(total=False, redirect=False)
 # Raised before a byte of the request left this machine, so the call may be repeated.
 NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
@@ -64,6 +65,7 @@ class Upstream:
         self.conf, self.account = conf.pods, account
         self._manager = urllib3.PoolManager(num_pools=64, maxsize=conf.api.threads, block=False,
                                             blocksize=bodies.CHUNK, ca_certs=conf.service_account.cafile)
+        self._pools: dict[str, tuple[urllib3.HTTPConnectionPool, str]] = {}
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._lock = threading.Lock()
 
@@ -101,11 +103,11 @@ class Upstream:
         breaker = self.breaker(pod, service)
         if not breaker.allow():
             raise PodUnreachable(pod, service, "failed several times in a row; it is tried again shortly", sent=False)
-        url = self.account.endpoint(pod, service) + path
+        root = self.account.endpoint(pod, service)
         # All or nothing: with a default for one header a user's call could go out under our own token.
         sent = {"X-Auth-Token": self.account.token()} if headers is None else headers
         try:
-            response = self._request(method, url, sent, body, deadline)
+            response = self._request(method, root, path, sent, body, deadline)
             answer = self._answer(pod, response, deadline if isinstance(body, bytes | None) else
                                   Deadline(deadline.seconds), through)
         except urllib3.exceptions.HTTPError as error:
@@ -131,7 +133,14 @@ class Upstream:
             answer = call()
         return answer
 
-    def _request(self, method: str, url: str, headers: dict[str, str], body: bytes | BinaryIO | None,
+    def _pool(self, root: str) -> tuple[urllib3.HTTPConnectionPool, str]:
+        """The connections to an endpoint, and its path's prefix; PoolManager takes an URL apart for every request."""
+        if root not in self._pools:
+            place = urllib3.util.parse_url(root)
+            self._pools[root] = self._manager.connection_from_url(root), place.path or ""
+        return self._pools[root]
+
+    def _request(self, method: str, root: str, path: str, headers: dict[str, str], body: bytes | BinaryIO | None,
                  deadline: Deadline) -> urllib3.BaseHTTPResponse:
         if deadline.passed():
             raise urllib3.exceptions.TimeoutError("the time for this request was used up before the call")
@@ -139,8 +148,9 @@ class Upstream:
         if not isinstance(body, bytes | None):
             connect = deadline.seconds   # a fresh connection sends under this time-out, too: here for each block
         timeout = urllib3.Timeout(connect=min(connect, deadline.left()), read=deadline.left())
-        return self._manager.request(method, url, headers=headers, body=body, timeout=timeout, redirect=False,
-                                     retries=False, preload_content=False)
+        pool, prefix = self._pool(root)
+        return pool.urlopen(method, prefix + path, body=body, headers=headers, timeout=timeout, redirect=False,
+                            retries=NO_RETRIES, preload_content=False)
 
     @staticmethod
     def _answer(pod: str, response: urllib3.BaseHTTPResponse, deadline: Deadline, through: bool) -> Answer:
