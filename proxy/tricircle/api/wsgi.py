@@ -121,6 +121,7 @@ def _to_bottle(response: Response) -> bottle.HTTPResponse:
 
 def log_to_stderr(debug: bool) -> None:
     """Logs go to stderr; systemd's journal keeps them."""
+    logging._srcfile = None   # nobody reads the line of code, and finding it takes as long as writing the message
     logging.basicConfig(stream=sys.stderr, level=logging.DEBUG if debug else logging.INFO,
                         format="%(asctime)s %(process)d %(levelname)s %(name)s %(message)s")
     for noisy in ("urllib3", "keystoneauth", "keystonemiddleware", "stevedore", "oslo_policy", "dogpile"):

@@ -10,7 +10,7 @@ from tests.functional.standin.keystone import Keystone
 from tests.functional.standin.neutron import Neutron
 from tests.functional.standin.nova import Nova
 from tests.functional.standin.service import Log, Service, Write
-from tests.functional.standin.web import Mount, Server
+from tests.functional.standin.web import Mount, Request, Response, Server
 
 GATEWAY = {"compute": ("nova", "compute", "/v2.1"), "network": ("neutron", "network", ""),
            "volume": ("cinderv3", "volumev3", "/v3/%(project_id)s"), "admin": ("tricircle", "Cascading", "/v1.0")}
@@ -77,7 +77,14 @@ class Cloud:
     def __init__(self, pods: int = 2, ports: dict[str, int] | None = None,
                  mount: Callable[[str], Mount] = lambda service: Mount()):
         self.identity, self.log, self.stops = Identity(), Log(), Stops()
-        self.keystone = Server(Keystone(self.identity).serve, mount=mount("identity"))
+        self.keystone_calls: list[tuple[str, str]] = []
+        keystone = Keystone(self.identity)
+
+        def serve(request: Request) -> Response:
+            self.keystone_calls.append((request.method, request.path))
+            return keystone.serve(request)
+
+        self.keystone = Server(serve, mount=mount("identity"))
         self.identity.serve("RegionOne", "keystone", "identity", f"{self.keystone.url}/v3")
         self.pods: dict[str, Pod] = {}
         for number in range(1, pods + 1):
