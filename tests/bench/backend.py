@@ -44,7 +44,7 @@ class Pod(asyncio.Protocol):
             self.answer(method, path.split("?")[0])
 
     def answer(self, method, path):
-        """Anything under /slow/ takes a second."""
+        """What ends with /slow takes three seconds."""
         last = path.rsplit("/", 1)[-1]
         if path.endswith("/slow"):
             asyncio.get_running_loop().call_later(3, self.send, 200, {})

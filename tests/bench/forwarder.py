@@ -28,4 +28,4 @@ def application(root: str, threads: int):
 
 if __name__ == "__main__":
     waitress.serve(application(sys.argv[2], int(sys.argv[3])), host="127.0.0.1", port=int(sys.argv[1]),
-                   threads=int(sys.argv[3]))
+                   threads=int(sys.argv[3]), connection_limit=1000, asyncore_use_poll=True)

@@ -1,6 +1,7 @@
 """API processes: the parent binds the sockets and watches; the children serve them."""
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -49,6 +50,7 @@ def run(conf: cfg.ConfigOpts) -> int:
     Returns:
         Exit status.
     """
+    _lift_file_limit()
     sockets = listen(conf)
     children: dict[int, float] = {}
     stopping = threading.Event()
@@ -69,6 +71,12 @@ def run(conf: cfg.ConfigOpts) -> int:
     while children:
         _reap(children, stopping)
     return 0
+
+
+def _lift_file_limit() -> None:
+    """A thousand connections for each of the four ports; systemd and shells give 1024 files unless asked for more."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _spawn(conf: cfg.ConfigOpts, sockets: dict[str, socket.socket]) -> int:
