@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 COLLECTIONS := $(VENV)/share/tricircle/collections
 
-.PHONY: help venv test lint clean
+.PHONY: help venv test bench lint clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ $(VENV)/.done: setup.cfg collections/requirements.yml
 
 test: venv ## unit and functional tests: no root, no lab
 	$(BIN)/pytest -q -n 2 tests/unit tests/functional
+
+bench: venv ## how fast it is, each figure beside its baseline (memcached should be installed)
+	$(BIN)/python -m tests.bench
 
 lint: venv lint-ansible ## ruff, ansible-lint, yamllint
 	$(BIN)/ruff check .

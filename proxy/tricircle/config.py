@@ -16,7 +16,12 @@ API = [
     cfg.PortOpt("network_port", default=9696, help="Port of the Neutron API of the big region."),
     cfg.IntOpt("processes", default=2, min=1, help="API processes; they share the listening sockets."),
     cfg.IntOpt("threads", default=16, min=1, help="Requests that one process serves at once, for each port."),
-    cfg.IntOpt("max_body_bytes", default=1 << 20, min=1024, help="Largest request body; beyond it the answer is 413."),
+    cfg.IntOpt("max_body_bytes", default=1 << 20, min=1024,
+               help="Largest JSON body of a request; beyond it the answer is 413."),
+    cfg.IntOpt("max_upload_bytes", default=2 << 30, min=64 << 20,
+               help="Largest body that is no JSON; each is kept in a temporary file (in TMPDIR) until a pod has it."),
+    cfg.StrOpt("trusted_proxy", help="Address of the proxy whose X-Forwarded-Proto, -Host, -Port and -Prefix are "
+                                     "believed: links in answers begin with them."),
 ]
 SERVICE_ACCOUNT = [
     cfg.URIOpt("auth_url", help="Keystone, as in http://controller:5000/v3."),
@@ -25,7 +30,7 @@ SERVICE_ACCOUNT = [
     cfg.StrOpt("project_name", default="service", help="Project that owns the bridge networks."),
     cfg.StrOpt("user_domain_name", default="Default", help="Domain of the user."),
     cfg.StrOpt("project_domain_name", default="Default", help="Domain of the project."),
-    cfg.StrOpt("cafile", help="CA bundle for Keystone and the pods, where they speak TLS."),
+    cfg.StrOpt("cafile", help="CA bundle for Keystone and the pods, where they speak TLS; the system's by default."),
 ]
 PODS = [
     cfg.StrOpt("top_region", default="RegionOne", help="Keystone region that is Tricircle itself."),

@@ -3,7 +3,7 @@
     TricircleError
       ApiError                    has an HTTP status; the API layer writes it in the called service's own format
         BadRequest 400  Forbidden 403  NotFound 404  Conflict 409  TooLarge 413  Unprocessable 422
-        NotAcceptable 406  BadGateway 502  Unavailable 503  GatewayTimeout 504
+        NotAcceptable 406  UnsupportedMedia 415  BadGateway 502  Unavailable 503  GatewayTimeout 504
       PodUnreachable              no whole answer came from a pod: nothing is known about what it did
       EndpointMissing             Keystone's catalogue has no such service in that region
       StoreBusy                   the database cannot take a write now
@@ -60,6 +60,10 @@ class Conflict(ApiError):
 
 class TooLarge(ApiError):
     status, kind = 413, "HTTPRequestEntityTooLarge"
+
+
+class UnsupportedMedia(ApiError):
+    status, kind = 415, "HTTPUnsupportedMediaType"
 
 
 class Unprocessable(ApiError):

@@ -101,6 +101,7 @@ class Gateway:
         self.conf = settings.write(cloud, folder, self.ports, **changed)
         subprocess.run([str(TRICIRCLE), "db", "upgrade", "--config-file", str(self.conf)], check=True, timeout=60,
                        capture_output=True)
+        self.host = {"::": "::1"}.get(changed.get("bind_host"), changed.get("bind_host", "127.0.0.1"))
         self.api: Process | None = None
         self.pods: dict[str, dict] = {}
 
@@ -115,7 +116,7 @@ class Gateway:
         assert self.api.running, f"tricircle serve ended: {self.api.log.read_text()[-3000:]}"
         for port in self.ports.values():
             try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
+                socket.create_connection((self.host, port), 1).close()
             except OSError:
                 return False
         return True
@@ -152,7 +153,8 @@ class Gateway:
             more: for Client.
         """
         token = self.cloud.token(who).id if isinstance(who, str) else who and who.id
-        return Client(f"http://127.0.0.1:{self.ports[service]}{ROOTS[service]}", token, **more)
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return Client(f"http://{host}:{self.ports[service]}{ROOTS[service]}", token, **more)
 
     def forget_jobs(self) -> None:
         """Drop what is queued, so that the worker of a later test does not run it first; and what it is owed for."""

@@ -1,4 +1,5 @@
 """HTTP as clients and proxies really speak it."""
+import gzip
 import http.client
 import json
 import socket
@@ -84,3 +85,127 @@ def test_a_connection_serves_many_requests(gateway, user):
         assert answer.read()
         local = connection.sock.getsockname()
     assert connection.sock.getsockname() == local
+
+
+def spoken(cloud, service, pattern, answer):
+    """Let `answer(handler)` give (status, headers, body) in a service of Pod2; the handlers that were asked."""
+    seen = []
+
+    def speak(handler):
+        handler.rfile.read(int(handler.headers.get("content-length") or 0))
+        seen.append(handler)
+        status, headers, body = answer(handler)
+        handler.send_response(status)
+        for name, value in headers:
+            handler.send_header(name, value)
+        if status != 304:
+            handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        if status != 304 and handler.command != "HEAD":
+            handler.wfile.write(body)
+    getattr(cloud["Pod2"], service).faults.spoken[pattern] = speak
+    return seen
+
+
+def shown(user, **fields):
+    """A body with the user's network in it."""
+    return json.dumps({"network": {"id": user.first, "name": "x", **fields}}).encode()
+
+
+def test_expect_100_continue(gateway, user):
+    body = b'{"network": {"name": "patient"}}'
+    head = (f"POST /v2.0/networks HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {user.token.id}\r\nExpect: 100-continue\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", gateway.ports["network"]), 10) as client:
+        client.sendall(head.encode())
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(body)
+        assert client.recv(65536).startswith(b"HTTP/1.1 201")
+
+
+@pytest.mark.parametrize("path", ["/v2.0/networks", "/v2.0/networks/{first}", "/v2.0/networks/" + "0" * 36, "/"])
+def test_head_is_get_without_a_body(gateway, user, path):
+    answers = []
+    for method in ("GET", "HEAD"):
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.ports["network"], timeout=20)
+        connection.request(method, path.format(first=user.first), headers={"X-Auth-Token": user.token.id})
+        answer = connection.getresponse()
+        answers.append((answer.status, answer.headers["content-length"], answer.headers["content-type"]))
+        assert (answer.read() == b"") == (method == "HEAD")
+        connection.request("GET", "/")       # nothing of the body is left on the wire
+        assert connection.getresponse().status in (200, 300)
+    assert answers[0] == answers[1]
+    assert int(answers[0][1]) > 0
+
+
+def test_an_etag_is_of_the_bytes(cloud, user):
+    """A strong one says that two bodies are the same, byte by byte: not of a body that was translated."""
+    link = cloud["Pod2"].network.server.url
+    bodies = {"/networks/": shown(user), "fields=links": shown(user, links=[{"href": f"{link}/v2.0/networks/x"}])}
+    spoken(cloud, "network", f"GET .*{user.first}", lambda handler: (
+        200, [("ETag", '"one"'), ("Content-MD5", "x"), ("Content-Type", "application/json")],
+        next(body for name, body in reversed(bodies.items()) if name in handler.path)))
+    same = user.network.get(f"/networks/{user.first}")
+    assert (same.headers["etag"], same.headers["content-md5"]) == ('"one"', "x")
+    other = user.network.get(f"/networks/{user.first}?fields=links")
+    assert other.headers["etag"] == 'W/"one"'
+    assert "content-md5" not in other.headers
+    assert link not in other.raw.decode()
+
+
+def test_conditions_go_to_the_pod_that_is_meant(cloud, user):
+    seen = spoken(cloud, "network", f"{user.first}", lambda handler: (
+        (304, [("ETag", '"one"')], b"") if handler.headers["if-none-match"] else
+        (412, [("Content-Type", "application/json")], b'{"NeutronError": {"type": "RevisionNumberConstraintFailed"}}')
+        if handler.headers["if-match"] else (200, [("Content-Type", "application/json")], shown(user))))
+    unchanged = user.network.get(f"/networks/{user.first}", headers={"If-None-Match": '"one"'})
+    assert (unchanged.status, unchanged.raw, unchanged.headers["etag"]) == (304, b"", '"one"')
+    late = user.network.put(f"/networks/{user.first}", {"network": {"name": "y"}},
+                            headers={"If-Match": "revision_number=1"})
+    assert late.status == 412
+    assert seen[-1].headers["if-match"] == "revision_number=1"
+
+
+def test_conditions_are_not_for_our_own_questions(cloud, gateway, user):
+    """A pod that is asked where a thing is, or for its part of a list, would answer 304 or 412 in its place."""
+    headers = {"If-Match": "revision_number=0", "If-None-Match": "*", "Range": "bytes=0-1"}
+    seen = spoken(cloud, "network", "GET /v2.0/networks", lambda handler: (
+        200, [("Content-Type", "application/json"), ("ETag", '"list"')], b'{"networks": []}'))
+    answer = user.network.get("/networks", headers=headers)
+    assert answer.status == 200
+    assert "etag" not in answer.headers
+    assert seen
+    assert not {"if-match", "if-none-match", "range"} & {name.lower() for handler in seen for name in handler.headers}
+
+
+def test_what_connection_names_stays_with_the_neighbour(cloud, user):
+    seen = spoken(cloud, "network", f"GET .*{user.first}", lambda handler: (
+        200, [("Connection", "X-Private, keep-alive"), ("X-Private", "1"), ("X-Public", "1"), ("Trailers", "x"),
+              ("Vary", "Accept"), ("Vary", "X-Auth-Token"), ("Content-Type", "application/json")], shown(user)))
+    answer = user.network.get(f"/networks/{user.first}", headers={
+        "Connection": "X-Mine", "X-Mine": "1", "X-Other": "1", "TE": "trailers", "Proxy-Authorization": "x"})
+    assert answer.status == 200
+    sent = {name.lower() for name in seen[0].headers}
+    assert "x-other" in sent
+    assert not sent & {"x-mine", "te", "proxy-authorization"}
+    assert answer.headers["x-public"] == "1"
+    assert not {"x-private", "trailers"} & {name.lower() for name in answer.headers}
+    assert answer.headers.getlist("vary") == ["Accept", "X-Auth-Token"]
+
+
+def test_a_folded_header_is_no_second_one(cloud, user):
+    spoken(cloud, "network", f"GET .*{user.first}", lambda handler: (
+        200, [("X-Long", "one\r\n Set-Cookie: two"), ("Content-Type", "application/json")], shown(user)))
+    answer = user.network.get(f"/networks/{user.first}")
+    assert answer.status == 200
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["x-long"].split() == ["one", "Set-Cookie:", "two"]
+
+
+def test_a_compressed_list(cloud, user):
+    body = json.dumps({"networks": [{"id": user.first, "name": "packed", "description": ""}]}).encode()
+    spoken(cloud, "network", "GET /v2.0/networks", lambda handler: (
+        200, [("Content-Encoding", "gzip"), ("Content-Type", "application/json")], gzip.compress(body)))
+    answer = user.network.get("/networks?name=packed", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in answer.headers
+    assert [row["name"] for row in answer["networks"] if row["id"] == user.first] == ["packed"]

@@ -1,5 +1,4 @@
 """A gateway of many pods: pages go over all of them, at one call to each, and cursors outlive a process."""
-import uuid
 
 import pytest
 
@@ -131,7 +130,7 @@ def test_all_tenants_and_limits_that_are_none(crowd):
     assert len(user.compute.ok("GET", "/servers?limit=99999999999999999999")["servers"]) == SERVERS
 
 
-@pytest.mark.parametrize("marker", ["nonsense", str(uuid.uuid4()), "%00", "a" * 300])
+@pytest.mark.parametrize("marker", ["nonsense", "11111111-2222-4333-8444-999999999999", "%00", "a" * 300])
 def test_an_unknown_marker_is_refused_in_the_services_words(crowd, marker):
     user = crowd[2]
     for client, path, status in ((user.compute, "/servers", 400), (user.volume, "/volumes", 404),

@@ -1,4 +1,5 @@
 """What a user is told when Keystone does not answer the gateway."""
+import datetime
 import json
 import sys
 
@@ -6,6 +7,7 @@ import pytest
 from webob import Request
 
 from tricircle import config
+from tricircle.api.auth import TokenCheck
 from tricircle.api.gateway import Gateway
 from tricircle.api.wsgi import application
 
@@ -41,3 +43,25 @@ def test_keystone_is_down(tmp_path, service, inside):
     assert answer.content_type == "application/json"
     assert answer.headers["Retry-After"]
     assert inside(json.loads(answer.body)) == 503
+
+
+class Token:
+    """What keystonemiddleware leaves of a token."""
+
+    class user:
+        expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("servers", "token", "known"), [
+    ("", {}, 0), ("127.0.0.1:9", {}, 1), ("127.0.0.1:9", {"application_credential": {"access_rules": []}}, 0)])
+def test_which_tokens_are_remembered(tmp_path, servers, token, known):
+    """An application credential's access rules speak of paths, and without memcached Keystone is asked every time."""
+    file = tmp_path / "tricircle.conf"
+    file.write_text(CONF.format(folder=tmp_path).replace("[service", f"memcached_servers = {servers}\n[service"))
+    check = TokenCheck(lambda environ, start: [], {"oslo_config_config": config.load(str(file))}, "nova")
+    environ = {"HTTP_X_AUTH_TOKEN": "t", "HTTP_X_USER_ID": "u", "HTTP_X_PROJECT_ID": "p", "HTTP_X_ROLES": "Member, b",
+               "HTTP_X_IDENTITY_STATUS": "Confirmed", "keystone.token_info": {"token": token},
+               "keystone.token_auth": Token}
+    check._checked(environ, None)
+    assert environ["tricircle.identity"] == ("u", "p", {"member", "b"})
+    assert len(check._known) == known

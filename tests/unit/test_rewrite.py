@@ -31,6 +31,13 @@ def test_swapping_two_ids_with_each_other():
     assert rewrite.swap(f"{one} {two}".encode(), {one: two, two: one}) == f"{two} {one}".encode()
 
 
+def test_links_of_a_pod_that_does_not_know_of_its_tls_front_end():
+    for scheme in (b"http", b"https"):
+        assert rewrite.links(scheme + b"://[fd00::1]/compute/v2.1", "https://[fd00::1]/compute", "http://gw:1") == \
+            b"http://gw:1/v2.1"
+    assert rewrite.links(b"https://pod/computers", "https://pod/compute", "http://gw:1") == b"https://pod/computers"
+
+
 def test_links_of_the_pod_only():
     body = b'{"a": "http://pod:8774/v2.1/x", "b": "http://pod:87745/", "c": "http://pod:8774"}'
     assert rewrite.links(body, "http://pod:8774", "http://gw:1") == \
@@ -40,7 +47,7 @@ def test_links_of_the_pod_only():
 @given(documents)
 def test_zones_leave_everything_else_alone(document):
     before = json.dumps(document)
-    rewrite.zones(document, lambda name, _: name)
+    rewrite.zones(document, lambda name, *_: name)
     assert json.dumps(document) == before
 
 
@@ -48,7 +55,7 @@ def test_zones_of_every_kind():
     document = {"servers": [{"OS-EXT-AZ:availability_zone": "nova", "name": "nova"}],
                 "network": {"availability_zones": ["nova", "nova2"], "availability_zone_hints": []},
                 "volume": {"availability_zone": None}}
-    assert rewrite.zones(document, lambda name, _: "az1")
+    assert rewrite.zones(document, lambda name, *_: "az1")
     assert document == {"servers": [{"OS-EXT-AZ:availability_zone": "az1", "name": "nova"}],
                         "network": {"availability_zones": ["az1"], "availability_zone_hints": []},
                         "volume": {"availability_zone": None}}
@@ -56,7 +63,7 @@ def test_zones_of_every_kind():
 
 def test_an_empty_zone_takes_the_field_out():
     document = {"server": {"availability_zone": "az1", "name": "vm"}, "hints": {"availability_zone_hints": ["az1"]}}
-    rewrite.zones(document, lambda name, _: "")
+    rewrite.zones(document, lambda name, *_: "")
     assert document == {"server": {"name": "vm"}, "hints": {"availability_zone_hints": []}}
 
 

@@ -9,7 +9,7 @@ from tricircle.api import generic
 from tricircle.api.forward import failure, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.api.owing import INTENT_SECONDS
+from tricircle.jobs.queue import INTENT_SECONDS
 from tricircle.routing.catalogue import COMPUTE, UUID, Path, find, parse
 from tricircle.routing.references import mentions
 from tricircle.store import jobs, pods, replicas

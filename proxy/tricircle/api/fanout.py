@@ -10,7 +10,7 @@ from tricircle.api.once import key_of, owner
 from tricircle.api.write_all import Write
 from tricircle.crosspod import alike, naming
 from tricircle.crosspod.shapes import SHAPES, Shape
-from tricircle.errors import Conflict, PodUnreachable, Unavailable
+from tricircle.errors import Conflict, PodUnreachable, Unavailable, UnsupportedMedia
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import UUID, Path, parse
 from tricircle.store import behind, named, pods, replicas
@@ -54,7 +54,10 @@ def write_all(gateway: Gateway, request: Request, path: Path) -> Response:
     Raises:
         Unavailable: no pod is registered, or none can be reached.
         Conflict: the key is taken in another pod.
+        UnsupportedMedia: the body is no JSON.
     """
+    if request.upload:
+        raise UnsupportedMedia(f"{path.collection.path} take a body of type application/json only")
     if not pods.bottom(gateway.db):
         raise Unavailable("no pod is registered with Tricircle yet")
     shape = SHAPES.get(f"{path.service.name}/{path.collection.path}")

@@ -1,8 +1,9 @@
 """One request to one pod and back: ids, links and zones are translated both ways."""
 import json
+import re
 
 from tricircle.api.gateway import Gateway
-from tricircle.api.message import HOP_BY_HOP, Request, Response, error_body
+from tricircle.api.message import HOP_BY_HOP, Request, Response, error_body, named
 from tricircle.errors import BadGateway, GatewayTimeout, NotFound, PodUnreachable, Unavailable
 from tricircle.routing import numbers, rewrite
 from tricircle.routing.catalogue import Path
@@ -12,10 +13,15 @@ from tricircle.upstream.deadline import Deadline
 
 POD_HEADER = "X-Tricircle-Pod"
 UNREACHABLE_HEADER = "X-Tricircle-Unreachable-Pods"
+LINKS = frozenset({"location", "link", "content-location"})
+# Of the very bytes of a body: wrong as soon as it is translated.
+DIGESTS = frozenset({"content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"})
+# Control characters, and a header value that goes on in the next line: neither may be sent on.
+FOLDED = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: str | None = None,
-         deadline: Deadline | None = None) -> Answer:
+         deadline: Deadline | None = None, through: bool = False) -> Answer:
     """Send a request to a pod, translated, and give its answer as it came.
 
     Args:
@@ -23,8 +29,9 @@ def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: s
         request: the user's.
         path: parsed; tells the service.
         pod: row.
-        target: path and query instead of the request's own.
+        target: path and query instead of the request's own: a part of an answer that is ours, without conditions.
         deadline: for lists; the configured one by default.
+        through: as in `Upstream.call`.
 
     Raises:
         NotFound: the request names a replica by its id in the pod, which is not a name that a user knows.
@@ -36,21 +43,24 @@ def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: s
         if gateway.zones.down(path.service.name, pod, document):
             body = rewrite.dump(document)
     wire = numbers.down(path, target or request.target).encode()
-    named = rewrite.ids(wire + body)
-    foreign = replicas.to_home(gateway.db, pod["pod_id"], named)
+    wanted = rewrite.ids(wire + body)
+    mapping, foreign = replicas.both(gateway.db, pod["pod_id"], wanted)
     if foreign:
         raise NotFound(f"{next(iter(foreign))} could not be found")
-    mapping = replicas.to_local(gateway.db, pod["pod_id"], named)
+    headers = request.caller.headers if target else request.caller.headers | request.conditions
+    sent = rewrite.swap(body, mapping) or None
+    if request.upload:
+        headers = headers | {"content-length": str(request.upload.length)}
+        sent = request.upload.file
+        sent.seek(0)
     return gateway.upstream.call(
         pod["pod_name"], path.service.name, request.method, rewrite.swap(wire, mapping).decode("latin-1"),
-        headers=request.caller.headers, body=rewrite.swap(body, mapping) or None, deadline=deadline)
+        headers=headers, body=sent, deadline=deadline, through=through)
 
 
 def translate(gateway: Gateway, request: Request, path: Path, pod: dict, body: bytes) -> bytes:
     """A pod's body in the user's terms: home ids, our links, the user's zones."""
-    body = rewrite.up(gateway.db, pod["pod_id"], body)
-    root = gateway.upstream.account.endpoint(pod["pod_name"], path.service.name)
-    body = rewrite.links(body, root, request.root)
+    body = _home_terms(gateway, request, path, pod, body)
     if b"availability_zone" in body or path.collection.per_pod:
         try:
             document = json.loads(body)
@@ -59,6 +69,11 @@ def translate(gateway: Gateway, request: Request, path: Path, pod: dict, body: b
         if numbers.up(path, pod, document) if path.collection.per_pod else gateway.zones.up(pod, document):
             body = rewrite.dump(document)
     return body
+
+
+def _home_terms(gateway: Gateway, request: Request, path: Path, pod: dict, text: bytes) -> bytes:
+    root = gateway.upstream.account.endpoint(pod["pod_name"], path.service.name)
+    return rewrite.links(rewrite.up(gateway.db, pod["pod_id"], text), root, request.root)
 
 
 def present(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> Response:
@@ -71,22 +86,35 @@ def present(gateway: Gateway, request: Request, path: Path, pod: dict, answer: A
         kept = [(name, value) for name, value in headers if name.lower() != "content-type"]
         made = Response.of_json(answer.status, error_body(path.service.errors, error))
         return Response(made.status, [*kept, *made.headers, (POD_HEADER, pod["pod_name"])], made.body)
-    root = gateway.upstream.account.endpoint(pod["pod_name"], path.service.name)
-    headers = [(name, rewrite.links(rewrite.up(gateway.db, pod["pod_id"], value.encode("latin-1")), root,
-                                    request.root).decode("latin-1") if name.lower() in ("location", "link") else value)
-               for name, value in headers]
-    return Response(answer.status, [*headers, (POD_HEADER, pod["pod_name"])],
-                    translate(gateway, request, path, pod, answer.body))
+    headers = [(name, _home_terms(gateway, request, path, pod, value.encode("latin-1")).decode("latin-1")
+                if name.lower() in LINKS else value) for name, value in headers]
+    headers.append((POD_HEADER, pod["pod_name"]))
+    if answer.stream is not None:
+        return Response(answer.status, headers + _length(answer), stream=answer.stream)
+    body = translate(gateway, request, path, pod, answer.body)
+    return Response(answer.status, headers if body == answer.body else _of_other_bytes(headers), body)
+
+
+def _length(answer: Answer) -> list[tuple[str, str]]:
+    """Content-Length as the pod said it, where the bytes are those that it sent."""
+    length = answer.headers.get("content-length")
+    return [("Content-Length", length)] if length and "content-encoding" not in answer.headers else []
+
+
+def _of_other_bytes(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Headers of a body that was translated: the same thing in other bytes has a weak ETag (RFC 9110 8.8.1)."""
+    return [(name, f"W/{value}" if name.lower() == "etag" and value.startswith('"') else value)
+            for name, value in headers if name.lower() not in DIGESTS]
 
 
 def upward(answer: Answer) -> list[tuple[str, str]]:
     """A pod's headers without those of the hop; its request id under a name of its own, since ours takes the place."""
+    hop = HOP_BY_HOP | named(answer.headers.get("connection", "")) | {"server", "date", "content-encoding"}
     kept = []
     for name, value in answer.headers.items():
-        if name.lower() == "x-openstack-request-id":
-            kept.append(("X-Tricircle-Pod-Request-Id", value))
-        elif name.lower() not in HOP_BY_HOP and name.lower() not in ("server", "date"):
-            kept.append((name, value))
+        if name.lower() not in hop:
+            shown = "X-Tricircle-Pod-Request-Id" if name.lower() == "x-openstack-request-id" else name
+            kept.append((shown, FOLDED.sub(" ", value)))
     return kept
 
 

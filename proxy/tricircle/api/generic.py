@@ -128,7 +128,7 @@ def exchange(gateway: Gateway, request: Request, path: Path, pod: dict) -> Respo
 
 def _exchange(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response:
     try:
-        answer = send(gateway, request, path, pod)
+        answer = send(gateway, request, path, pod, through=True)
     except PodUnreachable as error:
         raise failure(error) from error
     try:
@@ -144,9 +144,9 @@ def _remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer:
     if answer.ok and request.method == "POST" and not path.member and not path.collection.everywhere:
         _learn(gateway, request, path, pod, answer.json())
     if path.member and UUID.match(path.member) and not path.rest:
-        known = routings.home(gateway.db, path.member)
         gone = answer.status == 404 or (request.method == "DELETE" and answer.status == 204
                                         and path.service.name == "network")
+        known = routings.home(gateway.db, path.member) if gone or request.method == "DELETE" else None
         # Nova and Cinder delete in the background: the row goes when the owner first gets 404.
         if known and request.method == "DELETE" and answer.ok and not gone:
             routings.leave(gateway.db, path.member)

@@ -6,7 +6,7 @@ from typing import Any
 from tricircle import marks
 from tricircle.api import cursors, partial
 from tricircle.api import query as queries
-from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send
+from tricircle.api.forward import DIGESTS, UNREACHABLE_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.podlist import PodList
@@ -23,7 +23,7 @@ from tricircle.upstream.scatter import scatter
 
 Tidy = Callable[[Gateway, Request, dict[str, Any], dict[str, dict]], None]
 # They speak of one pod's answer, not of a merged one.
-ONE_PODS_HEADERS = ("x-tricircle-pod-request-id", "x-compute-request-id")
+ONE_PODS_HEADERS = DIGESTS | {"x-tricircle-pod-request-id", "x-compute-request-id", "etag", "last-modified"}
 
 
 def pods_to_ask(gateway: Gateway, request: Request, path: Path) -> list[dict]:
@@ -72,7 +72,7 @@ def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict
 
 def _alone(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response:
     try:
-        return present(gateway, request, path, pod, send(gateway, request, path, pod))
+        return present(gateway, request, path, pod, send(gateway, request, path, pod, through=True))
     except PodUnreachable as error:
         rows = partial.members(gateway, request, path, [pod])
         if not rows:

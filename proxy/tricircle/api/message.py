@@ -2,9 +2,9 @@
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from tricircle.errors import ApiError, BadRequest, TooLarge
@@ -15,12 +15,19 @@ SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # It goes into every link of an answer, JSON or not.
 HOST = re.compile(r"^[A-Za-z0-9.:\[\]_-]+$")
 # Said between two neighbours only (RFC 9110 7.6.1), or made afresh for each hop.
-HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
-                        "transfer-encoding", "upgrade", "host", "content-length", "expect", "accept-encoding",
-                        "content-encoding"})
-# Set by keystonemiddleware for us; a pod finds out by itself from the token.
+HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+                        "te", "trailer", "trailers", "transfer-encoding", "upgrade", "host", "content-length",
+                        "expect", "accept-encoding"})
+# They speak of the one thing that a request addresses; our own questions on its behalf, and lists, are other things.
+CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"})
+PREFIX = re.compile(r"^(/[A-Za-z0-9._~-]+)+$")
+# What may stand before a JSON object in any encoding that a pod's parser takes: blanks, byte order marks, and the
+# other halves of UTF-16.
+BEFORE_JSON = b" \t\r\n\x00\xef\xbb\xbf\xff\xfe"
+PEEK = 1 << 16
+# Set by keystonemiddleware for us (a pod finds out by itself from the token), and by a proxy in front of us.
 IDENTITY = re.compile(r"^x-(identity-status|user(-.*)?|project-.*|domain-.*|tenant(-.*)?|roles?|service-(?!token$).*|"
-                      r"is-admin-project|service-catalog)$|^openstack-system-scope$")
+                      r"is-admin-project|service-catalog|forwarded-.*)$|^(openstack-system-scope|forwarded)$")
 
 
 @dataclass
@@ -32,12 +39,13 @@ class Request:
         path: as it was sent, percent signs kept.
         query: as it was sent, without the question mark.
         headers: lower-case names.
-        body: decoded of its transfer encoding.
+        body: decoded of its transfer encoding; empty for a body that is no JSON.
         root: how the caller reached us, `http://gateway:19998`.
         request_id: of this request, `req-<uuid>`.
         caller: who asks; None for version documents.
         body_json: the parsed body, where there is one; see `parse_body`.
         microversion: the one that all pods will use, where the caller named one; see microversion.py.
+        upload: a body that is no JSON: it goes to one pod as it is.
     """
 
     method: str
@@ -50,6 +58,7 @@ class Request:
     caller: Caller | None = None
     body_json: Any = None
     microversion: tuple[int, int] | None = None
+    upload: "Upload | None" = None
 
     @property
     def target(self) -> str:
@@ -58,7 +67,13 @@ class Request:
 
     def question(self, path: str | None = None) -> "Request":
         """A GET in the same caller's name, of the same path or another one."""
-        return Request("GET", path or self.path, "", self.headers, b"", self.root, self.request_id, self.caller)
+        headers = {name: value for name, value in self.headers.items() if name not in CONDITIONS}
+        return Request("GET", path or self.path, "", headers, b"", self.root, self.request_id, self.caller)
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """If-Match and its siblings."""
+        return {name: value for name, value in self.headers.items() if name in CONDITIONS}
 
     def parse_body(self) -> None:
         """Read a JSON body into `body_json`.
@@ -66,7 +81,7 @@ class Request:
         Raises:
             BadRequest: it is not JSON, or not an object.
         """
-        if not self.body or self.method in ("GET", "HEAD"):
+        if not self.body:
             return
         try:
             self.body_json = json.loads(self.body)
@@ -88,6 +103,19 @@ def _is_text(document: Any) -> bool:
 
 
 @dataclass
+class Upload:
+    """A body that is not looked into.
+
+    Args:
+        file: at any place.
+        length: bytes.
+    """
+
+    file: BinaryIO
+    length: int
+
+
+@dataclass
 class Response:
     """One answer to a user.
 
@@ -95,11 +123,13 @@ class Response:
         status: HTTP status.
         headers: (name, value), repeated names allowed.
         body: whole.
+        stream: pieces of a body that passes through, in `body`'s place.
     """
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
+    stream: Iterator[bytes] | None = None
 
     @classmethod
     def of_json(cls, status: int, document: Any) -> "Response":
@@ -112,46 +142,73 @@ def new_request_id() -> str:
     return f"req-{uuid.uuid4()}"
 
 
-def read(environ: Mapping[str, Any], max_body: int) -> Request:
+def read(environ: Mapping[str, Any], max_body: int, trusted_proxy: str | None = None) -> Request:
     """Make a request of a WSGI environment.
+
+    A HEAD is served as the GET that it stands for, so that it has the same headers; its body is left out at the end.
 
     Args:
         environ: after keystonemiddleware, or before it for paths that need no token.
-        max_body: bytes.
+        max_body: bytes of JSON.
+        trusted_proxy: address of the one that may say under which prefix users reach us.
 
     Raises:
-        TooLarge: the body is larger; it is not read.
+        TooLarge: the body is JSON and larger.
     """
     # keystonemiddleware puts None where a token says nothing.
     headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items()
                if name.startswith("HTTP_") and value is not None}
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
+    prefix = headers.pop("x-forwarded-prefix", "").rstrip("/")
+    if not trusted_proxy or environ.get("REMOTE_ADDR") != trusted_proxy or not PREFIX.match(prefix):
+        prefix = ""
     raw = environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", "/").encode("latin-1"))
     path = raw.split("?", 1)[0]
     if not path.startswith("/"):
         path = "/" + path.split("://", 1)[-1].partition("/")[2]   # a proxy may send the absolute form
     host = environ.get("HTTP_HOST", "")
-    root = f"{environ['wsgi.url_scheme']}://{host if HOST.match(host) else _server(environ)}"
-    return Request(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers,
-                   _body(environ, max_body), root, environ["tricircle.request_id"])
+    root = f"{environ['wsgi.url_scheme']}://{host if HOST.match(host) else _server(environ)}{prefix}"
+    body, upload = _body(environ, max_body)
+    method = "GET" if environ["REQUEST_METHOD"] == "HEAD" else environ["REQUEST_METHOD"]
+    return Request(method, path, environ.get("QUERY_STRING", ""), headers, body, root,
+                   environ["tricircle.request_id"], upload=upload)
 
 
 def _server(environ: Mapping[str, Any]) -> str:
     return f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
 
 
-def _body(environ: Mapping[str, Any], max_body: int) -> bytes:
+def _body(environ: Mapping[str, Any], max_body: int) -> tuple[bytes, Upload | None]:
+    """What was sent, and whether it is JSON: (the body, None) or (nothing, the body)."""
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > max_body:
+    if not length.isdecimal():
+        raise BadRequest("the request's Content-Length is no number")
+    if length == "0" or environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+        return b"", None   # what a GET carries means nothing (RFC 9110 9.3.1)
+    stream, kind = environ["wsgi.input"], environ.get("CONTENT_TYPE", "").lower()
+    # Neutron parses a body of any type: one that could be taken for JSON is always read, and bounded, as JSON.
+    if kind and "json" not in kind and stream.read(PEEK).lstrip(BEFORE_JSON)[:1] not in (b"{", b""):
+        return b"", Upload(stream, int(length))
+    if int(length) > max_body:
         raise TooLarge(f"the request's body is larger than {max_body} bytes")
-    return environ["wsgi.input"].read(int(length)) if int(length) else b""
+    stream.seek(0)
+    return stream.read(int(length)), None
+
+
+def named(connection: str) -> set[str]:
+    """Headers that a `Connection` header says are between two neighbours only."""
+    return {name.strip().lower() for name in connection.split(",")}
 
 
 def downward(request: Request) -> dict[str, str]:
-    """The headers that go to a pod: what the caller sent, less hop-by-hop and identity; our id as the global one."""
+    """What goes to a pod with every call: the caller's headers less hop-by-hop, conditions and identity.
+
+    Our request id is the global one there.
+    """
+    hop = HOP_BY_HOP | named(request.headers.get("connection", "")) | CONDITIONS
     kept = {name: value for name, value in request.headers.items()
-            if name not in HOP_BY_HOP and not IDENTITY.match(name) and not name.startswith("x-tricircle-")}
+            if name not in hop and not IDENTITY.match(name) and not name.startswith("x-tricircle-")}
     asked = request.headers.get("x-openstack-request-id", "")
     kept["x-openstack-request-id"] = asked if REQUEST_ID.match(asked) else request.request_id
     kept["accept-encoding"] = "identity"

@@ -7,9 +7,9 @@ from tricircle.api.forward import UNREACHABLE_HEADER, present, send, upward
 from tricircle.api.gateway import Gateway
 from tricircle.api.listing import ONE_PODS_HEADERS
 from tricircle.api.message import Request, Response
-from tricircle.api.owing import INTENT_SECONDS
 from tricircle.crosspod import quota_numbers
 from tricircle.errors import BadRequest, Unavailable
+from tricircle.jobs.queue import INTENT_SECONDS
 from tricircle.routing import usage
 from tricircle.routing.catalogue import Path
 from tricircle.store import jobs, pods, quotas, routings

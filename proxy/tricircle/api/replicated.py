@@ -24,7 +24,7 @@ def delete_replicas(gateway: Gateway, request: Request, path: Path) -> Response:
     rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
     for pod_id in replicas.of_resource(gateway.db, path.member):
         try:
-            answer = send(gateway, request, path, rows[pod_id])
+            answer = send(gateway, request, path, rows[pod_id], target=request.target)   # If-Match is for the home
         except PodUnreachable as error:
             raise failure(error) from error
         if answer.status not in (204, 404):

@@ -1,6 +1,7 @@
 """API processes: the parent binds the sockets and watches; the children serve them."""
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -16,9 +17,10 @@ from tricircle.api.wsgi import application
 LOG = logging.getLogger(__name__)
 SERVICES = ("admin", "compute", "volume", "network")
 DRAIN_SECONDS = 30
-# A larger body is refused by waitress itself, in plain text; between this and max_body_bytes we answer in the
-# service's own format.
-LARGEST_READ = 64 << 20
+BLOCK = 1 << 16   # read from a client at once
+# What waitress keeps of an answer before it makes the application wait for the client.
+AHEAD_BYTES = 1 << 20
+FORWARDED = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
 RESTART_PAUSE = 1.0   # seconds: a child that dies at once must not be forked in a tight loop
 
 
@@ -48,6 +50,7 @@ def run(conf: cfg.ConfigOpts) -> int:
     Returns:
         Exit status.
     """
+    _lift_file_limit()
     sockets = listen(conf)
     children: dict[int, float] = {}
     stopping = threading.Event()
@@ -68,6 +71,12 @@ def run(conf: cfg.ConfigOpts) -> int:
     while children:
         _reap(children, stopping)
     return 0
+
+
+def _lift_file_limit() -> None:
+    """A thousand connections for each of the four ports; systemd and shells give 1024 files unless asked for more."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _spawn(conf: cfg.ConfigOpts, sockets: dict[str, socket.socket]) -> int:
@@ -102,10 +111,19 @@ def _child(conf: cfg.ConfigOpts, sockets: dict[str, socket.socket], parent: int)
 
 
 def _server(conf: cfg.ConfigOpts, gateway: Gateway, name: str, sock: socket.socket) -> "waitress.server.BaseWSGIServer":
-    return waitress.create_server(
+    """A body beyond max_upload_bytes is refused by waitress itself, in plain text; a smaller one by us."""
+    trusted = {"trusted_proxy": conf.api.trusted_proxy, "trusted_proxy_headers": FORWARDED}
+    server = waitress.create_server(
         application(gateway, name), sockets=[sock], threads=conf.api.threads, ident="tricircle",
-        max_request_body_size=max(LARGEST_READ, conf.api.max_body_bytes), channel_timeout=120, connection_limit=1000,
-        clear_untrusted_proxy_headers=True, expose_tracebacks=False)
+        max_request_body_size=conf.api.max_upload_bytes + 1, channel_timeout=120, connection_limit=1000,
+        recv_bytes=BLOCK, outbuf_high_watermark=AHEAD_BYTES, clear_untrusted_proxy_headers=True,
+        expose_tracebacks=False,
+        asyncore_use_poll=True,   # select() ends at file descriptor 1023
+        **(trusted if conf.api.trusted_proxy else {}))
+    # A client who stops reading in the middle of a stream would hold a thread and a pod's connection for ever.
+    stall = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(conf.pods.deadline * 1000))
+    server.adj.socket_options = [*server.adj.socket_options, stall]
+    return server
 
 
 def _drain(servers: list) -> None:

@@ -6,10 +6,10 @@ from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.once import key_of
-from tricircle.api.owing import INTENT_SECONDS
 from tricircle.crosspod import alike, bring
 from tricircle.crosspod.shapes import Shape
 from tricircle.errors import ApiError, PodUnreachable, Unavailable
+from tricircle.jobs.queue import INTENT_SECONDS
 from tricircle.routing.catalogue import Path
 from tricircle.store import behind, jobs, named, pods, replicas
 from tricircle.store.db import now

@@ -82,7 +82,7 @@ def _is_open(service_name: str, environ: dict) -> bool:
 def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPResponse:
     style = _style(service_name)
     try:
-        request = read(environ, gateway.conf.api.max_body_bytes)
+        request = read(environ, gateway.conf.api.max_body_bytes, gateway.conf.api.trusted_proxy)
         response = _answer(gateway, service_name, request, environ)
     except Refused as error:
         response = Response(error.answer.status, [("Content-Type", "application/json")], error.answer.body)
@@ -99,7 +99,7 @@ def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPRe
         LOG.exception("%s %s", environ["REQUEST_METHOD"], environ.get("PATH_INFO"))
         broken = ApiError("an error in Tricircle itself; its log has the details under this request's id")
         response = Response.of_json(500, error_body(style, broken))
-    return _to_bottle(response, environ["REQUEST_METHOD"])
+    return _to_bottle(response)
 
 
 def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict) -> Response:
@@ -120,13 +120,13 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
 
 
 def _caller(request: Request, environ: dict) -> Caller:
-    roles = frozenset(role.strip().lower() for role in environ.get("HTTP_X_ROLES", "").split(","))
-    project = environ.get("HTTP_X_PROJECT_ID", "")
-    return Caller(environ.get("HTTP_X_USER_ID", ""), project, roles, downward(request))
+    identity = environ["tricircle.identity"]
+    return Caller(identity.user_id, identity.project_id, identity.roles, downward(request))
 
 
-def _to_bottle(response: Response, method: str) -> bottle.HTTPResponse:
-    answer = bottle.HTTPResponse(b"" if method == "HEAD" else response.body, response.status)
+def _to_bottle(response: Response) -> bottle.HTTPResponse:
+    """Bottle gives HEAD the headers of a GET, and closes a stream that is not wanted."""
+    answer = bottle.HTTPResponse(response.body if response.stream is None else response.stream, response.status)
     for name, value in response.headers:
         answer.add_header(name, value)
     if "Content-Type" not in answer.headers:
@@ -136,6 +136,7 @@ def _to_bottle(response: Response, method: str) -> bottle.HTTPResponse:
 
 def log_to_stderr(debug: bool) -> None:
     """Logs go to stderr; systemd's journal keeps them."""
+    logging._srcfile = None   # nobody reads the line of code, and finding it takes as long as writing the message
     logging.basicConfig(stream=sys.stderr, level=logging.DEBUG if debug else logging.INFO,
                         format="%(asctime)s %(process)d %(levelname)s %(name)s %(message)s")
     for noisy in ("urllib3", "keystoneauth", "keystonemiddleware", "stevedore", "oslo_policy", "dogpile"):

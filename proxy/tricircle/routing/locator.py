@@ -44,9 +44,9 @@ class Locator:
         Raises:
             Unavailable: no reachable pod has it, and some pod could not be asked.
         """
-        known = routings.home(self.db, resource_id)
+        known = routings.home_pod(self.db, resource_id)
         if known:
-            return pods.show(self.db, known["pod_id"])
+            return known
         key = (caller.project_id, service, collection, resource_id)
         with self._lock:
             future, first = self._asking.get(key), False

@@ -12,6 +12,8 @@ from tricircle.routing.catalogue import ZONE_FIELDS
 from tricircle.store import Database, replicas
 from tricircle.uuids import ids, swap
 
+NESTED = (dict, list)
+
 
 def down(db: Database, pod_id: str, data: bytes) -> bytes:
     """Home ids become the pod's local ids."""
@@ -28,11 +30,13 @@ def links(data: bytes, pod_root: str, own_root: str) -> bytes:
 
     Args:
         data: a body or a header's value.
-        pod_root: the pod's endpoint without version, `http://pod:8774`.
+        pod_root: the pod's endpoint without version, `http://pod:8774`. A pod behind a TLS front end that does not know
+            of it writes http:// where the endpoint has https://.
         own_root: how the caller reached the gateway, `http://gateway:19998`.
     """
     # What follows must not belong to the host's name or port: http://pod:877 is not a part of http://pod:8774.
-    pattern = re.compile(re.escape(pod_root).encode() + rb"(?![\w.:-])")
+    place = re.escape(pod_root.partition("://")[2]).encode()
+    pattern = re.compile(rb"https?://" + place + rb"(?![\w.:-])")
     return pattern.sub(lambda _: own_root.encode(), data)
 
 
@@ -56,34 +60,42 @@ def walk(body: Any) -> Iterator[tuple[str, str, dict | list, Any]]:
                 stack.append((name, value))
 
 
-def zones(body: Any, translate: Callable[[str, dict], str]) -> bool:
+def zones(body: Any, translate: Callable[[str, str, dict], str]) -> bool:
     """Translate every availability zone in a document, in place.
 
     Args:
         body: a JSON document.
-        translate: gives the new name for (old name, the object that holds the field); an empty one takes it out.
+        translate: gives the new name for (old name, field, the object that holds it); an empty one takes it out.
 
     Returns:
         Whether anything was changed.
     """
-    changed = False
-    for _, field, holder, value in walk(body):
-        if field not in ZONE_FIELDS or not isinstance(holder, dict):
-            continue
-        if isinstance(value, str) and value:
-            new: Any = translate(value, holder)
-        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-            new = [name for name in dict.fromkeys(translate(item, holder) for item in value) if name]
-        else:
-            continue
-        if new == value:
-            continue
-        changed = True
-        if new == "":
-            del holder[field]
-        else:
-            holder[field] = new
+    changed, stack = False, [body] if isinstance(body, NESTED) else []
+    while stack:
+        holder = stack.pop()
+        if isinstance(holder, dict):
+            for field in ZONE_FIELDS & holder.keys():
+                changed = _zone(holder, field, translate) or changed
+            holder = holder.values()
+        stack += [value for value in holder if isinstance(value, NESTED)]
     return changed
+
+
+def _zone(holder: dict, field: str, translate: Callable[[str, str, dict], str]) -> bool:
+    value = holder[field]
+    if isinstance(value, str) and value:
+        new: Any = translate(value, field, holder)
+    elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+        new = [name for name in dict.fromkeys(translate(item, field, holder) for item in value) if name]
+    else:
+        return False
+    if new == value:
+        return False
+    if new == "":
+        del holder[field]
+    else:
+        holder[field] = new
+    return True
 
 
 def dump(body: Any) -> bytes:

@@ -23,7 +23,7 @@ class Zones:
 
     def down(self, service: str, pod: dict, body: Any) -> bool:
         """The user's zones become the pod's own, in place; True when anything changed."""
-        def translate(name: str, _: dict) -> str:
+        def translate(name: str, *_: Any) -> str:
             zone, colon, host = name.partition(":")
             if zone not in (pod["az_name"], pod["pod_name"]):
                 return name
@@ -37,12 +37,11 @@ class Zones:
     @staticmethod
     def up(pod: dict, body: Any) -> bool:
         """The pod's zones become the user's, in place; True when anything changed."""
-        changed = rewrite.zones(body, lambda _name, _holder: pod["az_name"])
-        for *_, value in list(rewrite.walk(body)) if changed else ():
-            if isinstance(value, dict) and value.get("router:external") and value.get("availability_zone_hints"):
-                # The hint of an external network is the name of its pod, as in the original.
-                value["availability_zone_hints"] = [pod["pod_name"]]
-        return changed
+        def translate(_: str, field: str, holder: dict) -> str:
+            # The hint of an external network is the name of its pod, as in the original.
+            hint = field == "availability_zone_hints" and holder.get("router:external")
+            return pod["pod_name" if hint else "az_name"]
+        return rewrite.zones(body, translate)
 
     def _network_zone(self, pod: dict) -> str:
         """A zone that the pod's Neutron accepts as a hint; empty when it has none, and then the hint is left out."""

@@ -91,6 +91,21 @@ def of_project(db: Database, project_id: str, pod_id: str, kind: str) -> list[st
     return [row["resource_id"] for row in rows]
 
 
+def both(db: Database, pod_id: str, ids: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """(`to_local`, `to_home`) in one question: every request asks it."""
+    local, home, asked = {}, {}, set(ids)
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start:start + CHUNK]
+        marks = ", ".join("?" * len(part))
+        # Not OR: SQLite would go through all replicas of the pod.
+        half = "SELECT resource_id, local_id FROM replicas WHERE pod_id = ? AND local_id IS NOT NULL AND "
+        rows = db.rows(f"{half} resource_id IN ({marks}) UNION {half} local_id IN ({marks})",
+                       [pod_id, *part, pod_id, *part])
+        local.update((row["resource_id"], row["local_id"]) for row in rows if row["resource_id"] in asked)
+        home.update((row["local_id"], row["resource_id"]) for row in rows if row["local_id"] in asked)
+    return local, home
+
+
 def to_local(db: Database, pod_id: str, ids: list[str]) -> dict[str, str]:
     """{home id: local id} for those of `ids` that have a replica in the pod."""
     return _mapping(db, "resource_id", "local_id", pod_id, ids)

@@ -23,6 +23,11 @@ def home(db: Database, resource_id: str) -> dict | None:
     return db.row("SELECT * FROM routings WHERE resource_id = ?", (resource_id,))
 
 
+def home_pod(db: Database, resource_id: str) -> dict | None:
+    """The row of a resource's home pod; None when unknown."""
+    return db.row("SELECT pods.* FROM routings JOIN pods USING (pod_id) WHERE resource_id = ?", (resource_id,))
+
+
 def homes(db: Database, resource_ids: list[str]) -> dict[str, dict]:
     """Homes of many resources, by id; unknown ones are left out."""
     marks = ", ".join("?" * len(resource_ids))

@@ -7,13 +7,15 @@ from keystoneauth1 import exceptions as ksa
 from keystoneauth1 import session as ksa_session
 from keystoneauth1.identity import v3
 from oslo_config import cfg
+from urllib3.util import parse_url
 
 from tricircle.errors import EndpointMissing, Unavailable
 
 # Keystone's service types, in the order in which a service's own names are tried.
 SERVICE_TYPES = {"compute": ("compute",), "volume": ("block-storage", "volumev3"), "network": ("network",)}
-# The version and what follows it in an endpoint's path: /v2.1, /v3/%(project_id)s, /v2.0/ ...
-VERSION = re.compile(r"/v\d+(\.\d+)?(/.*)?$")
+# The last version in an endpoint's path and what follows it: /v2.1, /compute/v2.1/%(project_id)s, /v3/ ...
+VERSION = re.compile(r"^(.*)/v\d+(\.\d+)?(/.*)?$")
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Account:
@@ -25,7 +27,7 @@ class Account:
 
     def __init__(self, conf: cfg.ConfigOpts):
         own = conf.service_account
-        self._conf = conf
+        self._conf, self._catalogue_seconds = conf, conf.pods.catalogue_seconds
         self._auth = v3.Password(auth_url=own.auth_url, username=own.username, password=own.password,
                                  project_name=own.project_name, user_domain_name=own.user_domain_name,
                                  project_domain_name=own.project_domain_name)
@@ -56,9 +58,9 @@ class Account:
             self._read_at = 0.0
 
     def regions(self) -> dict[str, dict[str, str]]:
-        """{region: {service: root URL}}, the root without version or slash: `http://pod:8774`. Raises as `token`."""
+        """{region: {service: root URL}}, as `root_of` gives it: `http://pod:8774`. Raises as `token`."""
         with self._lock:
-            if time.monotonic() - self._read_at > self._conf.pods.catalogue_seconds or not self._endpoints:
+            if time.monotonic() - self._read_at > self._catalogue_seconds or not self._endpoints:
                 self._endpoints = self._read_endpoints()
                 self._read_at = time.monotonic()
             return self._endpoints
@@ -91,8 +93,7 @@ class Account:
                 continue
             for service, names in SERVICE_TYPES.items():
                 if types.get(endpoint["service_id"]) in names:
-                    root = VERSION.sub("", endpoint["url"].rstrip("/"))
-                    found.setdefault(endpoint["region_id"], {})[service] = root.rstrip("/")
+                    found.setdefault(endpoint["region_id"], {})[service] = root_of(endpoint["url"])
         return found
 
     @staticmethod
@@ -101,3 +102,17 @@ class Account:
             return call()
         except ksa.ClientException as error:
             raise Unavailable(f"Keystone did not serve Tricircle's own account: {error}") from error
+
+
+def root_of(url: str) -> str:
+    """An endpoint without version and slash, its host spelled as the pod spells it in links.
+
+    A pod takes its links from the header Host, which has the host in lower case and no default port.
+
+    Args:
+        url: of an endpoint: `http://Pod:80/compute/v2.1/%(project_id)s` gives `http://pod/compute`.
+    """
+    path = VERSION.sub(r"\1", "/" + url.partition("://")[2].partition("/")[2].rstrip("/")).rstrip("/")
+    place = parse_url(url.partition("%(")[0].partition("$(")[0])
+    port = "" if place.port in (None, DEFAULT_PORTS.get(place.scheme)) else f":{place.port}"
+    return f"{place.scheme}://{place.host}{port}{path}"

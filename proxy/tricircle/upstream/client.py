@@ -1,40 +1,45 @@
 """HTTP to the pods: pooled connections, one deadline for the whole call, one breaker for each pod and service."""
 import json
 import logging
+import ssl
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import urllib3
 from oslo_config import cfg
 
 from tricircle.errors import PodUnreachable
+from tricircle.upstream import bodies
 from tricircle.upstream.account import Account
 from tricircle.upstream.breaker import Breaker
 from tricircle.upstream.deadline import Deadline
 
 LOG = logging.getLogger(__name__)
-CHUNK = 1 << 16
 MOST_ENDPOINTS = 3000
+NO_RETRIES = urllib3.Retry(total=False, redirect=False)
 # Raised before a byte of the request left this machine, so the call may be repeated.
 NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer of a pod.
+    """An answer of a pod.
 
     Args:
         pod: who answered.
         status: HTTP status.
         headers: case-insensitive, repeated ones kept.
-        body: decoded of its content encoding.
+        body: whole, decoded of its content encoding.
+        stream: the body of an answer that passes through, in pieces; `body` is empty then.
     """
 
     pod: str
     status: int
     headers: urllib3.HTTPHeaderDict
     body: bytes
+    stream: Iterator[bytes] | None = None
 
     @property
     def ok(self) -> bool:
@@ -60,8 +65,9 @@ class Upstream:
     def __init__(self, conf: cfg.ConfigOpts, account: Account):
         self.conf, self.account = conf.pods, account
         # One pool for each pod and service: with too few of them every call to a hundred pods opens a connection anew.
-        self._pool = urllib3.PoolManager(num_pools=MOST_ENDPOINTS, maxsize=conf.api.threads, block=False, retries=False,
-                                         ca_certs=conf.service_account.cafile)
+        self._manager = urllib3.PoolManager(num_pools=MOST_ENDPOINTS, maxsize=conf.api.threads, block=False,
+                                            blocksize=bodies.CHUNK, ca_certs=conf.service_account.cafile)
+        self._pools: dict[str, tuple[urllib3.HTTPConnectionPool, str]] = {}
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._lock = threading.Lock()
 
@@ -74,8 +80,8 @@ class Upstream:
             return self._breakers[key]
 
     def call(self, pod: str, service: str, method: str, path: str, *, headers: dict[str, str] | None = None,
-             body: bytes | None = None, deadline: Deadline | None = None) -> Answer:
-        """One call, and its whole answer.
+             body: bytes | BinaryIO | None = None, deadline: Deadline | None = None, through: bool = False) -> Answer:
+        """One call, and its answer.
 
         Args:
             pod: pod's name.
@@ -83,8 +89,9 @@ class Upstream:
             method: HTTP method.
             path: from the version on, with the query: `/v2.1/servers?limit=2`.
             headers: as they shall go out, token included; without any, the service account's token is used.
-            body: request body.
+            body: request body; a file goes out in blocks, its length is in `headers`.
             deadline: of the whole call; the configured one by default.
+            through: a body that nobody has to look into may stay unread, in `Answer.stream`.
 
         Returns:
             The answer, whatever its status.
@@ -98,11 +105,13 @@ class Upstream:
         breaker = self.breaker(pod, service)
         if not breaker.allow():
             raise PodUnreachable(pod, service, "failed several times in a row; it is tried again shortly", sent=False)
-        url = self.account.endpoint(pod, service) + path
+        root = self.account.endpoint(pod, service)
         # All or nothing: with a default for one header a user's call could go out under our own token.
         sent = {"X-Auth-Token": self.account.token()} if headers is None else headers
         try:
-            answer = self._exchange(pod, method, url, sent, body, deadline)
+            response = self._request(method, root, path, sent, body, deadline)
+            answer = self._answer(pod, response, deadline if isinstance(body, bytes | None) else
+                                  Deadline(deadline.seconds), through)
         except urllib3.exceptions.HTTPError as error:
             breaker.failed()
             raise PodUnreachable(pod, service, _reason(error), sent=not _never_sent(error)) from error
@@ -128,34 +137,55 @@ class Upstream:
             answer = call()
         return answer
 
-    def _exchange(self, pod: str, method: str, url: str, headers: dict[str, str], body: bytes | None,
-                  deadline: Deadline) -> Answer:
+    def _pool(self, root: str) -> tuple[urllib3.HTTPConnectionPool, str]:
+        """The connections to an endpoint, and its path's prefix; PoolManager takes an URL apart for every request."""
+        if root not in self._pools:
+            place = urllib3.util.parse_url(root)
+            self._pools[root] = self._manager.connection_from_url(root), place.path or ""
+        return self._pools[root]
+
+    def _request(self, method: str, root: str, path: str, headers: dict[str, str], body: bytes | BinaryIO | None,
+                 deadline: Deadline) -> urllib3.BaseHTTPResponse:
         if deadline.passed():
             raise urllib3.exceptions.TimeoutError("the time for this request was used up before the call")
-        timeout = urllib3.Timeout(connect=min(self.conf.connect_deadline, deadline.left()), read=deadline.left())
-        response = self._pool.request(method, url, headers=headers, body=body, timeout=timeout, redirect=False,
-                                      preload_content=False)
+        connect = self.conf.connect_deadline
+        if not isinstance(body, bytes | None):
+            connect = deadline.seconds   # a fresh connection sends under this time-out, too: here for each block
+        timeout = urllib3.Timeout(connect=min(connect, deadline.left()), read=deadline.left())
+        pool, prefix = self._pool(root)
+        return pool.urlopen(method, prefix + path, body=body, headers=headers, timeout=timeout, redirect=False,
+                            retries=NO_RETRIES, preload_content=False)
+
+    @staticmethod
+    def _answer(pod: str, response: urllib3.BaseHTTPResponse, deadline: Deadline, through: bool) -> Answer:
         try:
-            parts = []
-            # read1 gives what has come in; the time-out of a socket alone would start anew with every byte.
-            while part := response.read1(CHUNK, decode_content=True):
-                parts.append(part)
-                if deadline.passed():
-                    raise urllib3.exceptions.ReadTimeoutError(None, url, f"not finished in {deadline.seconds:g} s")
+            if not bodies.decodable(response):
+                raise urllib3.exceptions.DecodeError("an encoding that was not asked for")
+            if through and bodies.passes_through(response):
+                # The first piece is waited for here: a pod that dies before it can still be reported as an error.
+                stream = bodies.pieces(response, bodies.read(response), pod)
+                return Answer(pod, response.status, response.headers, b"", stream)
+            return Answer(pod, response.status, response.headers, bodies.whole(response, deadline))
         except BaseException:
             response.close()
             raise
-        response.release_conn()
-        return Answer(pod, response.status, response.headers, b"".join(parts))
 
 
 def _never_sent(error: Exception) -> bool:
-    return isinstance(error, NOT_SENT) or isinstance(getattr(error, "reason", None), NOT_SENT)
+    return isinstance(error, NOT_SENT) or isinstance(getattr(error, "reason", None), NOT_SENT) or _untrusted(error)
+
+
+def _untrusted(error: Exception) -> bool:
+    return isinstance(error, urllib3.exceptions.SSLError) and isinstance(error.args[0], ssl.SSLCertVerificationError)
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(error, NOT_SENT):
         return "gave no whole answer in time"
+    if _untrusted(error):
+        return f"its certificate is not trusted ({error.args[0].verify_message}): see [service_account]cafile"
     if _never_sent(error):
         return "does not accept connections"
+    if isinstance(error, urllib3.exceptions.DecodeError):
+        return "sent a body that cannot be decoded"
     return f"broke the connection ({type(error).__name__})"

@@ -1,7 +1,7 @@
 """A whole cloud on loopback: one Keystone, N pods, and handles for tests."""
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tests.functional.standin.cinder import Cinder
 from tests.functional.standin.faults import Stop, Stops
@@ -10,7 +10,7 @@ from tests.functional.standin.keystone import Keystone
 from tests.functional.standin.neutron import Neutron
 from tests.functional.standin.nova import Nova
 from tests.functional.standin.service import Log, Service, Write
-from tests.functional.standin.web import Server
+from tests.functional.standin.web import Mount, Request, Response, Server
 
 GATEWAY = {"compute": ("nova", "compute", "/v2.1"), "network": ("neutron", "network", ""),
            "volume": ("cinderv3", "volumev3", "/v3/%(project_id)s"), "admin": ("tricircle", "Cascading", "/v1.0")}
@@ -26,9 +26,12 @@ class Pod:
         stops: shared held writes.
         keystone_url: for WWW-Authenticate.
         physical: names of the physical networks.
+        mount: says of a service's name how it is reached.
     """
 
-    def __init__(self, name: str, identity: Identity, log: Log, stops: Stops, keystone_url: str, physical: list[str]):
+    def __init__(self, name: str, identity: Identity, log: Log, stops: Stops, keystone_url: str, physical: list[str],
+                 mount: Callable[[str], Mount]):
+        self.mount = mount
         self.name, self.identity, self.log, self.stops = name, identity, log, stops
         self.keystone_url, self.physical = keystone_url, physical
         self.lock = threading.RLock()
@@ -68,17 +71,27 @@ class Cloud:
     Args:
         pods: how many; they are called Pod1, Pod2 ...; the last one has the physical network `extern`.
         ports: the gateway's (admin, compute, volume, network), for RegionOne's part of the catalogue.
+        mount: says of a service's name (or `identity`) how it is reached.
     """
 
-    def __init__(self, pods: int = 2, ports: dict[str, int] | None = None):
+    def __init__(self, pods: int = 2, ports: dict[str, int] | None = None,
+                 mount: Callable[[str], Mount] = lambda service: Mount()):
         self.identity, self.log, self.stops = Identity(), Log(), Stops()
-        self.keystone = Server(Keystone(self.identity).serve)
+        self.keystone_calls: list[tuple[str, str]] = []
+        keystone = Keystone(self.identity)
+
+        def serve(request: Request) -> Response:
+            self.keystone_calls.append((request.method, request.path))
+            return keystone.serve(request)
+
+        self.keystone = Server(serve, mount=mount("identity"))
         self.identity.serve("RegionOne", "keystone", "identity", f"{self.keystone.url}/v3")
         self.pods: dict[str, Pod] = {}
         for number in range(1, pods + 1):
             physical = ["bridge", "extern"] if number == pods else ["bridge"]
             name = f"Pod{number}"
-            self.pods[name] = Pod(name, self.identity, self.log, self.stops, self.keystone.url, physical)
+            self.pods[name] = Pod(name, self.identity, self.log, self.stops, self.keystone.url, physical,
+                                  mount)
         for service, (name, kind, path) in GATEWAY.items():
             self.identity.serve("RegionOne", name, kind, f"http://127.0.0.1:{(ports or {}).get(service, 9)}{path}")
 

@@ -105,6 +105,7 @@ class Faults:
         every: each k-th request is answered with 500 and not done.
         lose: pattern of `METHOD path`; matching calls are done, their answers lost.
         slow: seconds to wait before a request is looked at.
+        spoken: {pattern of `METHOD path`: function(handler)}: a test answers matching calls itself, byte by byte.
         only: pattern of `METHOD path` to which all of these (but `lose`) are limited.
     """
 
@@ -117,6 +118,7 @@ class Faults:
     lose: str = ""
     slow: float = 0
     only: str = ""
+    spoken: dict[str, Callable] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     used: bool = False
 
@@ -133,6 +135,7 @@ class Faults:
         self.silent = self.half = False
         self.drip = self.html = self.every = self.slow = 0
         self.lose = self.only = ""
+        self.spoken = {}
         self._cleared.set()
         self._cleared = threading.Event()
 

@@ -36,7 +36,7 @@ class Service:
     """A service of one pod, on a port of its own.
 
     Args:
-        pod: has `name`, `identity`, `log` (writes of the whole cloud), `stops` and `lock`.
+        pod: has `name`, `identity`, `log` (writes of the whole cloud), `stops`, `lock` and `mount`.
     """
 
     name = ""
@@ -48,7 +48,7 @@ class Service:
         self.shelves: dict[str, dict[str, dict]] = {}
         self.faults = Faults(stops=pod.stops)
         self.routes = Routes(self.table())
-        self.server = Server(self.serve, self.faults)
+        self.server = Server(self.serve, self.faults, pod.mount(self.name))
 
     def table(self) -> list:
         """(method, path, function) of everything that is served."""

@@ -6,17 +6,18 @@ from tests.functional.standin.cloud import Cloud
 from tests.functional.standin.identity import PASSWORD
 
 CONF = """[DEFAULT]
-debug = true
+debug = {debug}
 state_path = {folder}/state
 
 [api]
-bind_host = 127.0.0.1
+bind_host = {bind_host}
 admin_port = {ports[admin]}
 compute_port = {ports[compute]}
 volume_port = {ports[volume]}
 network_port = {ports[network]}
 processes = {processes}
 threads = {threads}
+{api}
 
 [keystone_authtoken]
 www_authenticate_uri = {auth_url}
@@ -31,12 +32,14 @@ region_name = RegionOne
 interface = internal
 service_token_roles = service
 service_token_roles_required = true
+{authtoken}
 
 [service_account]
 auth_url = {auth_url}
 username = tricircle
 password = {password}
 project_name = service
+{account}
 
 [pods]
 deadline = {deadline}
@@ -52,7 +55,7 @@ max_routes = 1000
 clouds_file = {folder}/clouds.yaml
 """
 DEFAULTS = {"processes": 2, "threads": 16, "deadline": 10, "list_deadline": 3, "breaker_failures": 5,
-            "breaker_seconds": 1}
+            "breaker_seconds": 1, "bind_host": "127.0.0.1", "debug": "true", "api": "", "authtoken": "", "account": ""}
 
 
 def write(cloud: Cloud, folder: Path, ports: dict[str, int], **changed) -> Path:
@@ -62,7 +65,7 @@ def write(cloud: Cloud, folder: Path, ports: dict[str, int], **changed) -> Path:
         cloud: where Keystone and the pods are.
         folder: must exist.
         ports: of the gateway: admin, compute, volume, network.
-        changed: what differs from DEFAULTS.
+        changed: what differs from DEFAULTS; `api`, `authtoken`, `account`: more lines of a section.
 
     Returns:
         Path of tricircle.conf.

@@ -2,7 +2,9 @@
 import contextlib
 import json
 import random
+import re
 import socket
+import ssl
 import threading
 import uuid
 from collections.abc import Callable
@@ -88,16 +90,32 @@ def free_port() -> int:
             return port
 
 
+@dataclass(frozen=True)
+class Mount:
+    """How a server is reached.
+
+    Args:
+        host: address to listen on.
+        prefix: what a front end takes off every path: `/compute`.
+        tls: makes it speak TLS.
+    """
+
+    host: str = "127.0.0.1"
+    prefix: str = ""
+    tls: ssl.SSLContext | None = None
+
+
 class Server:
     """One listening port.
 
     Args:
         serve: makes the response of a request.
         faults: what goes wrong, see faults.py; None for a server that never fails.
+        mount: how it is reached.
     """
 
-    def __init__(self, serve: Callable[[Request], Response], faults=None):
-        self.serve, self.faults, self._http = serve, faults, None
+    def __init__(self, serve: Callable[[Request], Response], faults=None, mount: Mount | None = None):
+        self.serve, self.faults, self._http, self.mount = serve, faults, None, mount or Mount()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listen(free_port())
@@ -105,11 +123,20 @@ class Server:
     @property
     def url(self) -> str:
         """`http://127.0.0.1:port`."""
-        return f"http://127.0.0.1:{self.port}"
+        host = f"[{self.mount.host}]" if ":" in self.mount.host else self.mount.host
+        return f"{self.scheme}://{host}:{self.port}{self.mount.prefix}"
+
+    @property
+    def scheme(self) -> str:
+        """http or https."""
+        return "https" if self.mount.tls else "http"
 
     def _listen(self, port: int) -> None:
         handler = type("Bound", (_Handler,), {"owner": self})
-        self._http = _Threads(("127.0.0.1", port), handler)
+        self._http = (_Threads6 if ":" in self.mount.host else _Threads)((self.mount.host, port), handler)
+        if self.mount.tls:
+            self._http.socket = self.mount.tls.wrap_socket(self._http.socket, server_side=True,
+                                                           do_handshake_on_connect=False)
         self.port = self._http.server_port
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -138,6 +165,10 @@ class _Threads(ThreadingHTTPServer):
 
     def handle_error(self, request, client_address):
         """A caller that went away (killed on purpose, mostly) is no news."""
+
+
+class _Threads6(_Threads):
+    address_family = socket.AF_INET6
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -170,15 +201,23 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("content-length") or 0))
 
     def _serve(self):
+        faults, mount = self.owner.faults, self.owner.mount
+        for pattern, speak in list(faults.spoken.items()) if faults else ():
+            if re.search(pattern, f"{self.command} {self.path}"):
+                return speak(self)
         url = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, unquote(url.path), parse_qsl(url.query, keep_blank_values=True), headers,
-                          self._body(), f"http://{headers.get('host', '127.0.0.1')}")
-        faults = self.owner.faults
+        base = f"{self.owner.scheme}://{headers.get('host', '127.0.0.1')}{mount.prefix}"
+        path = unquote(url.path)
+        request = Request(self.command, path.removeprefix(mount.prefix) or "/",
+                          parse_qsl(url.query, keep_blank_values=True), headers, self._body(), base)
+        if not path.startswith(mount.prefix):
+            self.send_error(404)   # the front end's own: nothing of ours is there
+            return None
         response = faults.around(request, self.owner.serve) if faults else self.owner.serve(request)
         if response is None:          # the fault says: no answer at all
             self.close_connection = True
-            return
+            return None
         payload = response.encode()
         self.send_response(response.status)
         for name, value in response.headers.items():
@@ -193,6 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
                 faults.write(self, payload)
             else:
                 self.wfile.write(payload)
+        return None
 
     def __getattr__(self, name):
         """Any method at all: what is wrong with it is for the service to say."""

@@ -1,0 +1,75 @@
+"""Bodies of pods' answers: whole where ids are looked for in them, piece by piece where they only pass through."""
+import logging
+from collections.abc import Iterator
+
+import urllib3
+
+from tricircle.upstream.deadline import Deadline
+
+LOG = logging.getLogger(__name__)
+CHUNK = 1 << 16
+LONGEST_TEXT = 1 << 20
+
+
+def passes_through(response: urllib3.BaseHTTPResponse) -> bool:
+    """Whether a body is handed on as it is: it is neither JSON, nor an error, nor a short text."""
+    kind = response.headers.get("content-type", "").lower()
+    length = response.length_remaining   # None where the pod does not say it
+    if not kind or "json" in kind or response.status >= 400 or length == 0:
+        return False
+    return not kind.startswith("text/") or length is None or length > LONGEST_TEXT
+
+
+def decodable(response: urllib3.BaseHTTPResponse) -> bool:
+    """Whether a body's content encodings, which were not asked for, can be taken off."""
+    encodings = response.headers.get("content-encoding", "identity").lower().split(",")
+    return all(each.strip() in (*urllib3.HTTPResponse.CONTENT_DECODERS, "identity", "") for each in encodings)
+
+
+def whole(response: urllib3.BaseHTTPResponse, deadline: Deadline) -> bytes:
+    """Read a body to its end.
+
+    Raises:
+        urllib3.exceptions.HTTPError: it broke off, cannot be decoded, or took too long.
+    """
+    parts = []
+    # read1 gives what has come in; the time-out of a socket alone would start anew with every byte.
+    while part := read(response):
+        parts.append(part)
+        if deadline.passed():
+            raise urllib3.exceptions.ReadTimeoutError(None, "", f"not finished in {deadline.seconds:g} s")
+    response.release_conn()
+    return b"".join(parts)
+
+
+def read(response: urllib3.BaseHTTPResponse) -> bytes:
+    """The next piece, decoded of its content encoding; empty at the end."""
+    return response.read1(CHUNK, decode_content=True)
+
+
+def pieces(response: urllib3.BaseHTTPResponse, first: bytes, pod: str) -> Iterator[bytes]:
+    """A body while it comes in; closed half-way, it closes the connection to the pod.
+
+    Nobody knows how long a whole one may take, with a client as slow as he likes at the other end. So the deadline is
+    the socket's, for each piece.
+
+    Args:
+        response: with its body unread but for `first`.
+        first: its first piece.
+        pod: for the log.
+
+    Raises:
+        urllib3.exceptions.HTTPError: it broke off. The server then cuts the client's connection without the end that
+            HTTP promises, so that half a body does not look like a whole one.
+    """
+    try:
+        part = first
+        while part:
+            yield part
+            part = read(response)
+        response.release_conn()
+    except urllib3.exceptions.HTTPError as error:
+        LOG.warning("pod %s broke off in the middle of a body: %s", pod, error)
+        raise
+    finally:
+        response.close()   # after a whole body this is nothing: the connection has gone back to the pool

@@ -1,0 +1,37 @@
+"""Every figure beside its baseline, taken in the same run. `python -m tests.bench [name ...]`."""
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import latency, lookup, memory, merge, throughput
+from tests.bench.world import world
+
+SERVED = {"latency": latency, "throughput": throughput, "memory": memory}
+ALONE = {"merge": merge, "lookup": lookup}
+
+
+def main(names: list[str]) -> None:
+    """Run some, or all."""
+    names = names or [*SERVED, *ALONE]
+    unknown = set(names) - SERVED.keys() - ALONE.keys()
+    if unknown:
+        sys.exit(f"no bench {', '.join(sorted(unknown))}; there are {', '.join([*SERVED, *ALONE])}")
+    table = Table("bench", "what", "how much", "baseline", "goal or ratio")
+    for name in names:
+        if name in ALONE:
+            for row in ALONE[name].run():
+                table.add_row(*row)
+    served = [name for name in names if name in SERVED]
+    if served:
+        with world() as here:
+            if not here.cached:
+                print("there is no memcached: every request asks Keystone for its token")
+            for name in served:
+                for row in SERVED[name].run(here):
+                    table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,34 @@
+"""Memory that a thousand requests take which wait for a slow pod, beside the same at the bare forwarder."""
+import contextlib
+import os
+import socket
+
+from tests.bench.world import World
+from tests.functional.gateway import until
+
+REQUESTS = 990      # a thousand connections for each service and process is where waitress stops accepting
+
+
+def run(world: World) -> list[tuple[str, ...]]:
+    """Rows of the table."""
+    grown = {name: _measure(world, name) for name in ("forwarder", "gateway")}
+    return [("1,000 slow requests", "memory", f"{grown['gateway'] / 1e6:.1f} MB",
+             f"forwarder {grown['forwarder'] / 1e6:.1f} MB", f"{grown['gateway'] / grown['forwarder']:.2f}")]
+
+
+def _measure(world: World, name: str) -> float:
+    request = world.request(path="/v2.1/servers/{server}/slow")
+    before, files = world.memory(name), len(os.listdir(f"/proc/{world.pids[name]}/fd"))
+    with contextlib.ExitStack() as stack:
+        for _ in range(REQUESTS):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", world.ports[name]), 30))
+            client.sendall(request)
+        until(lambda: len(os.listdir(f"/proc/{world.pids[name]}/fd")) >= files + REQUESTS, 60)
+        seen = [0]
+
+        def still() -> bool:
+            seen.append(world.memory(name))
+            return seen[-1] == seen[-2]
+
+        until(still, 60, 0.5)
+        return (seen[-1] - before) / REQUESTS * 1000

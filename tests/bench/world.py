@@ -1,0 +1,96 @@
+"""What is measured and what it is measured against: one pod that answers at once, a gateway, a bare forwarder."""
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.functional.gateway import Gateway, children, until
+from tests.functional.standin import Cloud
+from tests.functional.standin.web import free_port
+
+THREADS = 16
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+class World:
+    """Running servers.
+
+    Args:
+        gateway: one process; the token `token` is in its cache once it was used.
+        ports: of `direct` (the pod itself), `forwarder` and `gateway` (its Nova API).
+        pids: of the processes that serve at `forwarder` and `gateway`.
+        cached: whether there is a memcached.
+    """
+
+    def __init__(self, gateway: Gateway, ports: dict[str, int], pids: dict[str, int], cached: bool):
+        self.gateway, self.ports, self.pids, self.cached = gateway, ports, pids, cached
+        self.token = gateway.cloud.token("alice").id
+        self.server = str(uuid.uuid4())
+
+    def request(self, method: str = "GET", path: str = "/v2.1/servers/{server}", body: dict | None = None) -> bytes:
+        """The bytes of a request that every one of the three understands."""
+        data = json.dumps(body).encode() if body else b""
+        head = (f"{method} {path.format(server=self.server)} HTTP/1.1\r\nHost: localhost\r\n"
+                f"X-Auth-Token: {self.token}\r\nAccept: application/json\r\nUser-Agent: python-novaclient\r\n"
+                "OpenStack-API-Version: compute 2.93\r\n")
+        if data:
+            head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n"
+        return head.encode() + b"\r\n" + data
+
+    def cpu(self, name: str) -> float:
+        """Seconds of processor time that a server has had."""
+        fields = Path(f"/proc/{self.pids[name]}/stat").read_text().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICK
+
+    def memory(self, name: str) -> int:
+        """Bytes that a server has resident."""
+        return int(Path(f"/proc/{self.pids[name]}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _process(*command: str) -> subprocess.Popen:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def world() -> Iterator[World]:
+    """Start everything, and end it."""
+    pod, forwarder, memcached = free_port(), free_port(), free_port()
+    cached = shutil.which("memcached")
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        def start(port: int, *command: str) -> int:
+            process = _process(*command)
+            stack.callback(lambda: (process.kill(), process.wait()))
+            until(lambda: _listens(port))
+            return process.pid
+
+        start(pod, sys.executable, "-m", "tests.bench.backend", str(pod))
+        if cached:
+            start(memcached, cached, "-u", "nobody", "-l", "127.0.0.1", "-p", str(memcached))
+        cloud = Cloud(1)
+        stack.callback(cloud.close)
+        for endpoint in cloud.identity.endpoints:
+            if endpoint["region"] == "Pod1":
+                endpoint["url"] = f"http://127.0.0.1:{pod}"
+        gateway = Gateway(cloud, Path(folder), processes=1, threads=THREADS,
+                          authtoken=f"memcached_servers = 127.0.0.1:{memcached}" if cached else "", debug="false")
+        stack.callback(gateway.stop)
+        gateway.start().register()
+        pids = {"forwarder": start(forwarder, sys.executable, "-m", "tests.bench.forwarder", str(forwarder),
+                                   f"http://127.0.0.1:{pod}", str(THREADS)),
+                "gateway": children(gateway.api.process.pid)[0]}
+        ports = {"direct": pod, "forwarder": forwarder, "gateway": gateway.ports["compute"]}
+        yield World(gateway, ports, pids, bool(cached))
