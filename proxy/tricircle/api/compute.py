@@ -24,17 +24,17 @@ def aggregates(gateway: Gateway, request: Request, path: Path) -> Response | Non
     if request.method not in ("GET", "HEAD"):
         return _refuse_change(gateway, path) if path.member else None
     gateway.policy.check(request.caller, "pods:list")
-    shown = [_aggregate(pod) for pod in pods.bottom(gateway.db)]
+    shown = [_aggregate(pod, request) for pod in pods.bottom(gateway.db)]
     if path.member:
         for aggregate in shown:
             if str(aggregate["id"]) == path.member:
                 return Response.of_json(200, {"aggregate": aggregate})
         raise NotFound(f"Aggregate {path.member} could not be found.")
+    if not shown:
+        return Response.of_json(200, {"aggregates": []})
     response = generic.plain(gateway, request, path)
     if response.status == 200:
-        fields = [field for field in shown[0] if field != "uuid" or (request.microversion or (2, 1)) >= SINCE_UUID]
-        own = [{field: aggregate[field] for field in fields} for aggregate in shown]
-        response.body = json.dumps({"aggregates": own + json.loads(response.body)["aggregates"]}).encode()
+        response.body = json.dumps({"aggregates": shown + json.loads(response.body)["aggregates"]}).encode()
     return response
 
 
@@ -45,14 +45,14 @@ def _refuse_change(gateway: Gateway, path: Path) -> None:
     raise NotFound(f"Aggregate {path.member} could not be found.")
 
 
-def _aggregate(pod: dict) -> dict:
+def _aggregate(pod: dict, request: Request) -> dict:
     def stamp(seconds: float) -> str:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000")
 
-    return {"id": pod["aggregate_id"], "uuid": pod["pod_id"], "name": f"ag_{pod['pod_name']}",
-            "availability_zone": pod["az_name"], "hosts": [], "metadata": {"availability_zone": pod["az_name"]},
-            "created_at": stamp(pod["created_at"]), "updated_at": stamp(pod["updated_at"]), "deleted": False,
-            "deleted_at": None}
+    return {"id": pod["aggregate_id"], **({"uuid": pod["pod_id"]} if (request.microversion or ()) >= SINCE_UUID else {}),
+            "name": f"ag_{pod['pod_name']}", "availability_zone": pod["az_name"], "hosts": [],
+            "metadata": {"availability_zone": pod["az_name"]}, "created_at": stamp(pod["created_at"]),
+            "updated_at": stamp(pod["updated_at"]), "deleted": False, "deleted_at": None}
 
 
 def zones(gateway: Gateway, request: Request, path: Path) -> Response | None:

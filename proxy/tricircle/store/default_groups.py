@@ -16,7 +16,8 @@ def choose(db: Database, project_id: str, group_id: str, pod_id: str) -> dict:
         chosen = c.execute("INSERT INTO default_groups VALUES (?, ?, ?) ON CONFLICT (project_id) DO NOTHING",
                            (project_id, group_id, pod_id)).rowcount
         if chosen:
-            c.execute("INSERT INTO routings VALUES (?, ?, 'security-groups', ?, ?) ON CONFLICT DO NOTHING",
+            c.execute("INSERT INTO routings (resource_id, pod_id, kind, project_id, created_at) "
+                      "VALUES (?, ?, 'security-groups', ?, ?) ON CONFLICT DO NOTHING",
                       (group_id, pod_id, project_id, now()))
     return home(db, project_id)
 
