@@ -162,7 +162,7 @@ def test_the_pod_is_told_in_a_header_never_in_the_body(user):
     answer = user.network.get(f"/networks/{network}")
     assert answer.headers["X-Tricircle-Pod"] == "Pod2"
     assert "Pod2" not in answer.raw.decode()
-    assert answer.headers["X-Tricircle-Pod-Request-Id"].startswith("req-")
+    assert answer.headers["X-Tricircle-Request-Id"].startswith("req-")
 
 
 def test_only_an_administrator_pins_a_pod(cloud, gateway, user):
@@ -242,7 +242,8 @@ def test_global_request_ids_go_down(cloud, user):
     assert answer.headers["x-openstack-request-id"] != mine
     assert cloud.writes(mark)[-1].headers["x-openstack-request-id"] == mine
     answer = user.network.post("/networks", {"network": {"name": "x"}}, headers={"X-Openstack-Request-Id": "junk"})
-    assert cloud.writes(mark)[-1].headers["x-openstack-request-id"] == answer.headers["x-openstack-request-id"]
+    assert cloud.writes(mark)[-1].headers["x-openstack-request-id"] == answer.headers["X-Tricircle-Request-Id"]
+    assert answer.headers["x-openstack-request-id"] != answer.headers["X-Tricircle-Request-Id"]
 
 
 def test_nothing_of_the_callers_identity_headers_reaches_a_pod(cloud, user):

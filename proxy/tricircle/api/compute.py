@@ -49,7 +49,8 @@ def _aggregate(pod: dict, request: Request) -> dict:
     def stamp(seconds: float) -> str:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000")
 
-    return {"id": pod["aggregate_id"], **({"uuid": pod["pod_id"]} if (request.microversion or ()) >= SINCE_UUID else {}),
+    own = {"uuid": pod["pod_id"]} if (request.microversion or ()) >= SINCE_UUID else {}
+    return {"id": pod["aggregate_id"], **own,
             "name": f"ag_{pod['pod_name']}", "availability_zone": pod["az_name"], "hosts": [],
             "metadata": {"availability_zone": pod["az_name"]}, "created_at": stamp(pod["created_at"]),
             "updated_at": stamp(pod["updated_at"]), "deleted": False, "deleted_at": None}

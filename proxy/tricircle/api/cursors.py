@@ -3,12 +3,12 @@ import hashlib
 import json
 import logging
 
+from tricircle import uuids
 from tricircle.api.forward import failure, send, translate
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.api.query import PAGING, Query
 from tricircle.errors import PodUnreachable, StoreBusy
-from tricircle.routing import rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import cursors as rows
 from tricircle.upstream.paging import Order, forgotten
@@ -40,7 +40,7 @@ def recall(gateway: Gateway, request: Request, path: Path, query: Query, order: 
     if kept:
         return json.loads(kept)
     home = gateway.locator.find(request.caller, path.service.name, path.collection.path, marker) \
-        if rewrite.UUIDS.fullmatch(marker.encode()) else None
+        if uuids.UUIDS.fullmatch(marker.encode()) else None
     record = _record(gateway, request, path, home, marker) if home else None
     if record is None:
         return None

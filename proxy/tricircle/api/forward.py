@@ -108,13 +108,12 @@ def _of_other_bytes(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def upward(answer: Answer) -> list[tuple[str, str]]:
-    """A pod's headers without those of the hop; its request id under a name of its own, since ours takes the place."""
+    """A pod's headers without those of the hop. Its request id stays: Nova knows the server's actions by it."""
     hop = HOP_BY_HOP | named(answer.headers.get("connection", "")) | {"server", "date", "content-encoding"}
     kept = []
     for name, value in answer.headers.items():
         if name.lower() not in hop:
-            shown = "X-Tricircle-Pod-Request-Id" if name.lower() == "x-openstack-request-id" else name
-            kept.append((shown, FOLDED.sub(" ", value)))
+            kept.append((name, FOLDED.sub(" ", value)))
     return kept
 
 

@@ -22,16 +22,18 @@ from tricircle.upstream.client import Answer
 
 LOG = logging.getLogger(__name__)
 Handler = Callable[[Gateway, Request, Path], Response | None]
+Handlers = dict[tuple[str, str], tuple[Handler, ...]]
 
 
-def serve(gateway: Gateway, request: Request, path: Path, special: dict[tuple[str, str], Handler]) -> Response:
+def serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> Response:
     """Answer a request.
 
     Args:
         gateway: parts.
         request: with its caller and parsed body.
         path: parsed.
-        special: handlers of collections whose API crosses pods; one that returns None leaves it to this path.
+        special: handlers of collections whose API crosses pods; one that returns None leaves it to the next one, the
+            last one to this path.
 
     Raises:
         ApiError: to be written in the service's format.
@@ -41,9 +43,11 @@ def serve(gateway: Gateway, request: Request, path: Path, special: dict[tuple[st
     if pinned:
         return exchange(gateway, request, path, pinned)
     microversion.negotiate(gateway, request, path)
-    handler = special.get((path.service.name, path.collection.path))
-    response = handler(gateway, request, path) if handler else None
-    return response or plain(gateway, request, path)
+    for handler in special.get((path.service.name, path.collection.path), ()):
+        response = handler(gateway, request, path)
+        if response:
+            return response
+    return plain(gateway, request, path)
 
 
 def plain(gateway: Gateway, request: Request, path: Path) -> Response:

@@ -23,7 +23,7 @@ from tricircle.upstream.scatter import scatter
 
 Tidy = Callable[[Gateway, Request, dict[str, Any], dict[str, dict]], None]
 # They speak of one pod's answer, not of a merged one.
-ONE_PODS_HEADERS = DIGESTS | {"x-tricircle-pod-request-id", "x-compute-request-id", "etag", "last-modified"}
+ONE_PODS_HEADERS = DIGESTS | {"x-openstack-request-id", "x-compute-request-id", "etag", "last-modified"}
 
 
 def pods_to_ask(gateway: Gateway, request: Request, path: Path) -> list[dict]:

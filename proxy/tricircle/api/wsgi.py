@@ -20,6 +20,7 @@ from tricircle.api import (
 )
 from tricircle.api.auth import TokenCheck
 from tricircle.api.gateway import Gateway
+from tricircle.api.generic import Handlers
 from tricircle.api.message import Request, Response, downward, error_body, new_request_id, read
 from tricircle.errors import ApiError, EndpointMissing, NotFound, PodUnreachable, StoreBusy, Unavailable
 from tricircle.routing.caller import Caller
@@ -27,9 +28,20 @@ from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.replicas import Refused
 
 LOG = logging.getLogger(__name__)
-SPECIAL = {**compute.HANDLERS, **network.HANDLERS, **routers.HANDLERS, **security_groups.HANDLERS,
-           **quotas.HANDLERS, **affinity.HANDLERS, **replicated.HANDLERS}
+MODULES = (affinity, compute, network, quotas, replicated, routers, security_groups)
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
+
+
+def _handlers() -> Handlers:
+    """{(service, collection): handlers}, of all modules: two topics may have something to say about servers."""
+    found: Handlers = {}
+    for module in MODULES:
+        for key, handler in module.HANDLERS.items():
+            found[key] = (*found.get(key, ()), handler)
+    return found
+
+
+SPECIAL = _handlers()
 
 
 def application(gateway: Gateway, service_name: str) -> WSGI:
@@ -52,9 +64,11 @@ def application(gateway: Gateway, service_name: str) -> WSGI:
         started = time.monotonic()
 
         def start(status: str, headers: list, exc_info: object = None) -> Callable:
-            headers = [*headers, ("x-openstack-request-id", environ["tricircle.request_id"])]
-            if service_name == "compute":
-                headers.append(("x-compute-request-id", environ["tricircle.request_id"]))
+            headers = [*headers, ("X-Tricircle-Request-Id", environ["tricircle.request_id"])]
+            if all(name.lower() != "x-openstack-request-id" for name, _ in headers):   # no single pod has answered
+                headers.append(("x-openstack-request-id", environ["tricircle.request_id"]))
+                if service_name == "compute":
+                    headers.append(("x-compute-request-id", environ["tricircle.request_id"]))
             LOG.info("%s %s %s %s %s %.0f ms", environ["tricircle.request_id"], service_name, environ["REQUEST_METHOD"],
                      environ.get("PATH_INFO", ""), status.split()[0], (time.monotonic() - started) * 1000)
             return start_response(status, headers)
