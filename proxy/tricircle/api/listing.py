@@ -5,7 +5,7 @@ from typing import Any
 
 from tricircle import marks
 from tricircle.api import query as queries
-from tricircle.api.forward import DIGESTS, UNREACHABLE_HEADER, failure, present, send, translate, upward
+from tricircle.api.forward import DIGESTS, UNREACHABLE_HEADER, failure, present, send, upward
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.query import Query
@@ -102,8 +102,9 @@ def _refusal(answers: dict[str, Answer]) -> str | None:
 def _whole(gateway: Gateway, request: Request, path: Path, pod: dict, target: str, deadline: Deadline) -> Answer:
     """One pod's whole list: pages that the pod cuts by itself (Nova at 1,000) are put together."""
     answer = send(gateway, request, path, pod, target=target, deadline=deadline)
-    document, key = answer.json(), collection_key(answer.json())
-    if not answer.ok or not key:
+    document = answer.json()
+    key = collection_key(document)
+    if not answer.ok or not key or f"{key}_links" not in document:
         return answer
     while document.get(f"{key}_links") and document[key]:
         joint = "&" if "?" in target else "?"
@@ -121,8 +122,11 @@ def _whole(gateway: Gateway, request: Request, path: Path, pod: dict, target: st
 
 def _clean(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> Any:
     """A pod's list in the user's terms, without replicas, plumbing, and what belongs to them."""
-    hidden = set(replicas.to_home(gateway.db, pod["pod_id"], rewrite.ids(answer.body)).values())
-    document = json.loads(translate(gateway, request, path, pod, answer.body))
+    mapping = replicas.to_home(gateway.db, pod["pod_id"], rewrite.ids(answer.body))
+    hidden = set(mapping.values())
+    root = gateway.upstream.account.endpoint(pod["pod_name"], path.service.name)
+    document = json.loads(rewrite.links(rewrite.swap(answer.body, mapping), root, request.root))
+    gateway.zones.up(pod, document)
     key = collection_key(document)
     if key:
         parent = path.collection.parent
