@@ -69,7 +69,9 @@ def move(task: Move) -> None:
                              CLAIM_SECONDS)
         if row["mine"]:
             try:
-                return _move(task)
+                # The one before us may have moved it between the look and the claim.
+                if routings.home(task.db, task.network_id) == known:
+                    return _move(task)
             finally:
                 replicas.abandon(task.db, task.network_id, task.home["pod_id"], row["fence"])
         time.sleep(POLL_SECONDS)
