@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from tests.functional.gateway import until
-from tests.functional.user import User, holders
+from tests.functional.user import IMAGE, User, flavor, holders
 
 
 @pytest.fixture
@@ -18,6 +18,12 @@ def user(gateway):
 def rows(cloud, pod, kind, user):
     """What a pod has of a user's, by collection."""
     return {row["id"]: row for row in cloud[pod].network.shelf(kind).values() if row.get("project_id") == user.project}
+
+
+def wish(user, network, zone):
+    """What a user sends to boot a server."""
+    return {"name": "vm", "imageRef": IMAGE, "flavorRef": flavor(user.gateway), "networks": [{"uuid": network}],
+            "availability_zone": zone}
 
 
 def test_it_moves_with_its_subnets_and_keeps_its_ids(cloud, gateway, user):
@@ -53,8 +59,7 @@ def test_it_goes_for_good(cloud, gateway, user):
 def test_what_is_in_use_stays_and_nothing_is_left_in_the_other_pod(cloud, gateway, user):
     network, subnet = user.wired()
     user.make("ports", network_id=network)
-    body = {"server": {"name": "vm", "imageRef": network, "flavorRef": "tiny", "networks": [{"uuid": network}],
-                       "availability_zone": "az2"}}
+    body = {"server": wish(user, network, "az2")}
     answer = user.compute.post("/servers", body)
     assert answer.status == 400
     assert "Pod1" in str(answer.body)
@@ -66,8 +71,7 @@ def test_what_is_in_use_stays_and_nothing_is_left_in_the_other_pod(cloud, gatewa
 
 def test_a_hint_is_a_promise(cloud, user):
     network, _ = user.wired("az1")
-    body = {"server": {"name": "vm", "imageRef": network, "flavorRef": "tiny", "networks": [{"uuid": network}],
-                       "availability_zone": "az2"}}
+    body = {"server": wish(user, network, "az2")}
     with cloud["Pod2"].lock:
         before = rows(cloud, "Pod2", "networks", user)
     assert user.compute.post("/servers", body).status == 400
@@ -79,10 +83,9 @@ def test_servers_that_race_for_it_end_in_one_pod(cloud, user):
     answers, start = [], threading.Barrier(10)
 
     def boot(number):
-        body = {"name": f"vm{number}", "imageRef": network, "flavorRef": "tiny", "networks": [{"uuid": network}],
-                "availability_zone": ("az1", "az2")[number % 2]}
+        body = {"server": wish(user, network, ("az1", "az2")[number % 2])}
         start.wait()
-        answers.append(user.compute.post("/servers", {"server": body}))
+        answers.append(user.compute.post("/servers", body))
 
     threads = [threading.Thread(target=boot, args=(number,)) for number in range(10)]
     for thread in threads:
