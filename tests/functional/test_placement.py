@@ -278,3 +278,13 @@ def test_refused_actions_keep_the_pods_code(user, action, status):
     server = user.boot(None, "az1")
     assert user.compute.post(f"/servers/{server}/action", action).status == status
     assert user.compute.post(f"/servers/{uuid.uuid4()}/action", {"os-stop": None}).status == 404
+
+
+def test_a_dead_pod_does_not_keep_servers_out_of_the_others(cloud, user):
+    """The project's `default` group lives in the dead one; the other has it already."""
+    networks = {zone: user.wired(zone)[0] for zone in ("az1", "az2")}
+    for zone, network in networks.items():
+        user.boot(network, zone)
+    cloud["Pod1"].refuse()
+    server = user.boot(networks["az2"], "az2")
+    assert holders(cloud, "compute", "servers", server) == ["Pod2"]

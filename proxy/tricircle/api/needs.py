@@ -6,7 +6,7 @@ from tricircle.api import alike, moving
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.crosspod import groups, policies, rbac
-from tricircle.errors import ApiError
+from tricircle.errors import ApiError, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import default_group, replicas
 from tricircle.routing.catalogue import UUID, Path
@@ -83,8 +83,11 @@ def _replicate_group(gateway: Gateway, request: Request, group_id: str, home: di
     """A replica with the home's rules; as `satisfy` returns it when it was made now."""
     db, project_id = gateway.db, request.caller.project_id
     made = replicas.ensure(db, gateway.upstream, request.caller, "security-groups", group_id, home, pod)
-    groups.sync(db, gateway.upstream, group_id, pod["pod_name"])
-    rbac.sync(db, gateway.upstream, group_id, home, pod)
+    try:
+        groups.sync(db, gateway.upstream, group_id, pod["pod_name"])
+        rbac.sync(db, gateway.upstream, group_id, home, pod)
+    except PodUnreachable as error:
+        _follow_later(gateway, request, group_id, pod, error, made)
     if not made:
         return []
     # Rules of other groups that name this one as remote could not be carried over while it was not there.
@@ -92,6 +95,18 @@ def _replicate_group(gateway: Gateway, request: Request, group_id: str, home: di
         if other != group_id:
             jobs.enqueue(db, "security_group", other, project_id)
     return [("security-groups", group_id)]
+
+
+def _follow_later(gateway: Gateway, request: Request, group_id: str, pod: dict, error: PodUnreachable,
+                  made: bool = False) -> None:
+    """A replica serves with the rules that it has while its home does not answer: nobody can change the home's then.
+
+    Raises:
+        PodUnreachable: it is the pod itself that does not answer, or the replica is new and has no rules yet.
+    """
+    if made or error.pod == pod["pod_name"]:
+        raise error
+    jobs.enqueue(gateway.db, "security_group", group_id, request.caller.project_id)
 
 
 def _takes_default_group(request: Request, path: Path) -> bool:
@@ -111,8 +126,11 @@ def _takes_default_group(request: Request, path: Path) -> bool:
 def _ensure_group(gateway: Gateway, request: Request, name: str, pod: dict) -> list[tuple[str, str]]:
     if name == "default":
         group_id, replica = default_group.ensure(gateway.db, gateway.upstream, request.caller, pod)
-        if replica:
-            groups.sync(gateway.db, gateway.upstream, group_id, pod["pod_name"])
+        try:
+            if replica:
+                groups.sync(gateway.db, gateway.upstream, group_id, pod["pod_name"])
+        except PodUnreachable as error:
+            _follow_later(gateway, request, group_id, pod, error)
         return []
     home = _find_group(gateway, request, name, pod)
     if home and home[1]["pod_id"] != pod["pod_id"]:
