@@ -11,8 +11,8 @@ from tricircle.crosspod.bring import ROUNDS
 from tricircle.crosspod.shapes import SHAPES, Shape
 
 WORDS = st.sampled_from(["a", "b", "c"])
-PARTS = {"extra_specs": st.dictionaries(WORDS, WORDS), "specs": st.dictionaries(WORDS, WORDS),
-         "flavor_access": st.lists(WORDS, unique=True), "volume_type_access": st.lists(WORDS, unique=True),
+PARTS = {"extra_specs": st.dictionaries(WORDS, WORDS), "group_specs": st.dictionaries(WORDS, WORDS),
+         "specs": st.dictionaries(WORDS, WORDS), "flavor_access": st.lists(WORDS, unique=True), "volume_type_access": st.lists(WORDS, unique=True),
          "qos_associations": st.lists(WORDS, unique=True),
          "": st.none() | st.fixed_dictionaries({"provider": WORDS, "cipher": WORDS, "encryption_id": WORDS})}
 
@@ -49,8 +49,8 @@ class Pod:
                     self.state.record[field] = change.pop(name)
                     assert self.state.record[field] is not None
             parts["specs"] = (parts.get("specs") or {}) | change if change else parts.get("specs")
-        elif "extra_specs" in suffix:
-            self._specs(method, suffix, body)
+        elif "extra_specs" in suffix or "group_specs" in suffix:
+            self._specs("group_specs" if "group" in suffix else "extra_specs", method, suffix, body)
         elif suffix == "/delete_keys":
             for name in body["keys"]:
                 del parts["specs"][name]
@@ -60,12 +60,12 @@ class Pod:
         else:
             self._members(suffix, body)
 
-    def _specs(self, method, suffix, body):
-        specs = self.state.parts["extra_specs"] = self.state.parts["extra_specs"] or {}
+    def _specs(self, field, method, suffix, body):
+        specs = self.state.parts[field] = self.state.parts[field] or {}
         if method == "DELETE":
             del specs[suffix.rsplit("/", 1)[-1]]
         else:
-            specs.update(body["extra_specs"])
+            specs.update(body[field])
 
     def _members(self, suffix, body):
         field = next(part.field for part in self.shape.parts if part.only)

@@ -9,8 +9,8 @@ from typing import Any
 # (method, what follows the thing's own path, body)
 Call = tuple[str, str, Any]
 VERSIONS = {"compute": "/v2.1", "volume": "/v3/{project}", "network": "/v2.0"}
-# Descriptions of flavors need 2.55, keypairs of other users 2.10; every pod since Queens speaks it.
-MICROVERSIONS = {"compute": "compute 2.55"}
+# Descriptions of flavors need 2.55, keypairs of other users 2.10, group types 3.11; every pod since Queens speaks them.
+MICROVERSIONS = {"compute": "compute 2.55", "volume": "volume 3.11"}
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ def _members(add: Callable[[str], Call], drop: Callable[[str], Call]) -> Callabl
     return changes
 
 
-def _specs(path: str) -> Part:
-    return Part("extra_specs", _mapping(lambda new: ("POST", path, {"extra_specs": new}),
-                                        lambda old: [("DELETE", f"{path}/{name}", None) for name in old]), path)
+def _specs(path: str, field: str = "extra_specs") -> Part:
+    return Part(field, _mapping(lambda new: ("POST", path, {field: new}),
+                                lambda old: [("DELETE", f"{path}/{name}", None) for name in old]), path)
 
 
 def _access(path: str, field: str, project: str, action: str, argument: str) -> Part:
@@ -133,6 +133,10 @@ SHAPES = {shape.kind: shape for shape in (
           update=(("name", "name"), ("description", "description"), ("is_public", "is_public")),
           parts=(_specs("/extra_specs"), Part("", _encryption, "/encryption"),
                  _access("/os-volume-type-access", "volume_type_access", "project_id", "Project", "project"))),
+    Shape("volume", "group_types", "group_type", named=True, query="?is_public=none",
+          create=(("name", "name"), ("description", "description"), ("is_public", "is_public")),
+          update=(("name", "name"), ("description", "description"), ("is_public", "is_public")),
+          parts=(_specs("/group_specs", "group_specs"),)),
     Shape("volume", "qos-specs", "qos_specs", named=True,
           create=(("name", "name"), ("consumer", "consumer")), update=(("consumer", "consumer"),),
           parts=(Part("specs", _mapping(lambda new: ("PUT", "", {"qos_specs": new}),

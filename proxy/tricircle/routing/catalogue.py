@@ -125,6 +125,7 @@ COLLECTIONS = {
         Collection("os-quota-sets", everywhere=True),
         Collection("os-quota-class-sets", everywhere=True),
         Collection("types", everywhere=True, natural="name", words=("default", "detail")),
+        Collection("group_types", everywhere=True, natural="name", words=("default", "detail")),
         Collection("qos-specs", everywhere=True, natural="name",
                    acting=("/associate", "/disassociate", "/disassociate_all")),
         Collection("os-availability-zone", natural="zoneName"),
