@@ -12,8 +12,8 @@ from tricircle.crosspod.shapes import SHAPES, Shape
 
 WORDS = st.sampled_from(["a", "b", "c"])
 PARTS = {"extra_specs": st.dictionaries(WORDS, WORDS), "group_specs": st.dictionaries(WORDS, WORDS),
-         "specs": st.dictionaries(WORDS, WORDS), "flavor_access": st.lists(WORDS, unique=True), "volume_type_access": st.lists(WORDS, unique=True),
-         "qos_associations": st.lists(WORDS, unique=True),
+         "specs": st.dictionaries(WORDS, WORDS), "flavor_access": st.lists(WORDS, unique=True),
+         "volume_type_access": st.lists(WORDS, unique=True), "qos_associations": st.lists(WORDS, unique=True),
          "": st.none() | st.fixed_dictionaries({"provider": WORDS, "cipher": WORDS, "encryption_id": WORDS})}
 
 
