@@ -44,7 +44,7 @@ def run(ways: tuple[str, ...], groups: tuple[str, ...], smoke: bool, failed: boo
         outcomes = _run_twice(way, tests, jobs)
         wrong |= name != WAYS[0] and any(state == FAILED and test not in excused for test, state in outcomes.items())
         click.echo(f"{name}: {sum(state == PASSED for state in outcomes.values())} of {len(outcomes)} passed")
-    show()
+    _print_table()
     sys.exit(wrong)
 
 
@@ -58,6 +58,10 @@ def _run_twice(way: Way, tests: list[str], jobs: int) -> dict[str, str]:
 @main.command("table")
 def show() -> None:
     """Print the table, and what should pass and does not."""
+    _print_table()
+
+
+def _print_table() -> None:
     excused = exceptions(EXCEPTIONS.read_text())
     results = {name: Way(FOLDER / name).results() for name in WAYS if (FOLDER / name).exists()}
     Console(width=120).print(table(results, excused))

@@ -74,3 +74,21 @@ def test_neutrons_own_document_needs_a_token(gateway):
     assert gateway.client("network", None).get(f"{root}/v2.0/").status == 401
     shown = User(gateway).network.ok("GET", f"{root}/v2.0/")
     assert shown["resources"][0]["links"][0]["href"].startswith(root)
+
+
+def test_a_summary_says_its_microversion(boss):
+    answer = boss.volume.get("/volumes/summary", headers={"OpenStack-API-Version": "volume 3.36"})
+    assert (answer.status, answer.headers["OpenStack-API-Version"]) == (200, "volume 3.36")
+    assert answer.headers["Vary"]
+
+
+def test_a_trailing_slash_is_no_list(boss):
+    assert boss.volume.get("/volumes/").status == 404
+    assert boss.compute.get("/servers/").status == 404
+
+
+def test_a_tag_takes_any_body(boss):
+    network = boss.net("az2")
+    assert boss.network.put(f"/networks/{network}/tags/red", "{}").status == 201
+    assert boss.network.ok("GET", f"/networks/{network}")["network"]["tags"] == ["red"]
+    boss.network.ok("DELETE", f"/networks/{network}")

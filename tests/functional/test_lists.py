@@ -220,7 +220,7 @@ def test_versions_and_extensions_are_the_intersection(cloud, gateway):
     version = next(v for v in client.get(root)["versions"] if v["id"] == "v2.1")
     assert (version["min_version"], version["version"]) == ("2.1", "2.93")
     assert client.ok("GET", "")["version"]["id"] == "v2.1"
-    volume = gateway.client("volume", None).get("/")["versions"]
+    volume = gateway.client("volume", None).get(f"http://127.0.0.1:{gateway.ports['volume']}/")["versions"]
     assert [(v["id"], v["version"]) for v in volume] == [("v3.0", "3.70")]
     assert nova.high == (2, 93)
 

@@ -22,7 +22,8 @@ class Upstream:
         """A version document."""
         if not self.newest[pod]:
             raise PodUnreachable(pod, service, "gave no whole answer in time")
-        body = {"version": {"id": "v2.1", "min_version": "2.1", "version": self.newest[pod]}}
+        body = {"versions": [{"id": "v2.0", "min_version": "", "version": ""},
+                             {"id": "v2.1", "min_version": "2.1", "version": self.newest[pod]}]}
         return Answer(pod, 200, urllib3.HTTPHeaderDict(), json.dumps(body).encode())
 
 

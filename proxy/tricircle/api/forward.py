@@ -16,6 +16,8 @@ UNREACHABLE_HEADER = "X-Tricircle-Unreachable-Pods"
 LINKS = frozenset({"location", "link", "content-location"})
 # Of the very bytes of a body: wrong as soon as it is translated.
 DIGESTS = frozenset({"content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"})
+# They speak of one pod's answer, not of one that was made of several.
+ONE_PODS = DIGESTS | {"x-openstack-request-id", "x-compute-request-id", "etag", "last-modified"}
 # Control characters, and a header value that goes on in the next line: neither may be sent on.
 FOLDED = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -115,6 +117,11 @@ def upward(answer: Answer) -> list[tuple[str, str]]:
         if name.lower() not in hop:
             kept.append((name, FOLDED.sub(" ", value)))
     return kept
+
+
+def shared(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of a pod's headers, as `upward` gives them, those that hold for an answer made of several pods'."""
+    return [(name, value) for name, value in headers if name.lower() not in ONE_PODS]
 
 
 def failure(error: PodUnreachable) -> BadGateway | GatewayTimeout | Unavailable:

@@ -55,7 +55,9 @@ def plain(gateway: Gateway, request: Request, path: Path) -> Response:
     reading = request.method in ("GET", "HEAD") and path.rest not in path.collection.acting
     if reading and path.is_total:
         return totals(gateway, request, path, pods_to_ask(gateway, request, path))
-    if reading and not path.member:
+    # Nova and Cinder know nothing under `servers/`: a pod says so in their words.
+    slashed = request.path.endswith("/") and path.service.errors == "nova"
+    if reading and not path.member and not slashed:
         return merged_list(gateway, request, path, pods_to_ask(gateway, request, path), once.tidy(path))
     if path.collection.everywhere:
         return (fanout.read_any if reading else fanout.write_all)(gateway, request, path)

@@ -6,7 +6,7 @@ from typing import Any
 from tricircle import marks
 from tricircle.api import cursors, partial
 from tricircle.api import query as queries
-from tricircle.api.forward import DIGESTS, UNREACHABLE_HEADER, failure, present, send
+from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send, shared
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.podlist import PodList
@@ -22,8 +22,6 @@ from tricircle.upstream.paging import Declined, Order
 from tricircle.upstream.scatter import scatter
 
 Tidy = Callable[[Gateway, Request, dict[str, Any], dict[str, dict]], None]
-# They speak of one pod's answer, not of a merged one.
-ONE_PODS_HEADERS = DIGESTS | {"x-openstack-request-id", "x-compute-request-id", "etag", "last-modified"}
 
 
 def pods_to_ask(gateway: Gateway, request: Request, path: Path) -> list[dict]:
@@ -171,8 +169,7 @@ def _answer(gateway: Gateway, request: Request, path: Path, query: Query, lists:
         full = query.limit is not None and len(records) >= query.limit
         links = queries.links(request, query, [record.get("id") for record in records], full) if query.limit else []
         body = {**body, key: extra + records, **({f"{key}_links": links} if links else {})}
-    headers = [(name, value) for name, value in next(each.headers for each in lists.values() if each.headers)
-               if name.lower() not in ONE_PODS_HEADERS]
+    headers = shared(next(each.headers for each in lists.values() if each.headers))
     if missing:
         headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
     return Response(200, headers, json.dumps(body).encode())

@@ -1,9 +1,18 @@
 """Where Neutron's API shows the big region itself: zones, and the pod of an external network."""
+import re
+
 from tricircle.api import generic
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.routing.catalogue import Path
 from tricircle.store import pods
+
+ONE_TAG = re.compile(r"/tags/[^/]+$")
+
+
+def useless_body(path: str) -> bool:
+    """Whether a path is that of one tag: Neutron does not look at the body there, and clients send what they like."""
+    return bool(ONE_TAG.search(path))
 
 
 def networks(gateway: Gateway, request: Request, path: Path) -> Response | None:

@@ -3,9 +3,8 @@ import json
 from urllib.parse import parse_qs
 
 from tricircle.api import fanout
-from tricircle.api.forward import UNREACHABLE_HEADER, present, send, upward
+from tricircle.api.forward import UNREACHABLE_HEADER, present, send, shared, upward
 from tricircle.api.gateway import Gateway
-from tricircle.api.listing import ONE_PODS_HEADERS
 from tricircle.api.message import Request, Response
 from tricircle.crosspod import quota_numbers
 from tricircle.errors import BadRequest, Unavailable
@@ -90,8 +89,7 @@ def _merged(gateway: Gateway, request: Request, path: Path, member: str, merge) 
     if not good:
         raise Unavailable(f"no pod gave an answer: {', '.join(missing)}" if rows else
                           "no pod is registered with Tricircle yet")
-    headers = [(name, value) for name, value in upward(answers[next(iter(good))])
-               if name.lower() not in ONE_PODS_HEADERS]
+    headers = shared(upward(answers[next(iter(good))]))
     if missing:
         headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
     return Response(200, headers, json.dumps({member: merge(good)}).encode())

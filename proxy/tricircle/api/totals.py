@@ -1,7 +1,8 @@
 """Answers that count something: what the pods say is added up."""
+import json
 from typing import Any
 
-from tricircle.api.forward import UNREACHABLE_HEADER, present, send
+from tricircle.api.forward import UNREACHABLE_HEADER, present, send, shared, upward
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import Unavailable
@@ -34,10 +35,10 @@ def totals(gateway: Gateway, request: Request, path: Path, asked: list[dict]) ->
     missing = [name for name in rows if name not in bodies]
     if not bodies:
         raise Unavailable(f"no pod gave an answer: {', '.join([*failed, *answers])}")
-    response = Response.of_json(200, _sum(list(bodies.values()), path.collection.natural))
+    headers = shared(upward(answers[next(iter(bodies))]))
     if missing:
-        response.headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
-    return response
+        headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
+    return Response(200, headers, json.dumps(_sum(list(bodies.values()), path.collection.natural)).encode())
 
 
 def _sum(bodies: list[Any], natural: str) -> Any:

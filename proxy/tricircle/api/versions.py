@@ -51,11 +51,14 @@ def document(gateway: Gateway, service: Service, request: Request) -> Response:
 
 def span(gateway: Gateway, service: Service) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """(lowest, highest) microversion that all pods speak; None when no pod tells."""
-    bodies = [answer.json() for answer in _answers(gateway, service, f"/{service.versions[0]}/", PLAIN).values()]
+    # The root: Cinder shows the document of one version to nobody without a token.
+    bodies = [answer.json() for answer in _answers(gateway, service, "/", PLAIN).values()]
     if not any(bodies):
         return None
-    merged = intersection([body for body in bodies if body])
-    version = merged["version"] if "version" in merged else merged["versions"][0]
+    versions = intersection([body for body in bodies if body])["versions"]
+    version = next((each for each in versions if each["id"].startswith(service.versions[0])), None)
+    if not version or not version.get("min_version"):
+        return None
     return _numbers(version["min_version"]), _numbers(version["version"])
 
 

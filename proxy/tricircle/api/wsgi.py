@@ -122,6 +122,8 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
             return admin.versions(request)
         return versions.document(gateway, SERVICES[service_name], request)
     request.caller = _caller(request, environ)
+    if service_name == "network" and network.useless_body(request.path):
+        request.body = b""
     request.parse_body()
     if service_name == "admin":
         return admin.serve(gateway, request)

@@ -43,7 +43,7 @@ class Service:
 
 COMPUTE = Service("compute", ("v2.1", "v2"), True, "nova", "compute", (2, 1), "X-OpenStack-Nova-API-Version",
                   max_limit=1000)
-VOLUME = Service("volume", ("v3",), True, "nova", "volume", (3, 0), max_limit=1000)
+VOLUME = Service("volume", ("v3",), True, "nova", "volume", (3, 0), max_limit=1000, open_versions=False)
 NETWORK = Service("network", ("v2.0",), False, "neutron", every_pod=True, order=(("id", False),),
                   open_versions=False)
 SERVICES = {service.name: service for service in (COMPUTE, VOLUME, NETWORK)}

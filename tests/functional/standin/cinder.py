@@ -29,7 +29,7 @@ class Cinder(Quotas, Types, Microversioned):
     name = kind = "volume"
     prefix = "/v3"
     low, high = (3, 0), (3, 70)
-    open_paths = ("/", "/v3", "/v3/")
+    open_paths = ("/",)
 
     def __init__(self, pod):
         self.templates = recorded("volume")
@@ -42,6 +42,7 @@ class Cinder(Quotas, Types, Microversioned):
         v, one = "/v3", "/v3/volumes/{id}"
         return [("GET", "/", self.versions), ("GET", v, self.versions), ("GET", f"{v}/", self.versions),
                 ("GET", f"{v}/volumes", self.volumes), ("GET", f"{v}/volumes/detail", self.volumes),
+                ("GET", f"{v}/volumes/summary", self.summary),
                 ("POST", f"{v}/volumes", self.volume_create),
                 ("GET", one, self.volume), ("PUT", one, self.volume_update),
                 ("DELETE", one, self.volume_delete), ("POST", one + "/action", self.volume_action),
@@ -56,6 +57,12 @@ class Cinder(Quotas, Types, Microversioned):
                 ("GET", f"{v}/os-availability-zone", self.zones),
                 ("GET", f"{v}/os-services", self.services), ("GET", f"{v}/extensions", self.extensions),
                 *self.quota_table(v)]
+
+    def summary(self, request):
+        """GET volumes/summary."""
+        mine = self._mine(request)
+        return Response(200, {"volume-summary": {"total_size": sum(row["size"] for row in mine),
+                                                 "total_count": len(mine)}})
 
     def versions(self, request):
         """Discovery: 300 at the root."""

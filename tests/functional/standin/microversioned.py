@@ -35,8 +35,6 @@ class Microversioned(Service):
         request.project = match.group(2) if match else None
         if match:
             request.path = match.group(1) + request.path[match.end(2):]
-        if request.path not in ("/", self.prefix, self.prefix + "/") and request.path.endswith("/"):
-            request.path = request.path[:-1]
         request.version = self._version(request)
 
     def _version(self, request):
