@@ -288,3 +288,17 @@ def test_a_dead_pod_does_not_keep_servers_out_of_the_others(cloud, user):
     cloud["Pod1"].refuse()
     server = user.boot(networks["az2"], "az2")
     assert holders(cloud, "compute", "servers", server) == ["Pod2"]
+
+
+def test_what_an_administrator_makes_for_a_project_is_where_the_projects_own_things_are(cloud, gateway):
+    """Whichever pod is the default one of either project."""
+    boss = User(gateway, "admin")
+    for _ in range(2):
+        user = User(gateway)
+        disk = user.disk()
+        for owner in ("project_id", "tenant_id"):
+            network = boss.net(**{owner: user.project})
+            assert holders(cloud, "network", "networks", network) == holders(cloud, "volume", "volumes", disk)
+    with cloud.unchanged():
+        assert user.network.post("/networks", {"network": {"project_id": "0" * 32}}).status in (400, 403)
+    assert "0" * 32 not in str(gateway.store()["bindings"])

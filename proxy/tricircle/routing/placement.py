@@ -56,12 +56,15 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
         Unavailable: no pod is registered, or the one that may know an id cannot be reached.
     """
     homes = _homes(locator, caller, path, found)
+    # What an administrator makes for a project belongs beside what the project makes itself. For others the pod refuses
+    # it, and must do so without a binding of a project that is not theirs.
+    owner = found.owner if found.owner and "admin" in caller.roles else caller.project_id
     if path.collection.per_pod:
         homes.fixed += _per_pod(db, locator, caller, path, found)
     pinned = _one_pod(path, homes.fixed)
-    zoned = _zone_pod(db, caller, path, found, external, pinned)
+    zoned = _zone_pod(db, owner, path, found, external, pinned)
     following = [pod for _, pod in homes.light] + [item[3] for item in homes.movable]
-    pod = zoned or pinned or next(iter(following), None) or pods.default_pod(db, caller.project_id)
+    pod = zoned or pinned or next(iter(following), None) or pods.default_pod(db, owner)
     if pod is None:
         raise Unavailable("no pod is registered with Tricircle yet")
     return Placed(pod, [item for item in homes.movable if item[3]["pod_id"] != pod["pod_id"]],
@@ -114,7 +117,7 @@ def _one_pod(path: Path, fixed: list[tuple[str, dict]]) -> dict | None:
     return fixed[0][1] if fixed else None
 
 
-def _zone_pod(db: Database, caller: Caller, path: Path, found: Mentions, external: bool,
+def _zone_pod(db: Database, owner: str, path: Path, found: Mentions, external: bool,
               pinned: dict | None) -> dict | None:
     if path.service.name == "network":
         asked = found.hints if not path.member else []
@@ -137,7 +140,7 @@ def _zone_pod(db: Database, caller: Caller, path: Path, found: Mentions, externa
     if external:
         return candidates[0]
     zone = next(zone for zone in asked if any(pod["az_name"] == zone for pod in candidates))
-    return pods.pod_for_zone(db, caller.project_id, zone)
+    return pods.pod_for_zone(db, owner, zone)
 
 
 def apart(path: Path, message: str) -> ApiError:

@@ -8,6 +8,9 @@ from tricircle.routing.rewrite import walk
 VOLUME_TYPES = ("volume_type", "new_type")
 
 
+OWNER = ("project_id", "tenant_id")
+
+
 @dataclass
 class Mentions:
     """Found in one body.
@@ -21,6 +24,7 @@ class Mentions:
         zone: the availability zone asked for; None when there is none.
         hints: availability zone hints.
         host: the host that a service is on.
+        owner: the project that an administrator makes something for.
     """
 
     resources: list[tuple[str, str, str]] = field(default_factory=list)
@@ -31,6 +35,7 @@ class Mentions:
     zone: str | None = None
     hints: list[str] = field(default_factory=list)
     host: str | None = None
+    owner: str | None = None
 
 
 def mentions(service: str, body: Any) -> Mentions:
@@ -58,6 +63,8 @@ def mentions(service: str, body: Any) -> Mentions:
             found.zone = value
         if name == "host" and holder is body:
             found.host = value
+        if name in OWNER and any(holder is member for member in body.values()):
+            found.owner = value
     return found
 
 
