@@ -8,11 +8,10 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.crosspod import quota_numbers
 from tricircle.errors import BadRequest, Unavailable
-from tricircle.jobs.queue import INTENT_SECONDS
+from tricircle.jobs.queue import announced
 from tricircle.routing import usage
 from tricircle.routing.catalogue import Path
-from tricircle.store import jobs, pods, quotas, routings
-from tricircle.store.db import now
+from tricircle.store import pods, quotas, routings
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
@@ -129,8 +128,7 @@ def _write(gateway: Gateway, request: Request, path: Path) -> Response:
     given = (request.body_json or {}).get(member)
     if request.method == "PUT" and isinstance(given, dict):
         _refuse_less(gateway, request, path, given)
-    job = jobs.enqueue(gateway.db, "quota", quota_numbers.resource(*key), key[2], not_before=now() + INTENT_SECONDS)
-    try:
+    with announced(gateway.db, "quota", [quota_numbers.resource(*key)], key[2]):
         response = fanout.write_all(gateway, request, path)
         if 200 <= response.status < 300 and request.method == "PUT":
             # As the pod shows it: it reads "5" as 5, and passes over what is null.
@@ -138,8 +136,6 @@ def _write(gateway: Gateway, request: Request, path: Path) -> Response:
             quotas.put(gateway.db, *key, {name: shown[name] for name in given if isinstance(shown.get(name), int)})
         elif 200 <= response.status < 300:
             quotas.reset(gateway.db, *key)
-    finally:
-        jobs.release(gateway.db, job["id"])
     return response
 
 

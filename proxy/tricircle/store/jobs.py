@@ -12,7 +12,6 @@ from tricircle.store.db import Database, new_id, now
 MAX_ATTEMPTS = 10
 BACKOFF_SECONDS = 1.0
 BACKOFF_LIMIT = 300.0
-STATES = ("queued", "running", "done", "failed", "dead")
 INSERT = ("INSERT INTO jobs (id, kind, resource_id, project_id, state, queued_key, not_before, holds, held_until, "
           "created_at) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?) ")
 # A new request deserves all the attempts: what made the job fail so far may be what the request has changed.
