@@ -51,7 +51,7 @@ def test_fifty_race_for_ten(cloud, gateway, boss, service, name, shelf):
     assert len(good) == 10, statuses(answers)
     assert count(cloud, service, shelf, user.project) == 10
     refused = [answer for answer in answers if answer.status >= 300]
-    assert {answer.status for answer in refused} == {WORDS[service][0]}
+    assert [answer.body for answer in refused if answer.status != WORDS[service][0]] == []
     assert open_claims(gateway) == []
     answer = ask(user, "az2")
     assert (answer.status, answer.body) == WORDS[service]

@@ -13,6 +13,7 @@ from tricircle.errors import StoreBusy
 from tricircle.store.migrations import migrations
 
 BUSY_SECONDS = 5.0
+POLL_SECONDS = 0.001   # between two looks of one process whether another one still writes
 
 
 def new_id() -> str:
@@ -36,6 +37,7 @@ class Database:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self._local = threading.local()
+        self._writer = threading.Lock()
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, in autocommit mode: a transaction is begun by `write` only."""
@@ -88,15 +90,45 @@ class Database:
         connection = self.connection()
         # FULL: an allocation that was handed to a pod must not be forgotten by a power cut.
         connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-        with _busy():
-            connection.execute("BEGIN IMMEDIATE")
+        with self._turn():
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            with _busy():
+                connection.commit()
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The write lock of the file: the threads of a process queue for it here, one polls for the process.
+
+        SQLite's own waiting is a poll too, but with pauses of up to 0.1 s: beside forty busy threads the unlucky one
+        waits for more than `BUSY_SECONDS`, while others have ten turns.
+        """
+        if not self._writer.acquire(timeout=BUSY_SECONDS):
+            raise StoreBusy("other threads of this process have been writing for too long")
         try:
-            yield connection
-        except BaseException:
-            connection.rollback()
-            raise
-        with _busy():
-            connection.commit()
+            with _busy():
+                self._begin(time.monotonic() + BUSY_SECONDS)
+            yield
+        finally:
+            self._writer.release()
+
+    def _begin(self, end: float) -> None:
+        connection = self.connection()
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                        raise
+                    time.sleep(POLL_SECONDS)
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
 
     def upgrade(self) -> list[str]:
         """Bring the schema up to date; safe to call from several processes at once.

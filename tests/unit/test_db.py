@@ -1,0 +1,90 @@
+"""Who gets to write when many want to."""
+import multiprocessing
+import threading
+import time
+
+import pytest
+
+from tricircle.errors import StoreBusy
+from tricircle.store import Database, db
+
+WRITERS, TURNS = 20, 5
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A database with one table."""
+    made = Database(tmp_path / "x.sqlite")
+    with made.write() as c:
+        c.execute("CREATE TABLE notes (writer)")
+    yield made
+    made.close()
+
+
+def _write_until(path, ready, done):
+    """A process of twenty threads that write turn after turn."""
+    busy = Database(path)
+
+    def run():
+        while not done.is_set():
+            with busy.write(durable=False) as c:
+                c.execute("INSERT INTO notes VALUES (0)")
+                time.sleep(0.003)
+            ready.set()
+    for thread in [threading.Thread(target=run) for _ in range(WRITERS)]:
+        thread.start()
+
+
+def test_nobody_starves(store):
+    """Twenty threads beside a process of twenty that never pause: each of them gets each of its turns in time."""
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=_write_until, args=(store.path, ready, done))
+    other.start()
+    failed = []
+
+    def run(writer):
+        try:
+            for _ in range(TURNS):
+                with store.write(durable=False) as c:
+                    c.execute("INSERT INTO notes VALUES (?)", (writer,))
+        except StoreBusy as error:
+            failed.append(error)
+    try:
+        assert ready.wait(30)
+        threads = [threading.Thread(target=run, args=(writer,)) for writer in range(1, WRITERS + 1)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        done.set()
+        other.join()
+    assert failed == []
+    rows = store.rows("SELECT writer, count(*) AS turns FROM notes WHERE writer > 0 GROUP BY writer")
+    assert [row["turns"] for row in rows] == [TURNS] * WRITERS
+
+
+@pytest.mark.parametrize("where", ["in a thread", "in another process"])
+def test_a_writer_that_never_ends_is_not_waited_for_for_ever(store, monkeypatch, where):
+    monkeypatch.setattr(db, "BUSY_SECONDS", 0.2)
+    holder = store if where == "in a thread" else Database(store.path)   # a second one knows nothing of the first
+    held, over = threading.Event(), threading.Event()
+
+    def hold():
+        with holder.write():
+            held.set()
+            over.wait(30)
+        holder.close()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert held.wait(10)
+        with pytest.raises(StoreBusy), store.write():
+            pass
+    finally:
+        over.set()
+        thread.join()
+    with store.write() as c:
+        c.execute("INSERT INTO notes VALUES (1)")
+    assert len(store.rows("SELECT * FROM notes")) == 1
