@@ -12,6 +12,7 @@ from tricircle.api import (
     compute,
     generic,
     network,
+    nova_floating_ips,
     quotas,
     replicated,
     routers,
@@ -28,7 +29,7 @@ from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.replicas import Refused
 
 LOG = logging.getLogger(__name__)
-MODULES = (affinity, compute, network, quotas, replicated, routers, security_groups)
+MODULES = (affinity, compute, network, nova_floating_ips, quotas, replicated, routers, security_groups)
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
 
 

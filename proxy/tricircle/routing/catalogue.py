@@ -118,6 +118,7 @@ COLLECTIONS = {
         Collection("os-hosts", per_pod=True),
         Collection("os-migrations", per_pod=True),
         Collection("os-simple-tenant-usage", natural="tenant_id", per_pod=True, totals=("*",)),
+        Collection("os-floating-ip-pools", natural="name"),
         Collection("os-server-groups", replicable=True, mark="name", gathers="members"),
         Collection("servers", brief=BRIEF, order=(("created", True),), partial=(2, 69)),
     ),

@@ -5,13 +5,14 @@ from tests.functional.standin import checks as c
 from tests.functional.standin.microversioned import Microversioned
 from tests.functional.standin.nova_catalogue import Catalogue
 from tests.functional.standin.nova_devices import Devices
+from tests.functional.standin.nova_floating import FloatingProxies
 from tests.functional.standin.nova_quotas import Quotas
 from tests.functional.standin.nova_servers import Servers
 from tests.functional.standin.service import recorded, stamp
 from tests.functional.standin.web import Refused, Response
 
 
-class Nova(Servers, Devices, Catalogue, Quotas, Microversioned):
+class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned):
     """The compute service of a pod."""
 
     name = kind = "compute"
@@ -43,7 +44,8 @@ class Nova(Servers, Devices, Catalogue, Quotas, Microversioned):
                  ("PUT", f"{v}/os-aggregates/{{id}}", self.aggregate),
                  ("DELETE", f"{v}/os-aggregates/{{id}}", self.aggregate),
                  ("POST", f"{v}/os-aggregates/{{id}}/action", self.aggregate_action)]
-        return table + self.catalogue_table(v) + self.server_table(v) + self.device_table(v) + self.quota_table(v)
+        return [*table, *self.catalogue_table(v), *self.server_table(v), *self.device_table(v), *self.floating_table(v),
+                *self.quota_table(v)]
 
     def versions(self, request):
         """GET /."""

@@ -1,0 +1,46 @@
+"""Nova's old API for floating IPs: the address comes from the pod of its pool, wherever the project is at home."""
+import pytest
+
+from tests.functional.user import NUMBERS, User
+
+
+@pytest.fixture
+def user(gateway):
+    """Somebody whose default pod is Pod1."""
+    user = User(gateway)
+    user.net("az1")
+    return user
+
+
+@pytest.fixture
+def pool(gateway):
+    """An external network in Pod2: its record."""
+    boss = User(gateway, "admin")
+    network = boss.make("networks", **{"name": f"ext{next(NUMBERS)}", "router:external": True,
+                                       "availability_zone_hints": ["Pod2"]})
+    boss.subnet(network["id"])
+    yield network
+    boss.network.ok("DELETE", f"/networks/{network['id']}")
+
+
+@pytest.mark.parametrize("by", ["name", "id", None])
+def test_an_address_of_another_pod(cloud, user, pool, by):
+    made = user.compute.ok("POST", "/os-floating-ips", {"pool": pool[by]} if by else {})["floating_ip"]
+    assert made["pool"] == pool["name"]
+    assert set(cloud["Pod2"].network.shelf("floatingips")) == {made["id"]}
+    assert user.compute.ok("GET", "/os-floating-ips")["floating_ips"] == [made]
+    assert user.compute.ok("GET", f"/os-floating-ips/{made['id']}")["floating_ip"] == made
+    assert user.network.ok("GET", f"/floatingips/{made['id']}")["floatingip"]["floating_ip_address"] == made["ip"]
+    assert user.compute.delete(f"/os-floating-ips/{made['id']}").status == 202
+    assert user.compute.get(f"/os-floating-ips/{made['id']}").status == 404
+    assert user.network.ok("GET", "/floatingips")["floatingips"] == []
+
+
+def test_pools_of_all_pods(user, pool):
+    assert user.compute.ok("GET", "/os-floating-ip-pools")["floating_ip_pools"] == [{"name": pool["name"]}]
+
+
+@pytest.mark.parametrize(("body", "status"), [({"pool": "nowhere"}, 404), ({"pool": 7}, 400), ([], 400)])
+def test_no_such_pool(cloud, user, pool, body, status):
+    with cloud.unchanged():
+        assert user.compute.post("/os-floating-ips", body).status == status
