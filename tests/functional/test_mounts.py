@@ -132,27 +132,34 @@ def test_a_certificate_for_another_host_is_no_pod(tmp_path):
 FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "cloud.example", "X-Forwarded-Prefix": "/compute"}
 
 
-@pytest.mark.parametrize(("trusted", "headers", "root"), [
-    ("127.0.0.1", FORWARDED, "https://cloud.example/compute"),
-    ("127.0.0.1", {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "cloud.example:8774"},
-     "https://cloud.example:8774"),
-    ("127.0.0.1", {**FORWARDED, "X-Forwarded-Prefix": "/x\"y"}, "https://cloud.example"),
-    ("192.0.2.1", FORWARDED, None), ("", FORWARDED, None)])
-def test_a_proxy_in_front_is_believed_when_it_is_the_trusted_one(cloud, tmp_path, trusted, headers, root):
+HOSTED = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "cloud.example:8774"}
+ROOTS = {    # {the trusted proxy: [(what comes from 127.0.0.1, root of the links in the answer; None: our own)]}
+    "127.0.0.1": [(FORWARDED, "https://cloud.example/compute"), (HOSTED, "https://cloud.example:8774"),
+                  ({**FORWARDED, "X-Forwarded-Prefix": "/x\"y"}, "https://cloud.example")],
+    "192.0.2.1": [(FORWARDED, None)],
+    "": [(FORWARDED, None)]}
+
+
+@pytest.mark.parametrize("trusted", ROOTS)
+def test_a_proxy_in_front_is_believed_when_it_is_the_trusted_one(cloud, tmp_path, trusted):
     gateway = Gateway(cloud, tmp_path, api=f"trusted_proxy = {trusted}" if trusted else "").start().register()
     try:
         user = User(gateway)
-        root = root or f"http://127.0.0.1:{gateway.ports['compute']}"
-        server = user.boot(None, "az1", headers={**headers, "OpenStack-API-Version": "compute 2.37"})
-        assert not any("forwarded" in name for name in cloud.writes()[-1].headers), "it is said to us, not to the pod"
-        for path in (f"/servers/{server}", "/servers/detail"):
-            links = links_of(user.compute.get(path, headers=headers))
-            assert links
-            assert [link for link in links if not link.startswith(root + "/")] == []
-        document = POOL.request("GET", user.compute.url, headers=headers)
-        assert f"{root}/v2.1/" in links_of_raw(document.data)
+        for headers, root in ROOTS[trusted]:
+            _links_begin_with(cloud, user, headers, root or f"http://127.0.0.1:{gateway.ports['compute']}")
     finally:
         gateway.stop()
+
+
+def _links_begin_with(cloud, user, headers, root):
+    server = user.boot(None, "az1", headers={**headers, "OpenStack-API-Version": "compute 2.37"})
+    assert not any("forwarded" in name for name in cloud.writes()[-1].headers), "it is said to us, not to the pod"
+    for path in (f"/servers/{server}", "/servers/detail"):
+        links = links_of(user.compute.get(path, headers=headers))
+        assert links
+        assert [link for link in links if not link.startswith(root + "/")] == []
+    document = POOL.request("GET", user.compute.url, headers=headers)
+    assert f"{root}/v2.1/" in links_of_raw(document.data)
 
 
 def test_a_dual_stack_address(cloud, tmp_path):
