@@ -21,7 +21,7 @@ $(VENV)/.done: setup.cfg collections/requirements.yml
 	touch $@
 
 test: venv ## unit and functional tests: no root, no lab
-	$(BIN)/pytest -q -n 4 --dist loadfile tests/unit tests/functional
+	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder tests/unit tests/functional
 
 bench: venv ## how fast it is, each figure beside its baseline (memcached should be installed)
 	$(BIN)/python -m tests.bench

@@ -4,6 +4,16 @@ import pytest
 from tests.functional.gateway import Gateway
 from tests.functional.standin import Cloud
 
+# Files that take longest, a file being one processor's: begun last, one of them is what all others wait for at the end.
+LONGEST = ("test_catch_up", "test_worker_crash", "test_process", "test_worker_router", "test_mounts", "test_shared",
+           "test_worker_refused", "test_streams", "test_moving")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def cloud():
