@@ -6,6 +6,7 @@ from tricircle.api.forward import failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
+from tricircle.crosspod import followers
 from tricircle.errors import PodUnreachable
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.references import mentions
@@ -33,13 +34,13 @@ def delete_replicas(gateway: Gateway, request: Request, path: Path) -> Response:
     return generic.plain(gateway, request, path)
 
 
-def qos_policies(gateway: Gateway, request: Request, path: Path) -> Response | None:
-    """A changed policy, or rule of it, is carried to the replicas."""
+def followed(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """A changed policy (or rule of it), subnet pool or address scope is carried to the replicas."""
     if request.method in ("GET", "HEAD") or not UUID.match(path.member):
         return None
     if request.method == "DELETE" and not path.rest:
         return delete_replicas(gateway, request, path)
-    return owing(gateway, request, path, "qos_policy",
+    return owing(gateway, request, path, JOBS[path.collection.path],
                  [path.member] if replicas.of_resource(gateway.db, path.member) else [])
 
 
@@ -58,5 +59,6 @@ def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | 
     return owing(gateway, request, path, owed[0][0], [owed[0][1]]) if owed else None
 
 
-JOBS = {"security-groups": "security_group", "qos/policies": "qos_policy"}
-HANDLERS = {("network", "qos/policies"): qos_policies, ("network", "rbac-policies"): rbac_policies}
+JOBS = {"security-groups": "security_group", **followers.JOBS}
+HANDLERS = {**{("network", collection): followed for collection in followers.JOBS},
+            ("network", "rbac-policies"): rbac_policies}

@@ -12,10 +12,12 @@ from tricircle.api import (
     compute,
     generic,
     network,
+    pool_subnets,
     quotas,
     replicated,
     routers,
     security_groups,
+    subnetpools,
     versions,
 )
 from tricircle.api.auth import TokenCheck
@@ -28,7 +30,7 @@ from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.replicas import Refused
 
 LOG = logging.getLogger(__name__)
-MODULES = (affinity, compute, network, quotas, replicated, routers, security_groups)
+MODULES = (affinity, compute, network, pool_subnets, quotas, subnetpools, replicated, routers, security_groups)
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
 
 

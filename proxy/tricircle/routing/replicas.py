@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tricircle import marks
 from tricircle.errors import ApiError, BadGateway, PodUnreachable, Unavailable
+from tricircle.routing import rewrite
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import COMPUTE, NETWORK, Service, find
 from tricircle.store import Database
@@ -40,6 +41,10 @@ RECIPES = {
     "routers": Recipe(NETWORK, "router", ("name", "admin_state_up"), "routers"),
     "security-groups": Recipe(NETWORK, "security_group", ("name", "stateful"), "security_groups"),
     "qos/policies": Recipe(NETWORK, "policy", ("name",), "policies"),
+    "subnetpools": Recipe(NETWORK, "subnetpool", ("name", "prefixes", "min_prefixlen", "max_prefixlen",
+                                                  "default_prefixlen", "default_quota", "address_scope_id"),
+                          "subnetpools"),
+    "address-scopes": Recipe(NETWORK, "address_scope", ("ip_version",), "address_scopes"),
     "os-server-groups": Recipe(COMPUTE, "server_group", ("policy", "rules"), "server_groups", by_user=True),
 }
 # Server groups have one policy, and rules for it, since 2.64; every pod since Stein speaks it.
@@ -102,6 +107,7 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
     if not original:
         give_up()
         raise Refused(seen)
+    original = json.loads(rewrite.down(db, pod["pod_id"], rewrite.dump(original)))   # what it refers to is there
     local = _adopt(upstream, caller, pod, collection, resource_id, original["project_id"])
     if local is None:
         made = _post(upstream, caller, pod, collection, resource_id, original)
@@ -142,12 +148,12 @@ def _adopt(upstream: Upstream, caller: Caller, pod: dict, collection: str, resou
     Of the same project only: a stranger could write the mark on a router of his own to have it taken for the replica.
     """
     recipe, mark = RECIPES[collection], marks.replica(resource_id)
+    field = find(collection, recipe.service.name).mark
     if recipe.by_user:
         answer = _as_caller(upstream, caller, recipe, pod, "GET", f"/{collection}")
     else:
-        query = f"description={mark}&project_id={project_id}&fields=id&fields=description"
+        query = f"{field}={mark}&project_id={project_id}&fields=id&fields={field}"
         answer = upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}")
-    field = find(collection, recipe.service.name).mark
     listed = (answer.json() or {}).get(recipe.listed) if answer.ok else None
     return next((each["id"] for each in listed or [] if each.get(field) == mark), None)
 
