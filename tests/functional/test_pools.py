@@ -3,7 +3,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from tests.functional.gateway import ZONES, until
+from tests.functional.gateway import ZONES, Gateway, until
 from tests.functional.scene import PATIENCE
 from tests.functional.test_races import race, statuses
 from tests.functional.test_shared import MARK, away
@@ -101,7 +101,7 @@ def test_neutrons_rules_hold_for_all_pods_together(cloud, user):
     assert draw(user, other.name, id, gateway_ip="10.0.9.1")["cidr"] == "10.0.9.0/24"
     assert draw(user, other.name, id, 409, prefixlen=26)["type"] == "SubnetPoolQuotaExceeded"
     assert user.network.delete(f"/subnets/{taken['id']}").status == 204
-    assert draw(user, other.name, id, prefixlen="26")["cidr"] == "10.0.8.0/26"      # the smallest gap that is large enough
+    assert draw(user, other.name, id, prefixlen="26")["cidr"] == "10.0.8.0/26"   # the smallest gap
 
 
 @pytest.mark.parametrize("wrong", [
@@ -199,6 +199,21 @@ def test_while_the_home_is_down_its_prefixes_stay_taken(cloud, gateway, user):
     home.recover()
     gateway.settle()
     assert draw(user, home.name, id)["cidr"] == "10.0.3.0/24"
+
+
+def test_a_gateway_that_has_lost_its_store_hands_out_nothing_twice(cloud, user, tmp_path):
+    id = pool(user)
+    home, other = home_and_away(cloud, id)
+    draw(user, other.name, id)
+    fresh = Gateway(cloud, tmp_path)
+    try:
+        fresh.start().register()
+        again = User(fresh, user.token)
+        assert draw(again, home.name, id)["cidr"] == "10.0.1.0/24"
+        assert draw(again, other.name, id)["subnetpool_id"] == id
+        assert len(copies(other, id)) == 1
+    finally:
+        fresh.stop()
 
 
 # Changes
@@ -299,6 +314,22 @@ def test_an_administrators_pool_serves_everybody_in_every_pod(cloud, gateway, us
     finally:
         assert admin.network.delete(f"/subnetpools/{id}").status == 204
         assert admin.network.delete(f"/address-scopes/{scope}").status == 204
+
+
+def test_a_pool_is_shared_in_every_pod(cloud, gateway, user, worker):
+    friend, id = User(gateway), pool(user)
+    body = {"object_type": "subnetpool", "object_id": id, "action": "access_as_shared",
+            "target_tenant": friend.project}
+    made = user.network.ok("POST", "/rbac-policies", {"rbac_policy": body})["rbac_policy"]["id"]
+    home, other = home_and_away(cloud, id)
+    assert [draw(friend, pod.name, id)["cidr"] for pod in (other, home)] == ["10.0.0.0/24", "10.0.1.0/24"]
+    assert draw(user, other.name, id)["cidr"] == "10.0.2.0/24"
+    assert friend.network.delete(f"/subnetpools/{id}").status == 403
+    copy, = copies(other, id)
+    assert user.network.delete(f"/rbac-policies/{made}").status == 204
+    until(lambda: not [row for row in other.network.shelf("rbac-policies").values()
+                       if row["object_id"] == copy["id"]], PATIENCE)
+    assert draw(friend, other.name, id, 404)["type"] == "SubnetpoolNotFound"
 
 
 def test_a_strangers_pool_is_not_there(cloud, gateway, user):

@@ -73,7 +73,7 @@ def _draw(gateway: Gateway, request: Request, given: dict) -> list[pooling.Claim
     if wish is None:
         return []
     owner = takes.owner(request.caller, given, {})
-    claim = pooling.claim(gateway.db, gateway.upstream, pool_id, home, pod, owner, pooling.choose(pool, wish))
+    claim = gateway.pools.claim(pool | {"id": pool_id}, home, pod, owner, pooling.choose(pool, wish))
     given["subnetpool_id"] = pool_id
     for name in ("use_default_subnetpool", "prefixlen"):
         given.pop(name, None)

@@ -62,12 +62,12 @@ def _remove(gateway: Gateway, request: Request, path: Path, home: dict, body: di
     """No subnet anywhere may have something of what is removed."""
     listed = body.get("prefixes")
     gone = [net_of(each) for each in listed] if isinstance(listed, list) else []
-    if not gone or None in gone:
+    pool = _pool(gateway, request, path, home)
+    if not gone or None in gone or not pool:
         return generic.plain(gateway, request, path)   # the pod refuses it
     in_use = BadRequest("Illegal update to prefixes: One or more the prefixes to be removed is in use by a subnet.",
                         "IllegalSubnetPoolPrefixUpdate")
-    claim = pooling.claim(gateway.db, gateway.upstream, path.member, home, home, request.caller.project_id,
-                          pooling.apart_from_all(gone, in_use))
+    claim = gateway.pools.claim(pool, home, home, request.caller.project_id, pooling.apart_from_all(gone, in_use))
     return held([claim], lambda: followed(gateway, request, path))
 
 
@@ -85,8 +85,7 @@ def _onboard(gateway: Gateway, request: Request, path: Path, home: dict, body: d
     clash = BadRequest("Illegal subnetpool update : Onboarding subnets of network "
                        f"{body['network_id']}: they conflict with allocated prefixes in subnet pool {path.member}.",
                        "IllegalSubnetPoolUpdate")
-    claim = pooling.claim(gateway.db, gateway.upstream, path.member, home, pod, request.caller.project_id,
-                          pooling.apart_from_all(joining, clash))
+    claim = gateway.pools.claim(pool, home, pod, request.caller.project_id, pooling.apart_from_all(joining, clash))
     return held([claim], lambda: _join(gateway, request, path, pool, joining, apart=pod["pod_id"] != home["pod_id"]))
 
 

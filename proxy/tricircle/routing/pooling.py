@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
-from tricircle.errors import BadRequest, Conflict, PodUnreachable, Unavailable
+from tricircle.errors import BadRequest, Conflict, PodUnreachable, StoreBusy, Unavailable
 from tricircle.prefixes import Net, first_fit, nets, overlap, without
-from tricircle.store import Database, pods, prefixes, replicas
+from tricircle.routing import replicas
+from tricircle.store import Database, pods, prefixes
+from tricircle.store import replicas as rows_of
 from tricircle.store.db import now
 from tricircle.store.prefixes import Look
 from tricircle.upstream.client import Upstream
@@ -34,40 +36,67 @@ class Claim:
 
     def settle(self) -> None:
         """The pod has made what they are for."""
-        prefixes.settle(self.db, self.pool_id, self.pod_id, list(self.cidrs))
+        self._end(prefixes.settle)
 
     def release(self) -> None:
         """The pod has made nothing."""
-        prefixes.release(self.db, self.pool_id, self.pod_id, list(self.cidrs))
+        self._end(prefixes.release)
+
+    def _end(self, how: Callable) -> None:
+        try:
+            how(self.db, self.pool_id, self.pod_id, list(self.cidrs))
+        except StoreBusy as error:
+            LOG.warning("claim on %s of subnet pool %s runs out by itself: %s", self.cidrs, self.pool_id, error)
 
 
-def claim(db: Database, upstream: Upstream, pool_id: str, home: dict, pod: dict, project_id: str,
-          decide: Callable[[list[dict]], list[str]]) -> Claim:
-    """Take prefixes for subnets in a pod.
+class Pools:
+    """Takes prefixes of pools.
 
     Args:
         db, upstream: as everywhere.
-        pool_id: home id.
-        home: row of the pool's home.
-        pod: row of the pod where the subnets will be.
-        project_id: whose they will be.
-        decide: as in `store.prefixes.take`.
-
-    Raises:
-        Unavailable: the pod does not answer.
-        ApiError: of `decide`.
     """
-    local = replicas.of_resource(db, pool_id) | {home["pod_id"]: pool_id}
-    rows = {row["pod_name"]: row["pod_id"] for row in pods.bottom(db) if row["pod_id"] in local}
-    deadline, began = Deadline(upstream.conf.list_deadline), now()
-    lists, silent = scatter(rows, lambda name: _shown(upstream, name, local[rows[name]], deadline))
-    if pod["pod_name"] in silent:
-        raise Unavailable(f"{silent[pod['pod_name']]}. Nothing was changed; try again later")
-    for error in silent.values():
-        LOG.warning("subnet pool %s: %s; what it had there is believed to be there still", pool_id, error)
-    look = Look(began, {rows[name]: shown for name, shown in lists.items()})
-    cidrs = prefixes.take(db, pool_id, pod["pod_id"], project_id, upstream.conf.deadline + GRACE_SECONDS, look, decide)
-    return Claim(db, pool_id, pod["pod_id"], tuple(cidrs))
+
+    def __init__(self, db: Database, upstream: Upstream):
+        self.db, self.upstream = db, upstream
+        self._searched: set[tuple[str, str]] = set()
+
+    def claim(self, pool: dict, home: dict, pod: dict, project_id: str,
+              decide: Callable[[list[dict]], list[str]]) -> Claim:
+        """Take prefixes for subnets in a pod.
+
+        Args:
+            pool: as its home shows it.
+            home: row of its home.
+            pod: row of the pod where the subnets will be.
+            project_id: whose they will be.
+            decide: as in `store.prefixes.take`.
+
+        Raises:
+            Unavailable: the pod does not answer.
+            ApiError: of `decide`.
+        """
+        rows = pods.by_name(self.db)
+        deadline, began = Deadline(self.upstream.conf.list_deadline), now()
+        lists, silent = scatter(rows, lambda name: self._look(pool, home, rows[name], deadline))
+        if pod["pod_name"] in silent:
+            raise Unavailable(f"{silent[pod['pod_name']]}. Nothing was changed; try again later")
+        for error in silent.values():
+            LOG.warning("subnet pool %s: %s; what it had there is believed to be there still", pool["id"], error)
+        look = Look(began, {rows[name]["pod_id"]: shown for name, shown in lists.items()})
+        cidrs = prefixes.take(self.db, pool["id"], pod["pod_id"], project_id,
+                              self.upstream.conf.deadline + GRACE_SECONDS, look, decide)
+        return Claim(self.db, pool["id"], pod["pod_id"], tuple(cidrs))
+
+    def _look(self, pool: dict, home: dict, pod: dict, deadline: Deadline) -> dict[str, str]:
+        """{CIDR: project} of what a pod has of a pool. A replica that the store has lost is searched for once."""
+        local = pool["id"] if pod["pod_id"] == home["pod_id"] else \
+            rows_of.of_resource(self.db, pool["id"]).get(pod["pod_id"])
+        if local is None and (pool["id"], pod["pod_id"]) not in self._searched:
+            local = replicas.marked(self.upstream, pod, "subnetpools", pool["id"], pool["project_id"], deadline)
+            if local:
+                rows_of.record(self.db, pool["id"], pod["pod_id"], "subnetpools", pool["project_id"], local)
+            self._searched.add((pool["id"], pod["pod_id"]))
+        return _shown(self.upstream, pod["pod_name"], local, deadline) if local else {}
 
 
 def _shown(upstream: Upstream, pod: str, local_id: str, deadline: Deadline) -> dict[str, str]:

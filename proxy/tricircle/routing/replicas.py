@@ -100,16 +100,16 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
     give_up: Callable[[], None] = lambda: rows.abandon(db, resource_id, pod["pod_id"], row["fence"])  # noqa: E731
     try:
         seen = _as_caller(upstream, caller, recipe, home, "GET", f"/{collection}/{resource_id}")
+        original = (seen.json() or {}).get(recipe.member) if seen.ok else None
+        local = _adopt(upstream, caller, pod, collection, resource_id, original["project_id"]) if original else None
     except PodUnreachable:
         give_up()
         raise
-    original = (seen.json() or {}).get(recipe.member) if seen.ok else None
     if not original:
         give_up()
         raise Refused(seen)
-    original = json.loads(rewrite.down(db, pod["pod_id"], rewrite.dump(original)))   # what it refers to is there
-    local = _adopt(upstream, caller, pod, collection, resource_id, original["project_id"])
     if local is None:
+        original = json.loads(rewrite.down(db, pod["pod_id"], rewrite.dump(original)))   # what it refers to is there
         made = _post(upstream, caller, pod, collection, resource_id, original)
         if not made.ok:
             give_up()
@@ -147,15 +147,29 @@ def _adopt(upstream: Upstream, caller: Caller, pod: dict, collection: str, resou
 
     Of the same project only: a stranger could write the mark on a router of his own to have it taken for the replica.
     """
-    recipe, mark = RECIPES[collection], marks.replica(resource_id)
-    field = find(collection, recipe.service.name).mark
-    if recipe.by_user:
-        answer = _as_caller(upstream, caller, recipe, pod, "GET", f"/{collection}")
-    else:
-        query = f"{field}={mark}&project_id={project_id}&fields=id&fields={field}"
-        answer = upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}")
+    recipe = RECIPES[collection]
+    if not recipe.by_user:
+        return marked(upstream, pod, collection, resource_id, project_id)
+    answer = _as_caller(upstream, caller, recipe, pod, "GET", f"/{collection}")
+    return _with_mark(collection, resource_id, answer)
+
+
+def marked(upstream: Upstream, pod: dict, collection: str, resource_id: str, project_id: str,
+           deadline: Deadline | None = None) -> str | None:
+    """Local id of a replica that Tricircle's account can see by its mark. Raises PodUnreachable."""
+    field = find(collection, RECIPES[collection].service.name).mark
+    query = f"{field}={marks.replica(resource_id)}&project_id={project_id}&fields=id&fields={field}"
+    return _with_mark(collection, resource_id, upstream.ask(
+        pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}", deadline=deadline))
+
+
+def _with_mark(collection: str, resource_id: str, answer: Answer) -> str | None:
+    recipe = RECIPES[collection]
     listed = (answer.json() or {}).get(recipe.listed) if answer.ok else None
-    return next((each["id"] for each in listed or [] if each.get(field) == mark), None)
+    if listed is None:
+        raise PodUnreachable(answer.pod, recipe.service.name, f"answered {answer.status} to a search for replicas")
+    field, mark = find(collection, recipe.service.name).mark, marks.replica(resource_id)
+    return next((each["id"] for each in listed if each.get(field) == mark), None)
 
 
 def take_back(db: Database, upstream: Upstream, collection: str, resource_id: str, pod: dict) -> None:
