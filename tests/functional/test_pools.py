@@ -322,9 +322,14 @@ def test_a_pool_is_shared_in_every_pod(cloud, gateway, user, worker):
             "target_tenant": friend.project}
     made = user.network.ok("POST", "/rbac-policies", {"rbac_policy": body})["rbac_policy"]["id"]
     home, other = home_and_away(cloud, id)
-    assert [draw(friend, pod.name, id)["cidr"] for pod in (other, home)] == ["10.0.0.0/24", "10.0.1.0/24"]
+    drawn = [draw(friend, pod.name, id) for pod in (other, home)]
+    assert [subnet["cidr"] for subnet in drawn] == ["10.0.0.0/24", "10.0.1.0/24"]
     assert draw(user, other.name, id)["cidr"] == "10.0.2.0/24"
     assert friend.network.delete(f"/subnetpools/{id}").status == 403
+    for subnet in reversed(drawn):       # the last one is not in the home
+        refusal = user.network.delete(f"/rbac-policies/{made}")
+        assert (refusal.status, refusal["NeutronError"]["type"]) == (409, "RbacPolicyInUse")
+        assert friend.network.delete(f"/subnets/{subnet['id']}").status == 204
     copy, = copies(other, id)
     assert user.network.delete(f"/rbac-policies/{made}").status == 204
     until(lambda: not [row for row in other.network.shelf("rbac-policies").values()

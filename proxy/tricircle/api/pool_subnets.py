@@ -4,7 +4,6 @@ from ipaddress import ip_network
 from typing import Any
 
 from tricircle.api import generic
-from tricircle.api.forward import failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import ApiError, BadRequest, PodUnreachable, Unavailable
@@ -28,9 +27,12 @@ def subnets(gateway: Gateway, request: Request, path: Path) -> Response | None:
     try:
         for given in several if isinstance(several, list) else [one]:
             claims += _draw(gateway, request, given) if isinstance(given, dict) else []
-    except (ApiError, PodUnreachable) as error:
+    except ApiError:
         _release(claims)
-        raise failure(error) if isinstance(error, PodUnreachable) else error from error
+        raise
+    except PodUnreachable as error:
+        _release(claims)
+        raise Unavailable(f"{error}. Nothing was changed; try again later") from error
     if not claims:
         return None
     request.body = rewrite.dump(request.body_json)
@@ -112,12 +114,16 @@ def defaults(gateway: Gateway, request: Request, version: int | None) -> list[tu
     Raises:
         Unavailable: there is none in the pods that answer, and one does not.
     """
-    rows, deadline = pods.by_name(gateway.db), Deadline(gateway.conf.pods.list_deadline)
-    answers, missing = scatter(rows, lambda name: gateway.upstream.call(
-        name, "network", "GET", "/v2.0/subnetpools?is_default=true", headers=request.caller.headers,
-        deadline=deadline))
-    found = [(pool["id"], rows[name]) for name, answer in answers.items()
-             for pool in (answer.json() or {}).get("subnetpools", []) if _number(pool["ip_version"]) == version]
+    def look(name: str) -> list[dict]:
+        answer = ask(gateway, request, rows[name], "/v2.0/subnetpools?is_default=true")
+        if not answer.ok:
+            raise PodUnreachable(name, "network", f"answered {answer.status} for subnet pools")
+        return answer.json()["subnetpools"]
+
+    rows = pods.by_name(gateway.db)
+    answers, missing = scatter(rows, look)
+    found = [(pool["id"], rows[name]) for name, listed in answers.items() for pool in listed
+             if _number(pool["ip_version"]) == version]
     if missing and not found:
         raise Unavailable(f"no pod that answers has a default subnet pool for IPv{version}, and {', '.join(missing)} "
                           "cannot be reached now: try again later")
@@ -126,20 +132,21 @@ def defaults(gateway: Gateway, request: Request, version: int | None) -> list[tu
 
 def _show(gateway: Gateway, request: Request, pool_id: str, home: dict, pod: dict) -> dict | None:
     """A pool as the caller sees it, in its home; while that is away, in the pod that is going to hand out of it."""
+    path = f"/v2.0/subnetpools/{pool_id}"
     try:
-        answer = ask(gateway, request, home, f"/v2.0/subnetpools/{pool_id}")
+        answer = ask(gateway, request, home, path)
     except PodUnreachable:
-        local = replicas.to_local(gateway.db, pod["pod_id"], [pool_id]).get(pool_id)
-        if not local:
+        if not replicas.to_local(gateway.db, pod["pod_id"], [pool_id]):
             raise
-        answer = ask(gateway, request, pod, f"/v2.0/subnetpools/{local}")
+        answer = ask(gateway, request, pod, path)
     return (answer.json() or {}).get("subnetpool") if answer.ok else None
 
 
 def ask(gateway: Gateway, request: Request, pod: dict, path: str) -> Answer:
-    """A GET in the caller's name, with the pod's ids. Raises PodUnreachable."""
-    return gateway.upstream.call(pod["pod_name"], "network", "GET", path, headers=request.caller.headers,
-                                 deadline=Deadline(gateway.conf.pods.list_deadline))
+    """A GET in the caller's name; the answer has the pod's ids. Raises PodUnreachable."""
+    return gateway.upstream.call(pod["pod_name"], "network", "GET",
+                                 rewrite.down(gateway.db, pod["pod_id"], path.encode()).decode(),
+                                 headers=request.caller.headers, deadline=Deadline(gateway.conf.pods.list_deadline))
 
 
 def _wish(given: dict, pool: dict) -> Net | int | None:
@@ -148,7 +155,8 @@ def _wish(given: dict, pool: dict) -> Net | int | None:
     if _number(given.get("ip_version")) != version or (cidr and length is not None):
         return None
     if cidr and not net_of(cidr):
-        raise BadRequest(f"Invalid input for cidr. Reason: '{cidr}' is not a valid IP subnet.", "HTTPBadRequest")
+        raise BadRequest(f"Invalid input for cidr. Reason: '{str(cidr)[:80]}' is not a valid IP subnet.",
+                         "HTTPBadRequest")
     size = _number(pool["default_prefixlen"] if length is None else length)
     if size is None or (given.get("allocation_pools") and not cidr):
         return None

@@ -3,13 +3,12 @@ import json
 from dataclasses import replace
 
 from tricircle.api import generic
-from tricircle.api.forward import failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.pool_subnets import ask, defaults, held, net_of, network_pod
 from tricircle.api.replicated import followed
 from tricircle.crosspod import followers
-from tricircle.errors import BadRequest, Conflict, PodUnreachable
+from tricircle.errors import BadRequest, Conflict, PodUnreachable, Unavailable
 from tricircle.prefixes import Net, nets, without
 from tricircle.routing import pooling
 from tricircle.routing import replicas as make
@@ -39,7 +38,7 @@ def subnetpools(gateway: Gateway, request: Request, path: Path) -> Response | No
         if request.method == "PUT" and not path.rest and given.get("is_default"):
             _refuse_second_default(gateway, request, path, _pool(gateway, request, path, home).get("ip_version"))
     except PodUnreachable as error:
-        raise failure(error) from error
+        raise Unavailable(f"{error}. Nothing was changed; try again later") from error
     response = followed(gateway, request, path)
     if request.method == "DELETE" and not path.rest and response.status == 204:
         prefixes.forget(gateway.db, path.member)
@@ -61,10 +60,11 @@ def _refuse_second_default(gateway: Gateway, request: Request, path: Path, versi
 def _remove(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> Response:
     """No subnet anywhere may have something of what is removed."""
     listed = body.get("prefixes")
-    gone = [net_of(each) for each in listed] if isinstance(listed, list) else []
     pool = _pool(gateway, request, path, home)
-    if not gone or None in gone or not pool:
-        return generic.plain(gateway, request, path)   # the pod refuses it
+    found = [net_of(each) for each in listed] if isinstance(listed, list) else []
+    gone = [net for net in found if net and net.version == pool.get("ip_version")]
+    if not gone:
+        return generic.plain(gateway, request, path)   # the pod refuses it, or has nothing to remove
     in_use = BadRequest("Illegal update to prefixes: One or more the prefixes to be removed is in use by a subnet.",
                         "IllegalSubnetPoolPrefixUpdate")
     claim = gateway.pools.claim(pool, home, home, request.caller.project_id, pooling.apart_from_all(gone, in_use))
@@ -80,7 +80,7 @@ def _onboard(gateway: Gateway, request: Request, path: Path, home: dict, body: d
     shown = ask(gateway, request, pod, f"/v2.0/subnets?network_id={body['network_id'].lower()}"
                                        f"&ip_version={pool['ip_version']}")
     if not shown.ok:
-        raise PodUnreachable(pod["pod_name"], "network", f"answered {shown.status} for subnets", sent=False)
+        raise PodUnreachable(pod["pod_name"], "network", f"answered {shown.status} for subnets")
     joining = nets(each["cidr"] for each in shown.json()["subnets"])
     clash = BadRequest("Illegal subnetpool update : Onboarding subnets of network "
                        f"{body['network_id']}: they conflict with allocated prefixes in subnet pool {path.member}.",

@@ -5,8 +5,9 @@ from tricircle.upstream.client import Upstream
 
 # {collection: its job}
 JOBS = {"qos/policies": "qos_policy", "subnetpools": "subnetpool", "address-scopes": "address_scope"}
-# {job: what plans each part of it}. The name of a scope's replica is its mark.
-PARTS = {"qos_policy": (policies, rbac), "subnetpool": (pools, rbac), "address_scope": (rbac,)}
+# {job: what plans each part of it}. A pool that is shared cannot be made so when it has a scope that is not: the scope
+# comes last. The name of a scope's replica is its mark.
+PARTS = {"qos_policy": (policies, rbac), "subnetpool": (rbac, pools), "address_scope": (rbac,)}
 
 
 def plan(db: Database, upstream: Upstream, kind: str, resource_id: str, home: dict, pod: dict) -> list[dict]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from tricircle import marks
 from tricircle.errors import ApiError, BadGateway, PodUnreachable, Unavailable
-from tricircle.routing import rewrite
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import COMPUTE, NETWORK, Service, find
 from tricircle.store import Database
@@ -42,8 +41,7 @@ RECIPES = {
     "security-groups": Recipe(NETWORK, "security_group", ("name", "stateful"), "security_groups"),
     "qos/policies": Recipe(NETWORK, "policy", ("name",), "policies"),
     "subnetpools": Recipe(NETWORK, "subnetpool", ("name", "prefixes", "min_prefixlen", "max_prefixlen",
-                                                  "default_prefixlen", "default_quota", "address_scope_id"),
-                          "subnetpools"),
+                                                  "default_prefixlen", "default_quota"), "subnetpools"),
     "address-scopes": Recipe(NETWORK, "address_scope", ("ip_version",), "address_scopes"),
     "os-server-groups": Recipe(COMPUTE, "server_group", ("policy", "rules"), "server_groups", by_user=True),
 }
@@ -109,7 +107,6 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
         give_up()
         raise Refused(seen)
     if local is None:
-        original = json.loads(rewrite.down(db, pod["pod_id"], rewrite.dump(original)))   # what it refers to is there
         made = _post(upstream, caller, pod, collection, resource_id, original)
         if not made.ok:
             give_up()

@@ -112,6 +112,26 @@ class Pools:
         for each in [each for each in self.shelf("rbac-policies").values() if each["object_id"] == row["id"]]:
             del self.shelf("rbac-policies")[each["id"]]
 
+    def check_shared_pool(self, pool, policy):
+        """Neutron's SubnetPool.validate_rbac_policy_create: whom it is shared with must have its scope, too."""
+        if pool["address_scope_id"] and not any(
+                each["object_id"] == pool["address_scope_id"] and each["target_tenant"] in (
+                    "*", policy["target_tenant"])
+                for each in self.shelf("rbac-policies").values()):
+            raise Refused(500, f"Failed to create RBAC policy on object {pool['id']} because target project doesn't "
+                               "have access to associated address scope.", "RbacPolicyInitError")
+
+    def deleted_rbac_policies(self, who, row):
+        """Not while a project has subnets from the pool that this alone shares with it."""
+        pool = self.shelf("subnetpools").get(row["object_id"])
+        others = [each["target_tenant"] for each in self.shelf("rbac-policies").values()
+                  if each is not row and each["object_id"] == row["object_id"]]
+        users = {s["project_id"] for s in self.shelf("subnets").values() if pool and s["subnetpool_id"] == pool["id"]}
+        for user in users - {pool["project_id"]} if pool else ():
+            if row["target_tenant"] in ("*", user) and not {"*", user} & set(others):
+                raise Refused(409, f"RBAC policy on object {row['object_id']} cannot be removed because other objects "
+                                   "depend on it.", "RbacPolicyInUse")
+
     def pool_action(self, request, action, id):
         """PUT of one of `ACTIONS`."""
         row = self._changeable(request, "subnetpools", id, action)
