@@ -27,7 +27,10 @@ class Pools:
         """What is shared has an RBAC policy that says so."""
         self._share(row, "address_scope")
 
-    updated_address_scopes = created_address_scopes
+    def updated_address_scopes(self, who, row, given):
+        """The same."""
+        if "shared" in given:
+            self._share(row, "address_scope")
 
     def deleted_address_scopes(self, who, row):
         """Not while a pool has it."""
@@ -59,7 +62,6 @@ class Pools:
             row[name] = str(row[name])
         self._default(row, before["is_default"])
         self._checked_pool(who, row)
-        self._share(row, "subnetpool")
 
     def _default(self, row, was):
         if row["is_default"] and not was and any(
