@@ -138,7 +138,7 @@ class Pools:
         """PUT of one of `ACTIONS`."""
         row = self._changeable(request, "subnetpools", id, action)
         given = self._checked(ACTIONS[action], self.body(request))
-        if set(given) != set(ACTIONS[action]):
+        if not all(given.get(name) for name in ACTIONS[action]):
             raise Refused(400, "Request body contains invalid data", "HTTPBadRequest")
         if action == "onboard_network_subnets":
             return Response(200, self._onboard(request.who, row, given["network_id"]))
@@ -185,23 +185,30 @@ class Pools:
         pool = self._default_pool(who, version) if default else None
         if given.get("subnetpool_id"):
             pool = self.own(who, "subnetpools", given["subnetpool_id"])
+        if not pool and not cidr:
+            raise _bad("a subnetpool must be specified in the absence of a cidr")
+        self._alike(row, pool, version)
         if not pool:
-            if not cidr:
-                raise _bad("a subnetpool must be specified in the absence of a cidr")
             return
         if given.get("allocation_pools") and not cidr:
             raise _bad("allocation_pools allowed only for specific subnet requests.")
         if pool["ip_version"] != int(given["ip_version"]):
             raise _bad(f"Cannot allocate IPv{given['ip_version']} subnet from IPv{pool['ip_version']} subnet pool")
-        for other in self._subnets(row["network_id"]):
-            if other is not row and other["ip_version"] == pool["ip_version"] and other["subnetpool_id"] != pool["id"]:
-                raise Refused(400, "Subnets hosted on the same network must be allocated from the same subnet pool.",
-                              "NetworkSubnetPoolAffinityError")
         if given.get("gateway_ip") and not cidr:
             cidr = f"{given['gateway_ip']}/{length or pool['default_prefixlen']}"
         size = netaddr.IPNetwork(cidr).prefixlen if cidr else int(length or pool["default_prefixlen"])
         row["cidr"] = self._allocate(pool, size, cidr and netaddr.IPNetwork(cidr).cidr)
         row["subnetpool_id"] = pool["id"]
+
+    def _alike(self, row, pool, version):
+        """A network's subnets are from one pool, or from pools of one scope."""
+        for other in self._subnets(row["network_id"]):
+            theirs = self.shelf("subnetpools").get(other["subnetpool_id"])
+            scopes = {each and each["address_scope_id"] for each in (pool, theirs)}
+            if other is not row and other["ip_version"] == version and theirs is not pool and (
+                    scopes == {None} or len(scopes) > 1):
+                raise Refused(400, "Subnets hosted on the same network must be allocated from the same subnet pool.",
+                              "NetworkSubnetPoolAffinityError")
 
     def _default_pool(self, who, version):
         for pool in self.shelf("subnetpools").values():
