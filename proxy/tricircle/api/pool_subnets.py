@@ -114,15 +114,10 @@ def defaults(gateway: Gateway, request: Request, version: int | None) -> list[tu
     Raises:
         Unavailable: there is none in the pods that answer, and one does not.
     """
-    def look(name: str) -> list[dict]:
-        answer = ask(gateway, request, rows[name], "/v2.0/subnetpools?is_default=true")
-        if not answer.ok:
-            raise PodUnreachable(name, "network", f"answered {answer.status} for subnet pools")
-        return answer.json()["subnetpools"]
-
     rows = pods.by_name(gateway.db)
-    answers, missing = scatter(rows, look)
-    found = [(pool["id"], rows[name]) for name, listed in answers.items() for pool in listed
+    answers, missing = scatter(rows, lambda name: listed(gateway, request, rows[name], "subnetpools",
+                                                         "is_default=true"))
+    found = [(pool["id"], rows[name]) for name, pools in answers.items() for pool in pools
              if _number(pool["ip_version"]) == version]
     if missing and not found:
         raise Unavailable(f"no pod that answers has a default subnet pool for IPv{version}, and {', '.join(missing)} "
@@ -147,6 +142,15 @@ def ask(gateway: Gateway, request: Request, pod: dict, path: str) -> Answer:
     return gateway.upstream.call(pod["pod_name"], "network", "GET",
                                  rewrite.down(gateway.db, pod["pod_id"], path.encode()).decode(),
                                  headers=request.caller.headers, deadline=Deadline(gateway.conf.pods.list_deadline))
+
+
+def listed(gateway: Gateway, request: Request, pod: dict, collection: str, query: str) -> list[dict]:
+    """A pod's list as the caller sees it. A broken answer is not an empty one. Raises PodUnreachable."""
+    answer = ask(gateway, request, pod, f"/v2.0/{collection}?{query}")
+    document = answer.json() if answer.ok else None
+    if not isinstance(document, dict) or not isinstance(document.get(collection), list):
+        raise PodUnreachable(pod["pod_name"], "network", f"answered {answer.status} to GET /v2.0/{collection}")
+    return document[collection]
 
 
 def _wish(given: dict, pool: dict) -> Net | int | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tricircle.api import generic
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.api.pool_subnets import ask, defaults, held, net_of, network_pod
+from tricircle.api.pool_subnets import ask, defaults, held, listed, net_of, network_pod
 from tricircle.api.replicated import followed
 from tricircle.crosspod import followers
 from tricircle.errors import BadRequest, Conflict, PodUnreachable, Unavailable
@@ -21,8 +21,8 @@ def subnetpools(gateway: Gateway, request: Request, path: Path) -> Response | No
     body = request.body_json if isinstance(request.body_json, dict) else {}
     given = body.get("subnetpool") if isinstance(body.get("subnetpool"), dict) else {}
     if request.method == "POST" and not path.member and given.get("is_default"):
-        listed = given.get("prefixes")
-        net = net_of(listed[0]) if isinstance(listed, list) and listed else None
+        asked = given.get("prefixes")
+        net = net_of(asked[0]) if isinstance(asked, list) and asked else None
         _refuse_second_default(gateway, request, path, net and net.version)
     home = gateway.locator.find(request.caller, "network", "subnetpools", path.member) \
         if UUID.match(path.member) and request.method not in ("GET", "HEAD") else None
@@ -59,9 +59,9 @@ def _refuse_second_default(gateway: Gateway, request: Request, path: Path, versi
 
 def _remove(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> Response:
     """No subnet anywhere may have something of what is removed."""
-    listed = body.get("prefixes")
+    asked = body.get("prefixes")
     pool = _pool(gateway, request, path, home)
-    found = [net_of(each) for each in listed] if isinstance(listed, list) else []
+    found = [net_of(each) for each in asked] if isinstance(asked, list) else []
     gone = [net for net in found if net and net.version == pool.get("ip_version")]
     if not gone:
         return generic.plain(gateway, request, path)   # the pod refuses it, or has nothing to remove
@@ -77,11 +77,8 @@ def _onboard(gateway: Gateway, request: Request, path: Path, home: dict, body: d
     pool = _pool(gateway, request, path, home)
     if not pod or not pool:
         return generic.plain(gateway, request, path)
-    shown = ask(gateway, request, pod, f"/v2.0/subnets?network_id={body['network_id'].lower()}"
-                                       f"&ip_version={pool['ip_version']}")
-    if not shown.ok:
-        raise PodUnreachable(pod["pod_name"], "network", f"answered {shown.status} for subnets")
-    joining = nets(each["cidr"] for each in shown.json()["subnets"])
+    query = f"network_id={body['network_id'].lower()}&ip_version={pool['ip_version']}"
+    joining = nets(each["cidr"] for each in listed(gateway, request, pod, "subnets", query))
     clash = BadRequest("Illegal subnetpool update : Onboarding subnets of network "
                        f"{body['network_id']}: they conflict with allocated prefixes in subnet pool {path.member}.",
                        "IllegalSubnetPoolUpdate")

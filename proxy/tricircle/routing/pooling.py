@@ -21,7 +21,7 @@ from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
 LOG = logging.getLogger(__name__)
-GRACE_SECONDS = 60.0   # a request makes replicas before it sends the subnet on
+GRACE_SECONDS = 300.0  # a request makes replicas, with many calls, before it sends the subnet on
 QUOTA_UNIT = {4: 32, 6: 64}   # the quota of a pool counts addresses, and /64 networks
 
 

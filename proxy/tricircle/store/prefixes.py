@@ -45,7 +45,8 @@ def take(db: Database, pool_id: str, pod_id: str, project_id: str, seconds: floa
                              (pool_id, pod, look.began)).fetchall()
             c.executemany("DELETE FROM pool_prefixes WHERE pool_id = ? AND pod_id = ? AND cidr = ?",
                           [(pool_id, pod, row["cidr"]) for row in rows if row["cidr"] not in shown])
-            c.executemany("INSERT INTO pool_prefixes VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
+            c.executemany("INSERT INTO pool_prefixes VALUES (?, ?, ?, ?, 0) ON CONFLICT (pool_id, pod_id, cidr) "
+                          "DO UPDATE SET project_id = excluded.project_id",
                           [(pool_id, pod, cidr, project) for cidr, project in shown.items()])
         found = c.execute("SELECT pod_id, cidr, project_id, until FROM pool_prefixes WHERE pool_id = ?",
                           (pool_id,)).fetchall()
