@@ -202,6 +202,18 @@ def test_while_the_home_is_down_its_prefixes_stay_taken(cloud, gateway, user):
     assert draw(user, home.name, id)["cidr"] == "10.0.3.0/24"
 
 
+def test_a_pod_that_is_down_does_not_hinder_the_others(cloud, gateway, user):
+    id = pool(user)
+    home, other = home_and_away(cloud, id)
+    network = user.net(ZONES[home.name])
+    other.refuse()
+    body = {"subnet": {"network_id": network, "ip_version": 4, "subnetpool_id": id}}
+    assert user.network.ok("POST", "/subnets", body)["subnet"]["cidr"] == "10.0.0.0/24"
+    other.recover()
+    gateway.settle()
+    assert draw(user, other.name, id)["cidr"] == "10.0.1.0/24"
+
+
 def test_a_gateway_that_has_lost_its_store_hands_out_nothing_twice(cloud, user, tmp_path):
     id = pool(user)
     home, other = home_and_away(cloud, id)

@@ -17,32 +17,45 @@ from tricircle.store import pods, prefixes, replicas
 
 
 def subnetpools(gateway: Gateway, request: Request, path: Path) -> Response | None:
-    """A pool is changed at home; its replicas follow."""
-    body = request.body_json if isinstance(request.body_json, dict) else {}
-    given = body.get("subnetpool") if isinstance(body.get("subnetpool"), dict) else {}
-    if request.method == "POST" and not path.member and given.get("is_default"):
-        asked = given.get("prefixes")
-        net = net_of(asked[0]) if isinstance(asked, list) and asked else None
-        _refuse_second_default(gateway, request, path, net and net.version)
-    home = gateway.locator.find(request.caller, "network", "subnetpools", path.member) \
-        if UUID.match(path.member) and request.method not in ("GET", "HEAD") else None
-    if not home:
+    """What needs a look at other pods; the rest is left to `replicated.followed`."""
+    change = CHANGES.get((request.method, path.rest))
+    if not change:
         return None
+    body = request.body_json if isinstance(request.body_json, dict) else {}
+    home = gateway.locator.find(request.caller, "network", "subnetpools", path.member) \
+        if UUID.match(path.member) else None
     try:
-        if request.method == "PUT" and path.rest == "/remove_prefixes":
-            return _remove(gateway, request, path, home, body)
-        if request.method == "PUT" and path.rest == "/onboard_network_subnets":
-            return _onboard(gateway, request, path, home, body)
-        if request.method == "PUT" and not path.rest and UUID.match(str(given.get("address_scope_id"))):
-            _bring_scope(gateway, request, path, given["address_scope_id"], home)
-        if request.method == "PUT" and not path.rest and given.get("is_default"):
-            _refuse_second_default(gateway, request, path, _pool(gateway, request, path, home).get("ip_version"))
+        return change(gateway, request, path, home, body) if home or not path.member else None
     except PodUnreachable as error:
         raise Unavailable(f"{error}. Nothing was changed; try again later") from error
+
+
+def _create(gateway: Gateway, request: Request, path: Path, home: None, body: dict) -> None:
+    given = _given(body)
+    asked = given.get("prefixes")
+    net = net_of(asked[0]) if isinstance(asked, list) and asked else None
+    if given.get("is_default") and net:
+        _refuse_second_default(gateway, request, path, net.version)
+
+
+def _update(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> None:
+    given = _given(body)
+    if UUID.match(str(given.get("address_scope_id"))):
+        _bring_scope(gateway, request, path, given["address_scope_id"], home)
+    if given.get("is_default"):
+        _refuse_second_default(gateway, request, path, _pool(gateway, request, path, home).get("ip_version"))
+
+
+def _delete(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> Response:
     response = followed(gateway, request, path)
-    if request.method == "DELETE" and not path.rest and response.status == 204:
+    if response.status == 204:
         prefixes.forget(gateway.db, path.member)
     return response
+
+
+def _given(body: dict) -> dict:
+    given = body.get("subnetpool")
+    return given if isinstance(given, dict) else {}
 
 
 def _pool(gateway: Gateway, request: Request, path: Path, home: dict) -> dict:
@@ -50,9 +63,9 @@ def _pool(gateway: Gateway, request: Request, path: Path, home: dict) -> dict:
     return (ask(gateway, request, home, f"{path.base}/{path.member}").json() or {}).get("subnetpool") or {}
 
 
-def _refuse_second_default(gateway: Gateway, request: Request, path: Path, version: int | None) -> None:
+def _refuse_second_default(gateway: Gateway, request: Request, path: Path, version: int) -> None:
     """One default for an IP version; a pod sees its own only. Raises BadRequest, Unavailable."""
-    if version and any(pool_id != path.member for pool_id, _ in defaults(gateway, request, version)):
+    if any(pool_id != path.member for pool_id, _ in defaults(gateway, request, version)):
         raise BadRequest("Invalid input for operation: A default subnetpool for this IP family has already been set. "
                          "Only one default may exist per IP family.", "InvalidInput")
 
@@ -125,4 +138,6 @@ def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str, hom
         followers.sync(gateway.db, gateway.upstream, "address_scope", scope, home, pod)
 
 
+CHANGES = {("POST", ""): _create, ("PUT", ""): _update, ("DELETE", ""): _delete, ("PUT", "/remove_prefixes"): _remove,
+           ("PUT", "/onboard_network_subnets"): _onboard}
 HANDLERS = {("network", "subnetpools"): subnetpools}

@@ -21,6 +21,8 @@ from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
 LOG = logging.getLogger(__name__)
+# A pod that does not tell what it has by then has what it had: the others must not suffer for it.
+ASK_SECONDS = 5.0
 GRACE_SECONDS = 300.0  # a request makes replicas, with many calls, before it sends the subnet on
 QUOTA_UNIT = {4: 32, 6: 64}   # the quota of a pool counts addresses, and /64 networks
 
@@ -76,7 +78,7 @@ class Pools:
             ApiError: of `decide`.
         """
         rows = pods.by_name(self.db)
-        deadline, began = Deadline(self.upstream.conf.list_deadline), now()
+        deadline, began = Deadline(min(ASK_SECONDS, self.upstream.conf.list_deadline)), now()
         lists, silent = scatter(rows, lambda name: self._look(pool, home, rows[name], deadline))
         if pod["pod_name"] in silent:
             raise Unavailable(f"{silent[pod['pod_name']]}. Nothing was changed; try again later")
