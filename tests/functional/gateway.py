@@ -167,6 +167,11 @@ class Gateway:
         with sqlite3.connect(self.folder / "state" / "tricircle.sqlite", timeout=10) as db:
             db.execute("UPDATE jobs SET not_before = 0, held_until = 0 WHERE state = 'queued'")
 
+    def end_claims(self) -> None:
+        """Let the time of claims on prefixes be over whose requests were lost."""
+        with sqlite3.connect(self.folder / "state" / "tricircle.sqlite", timeout=10) as db:
+            db.execute("UPDATE pool_prefixes SET until = 0")
+
     def store(self) -> dict[str, list[tuple]]:
         """Every row of the database, by table."""
         with sqlite3.connect(f"file:{self.folder}/state/tricircle.sqlite?mode=ro", uri=True) as db:

@@ -38,6 +38,11 @@ ENDPOINTS = [
     ("network", "POST", "/security-groups", "security_group"),
     ("network", "PUT", "/security-groups/{group}", "security_group"),
     ("network", "POST", "/security-group-rules", "security_group_rule"),
+    ("network", "POST", "/address-scopes", "address_scope"),
+    ("network", "POST", "/subnetpools", "subnetpool"), ("network", "PUT", "/subnetpools/{pool}", "subnetpool"),
+    ("network", "PUT", "/subnetpools/{pool}/add_prefixes", "prefixes"),
+    ("network", "PUT", "/subnetpools/{pool}/remove_prefixes", "prefixes"),
+    ("network", "PUT", "/subnetpools/{pool}/onboard_network_subnets", "network_id"),
     ("network", "POST", "/floatingips", "floatingip"), ("network", "PUT", "/quotas/{project}", "quota"),
 ]
 FREE = ("metadata", "extra_specs", "meta")     # objects whose keys the user chooses
@@ -71,6 +76,7 @@ def things(gateway):
     found = {"user": user, "project": user.project, "pod": gateway.pods["Pod1"]["pod_id"], "network": network,
             "subnet": subnet, "port": user.make("ports", network_id=network)["id"],
             "router": user.make("routers", name="r")["id"], "group": user.make("security-groups", name="g")["id"],
+            "pool": user.make("subnetpools", name="p", prefixes=["10.0.0.0/16"])["id"],
             "server": user.boot(network, "az1"), "volume": user.disk("az1"), "flavor": flavor(gateway)}
     # Looking at them once ends BUILD and creating, which would else change in the middle of a test.
     user.compute.ok("GET", f"/servers/{found['server']}")

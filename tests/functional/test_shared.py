@@ -229,25 +229,3 @@ def test_tags_go_with_their_resource(cloud, user):
         assert [each["id"] for each in user.network.ok("GET", f"/{kind}?tags=b,c")[key]] == [id]
         assert user.network.delete(path).status == 204
         assert user.network.ok("GET", path)["tags"] == []
-
-
-# Subnet pools and address scopes: two pods that hand out from one pool would hand out the same
-
-def test_a_subnet_pool_is_where_its_address_scope_is_and_hands_out_there_only(cloud, user):
-    scope = user.make("address-scopes", name="s", ip_version=4)["id"]
-    pool = user.make("subnetpools", name="p", prefixes=["10.0.0.0/8"], address_scope_id=scope)
-    assert pool["address_scope_id"] == scope
-    home, = holders(cloud, "network", "address-scopes", scope)
-    assert holders(cloud, "network", "subnetpools", pool["id"]) == [home]
-    for path, key, id in (("/subnetpools", "subnetpools", pool["id"]), ("/address-scopes", "address_scopes", scope)):
-        assert [each["id"] for each in user.network.ok("GET", path)[key]] == [id]
-        assert user.network.get(f"{path}/{id}").status == 200
-    network = user.net(ZONES[away(cloud, "network", "subnetpools", pool["id"]).name])
-    with cloud.unchanged():
-        answer = user.network.post("/subnets", {"subnet": {
-            "network_id": network, "ip_version": 4, "subnetpool_id": pool["id"], "prefixlen": 24}})
-    assert answer.status == 409
-    assert "Pod1" in answer["NeutronError"]["message"]
-    assert "Pod2" in answer["NeutronError"]["message"]
-    assert user.network.delete(f"/subnetpools/{pool['id']}").status == 204
-    assert user.network.delete(f"/address-scopes/{scope}").status == 204

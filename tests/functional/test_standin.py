@@ -188,3 +188,27 @@ def test_a_lost_answer_means_that_it_was_done(cloud, pod, neutron):
         neutron.post("/networks", {"network": {"name": "lost"}})
     pod.recover()
     assert until(lambda: [n["name"] for n in neutron.ok("GET", "/networks")["networks"]]) == ["lost"]
+
+
+def test_a_pool_hands_out_by_neutrons_rules(neutron):
+    scope = neutron.ok("POST", "/address-scopes", {"address_scope": {"name": "s", "ip_version": 4}})["address_scope"]
+    body = {"name": "p", "prefixes": ["10.0.0.0/24", "10.0.1.0/24"], "address_scope_id": scope["id"],
+            "default_prefixlen": 26}
+    pool = neutron.ok("POST", "/subnetpools", {"subnetpool": body})["subnetpool"]
+    assert (pool["prefixes"], pool["min_prefixlen"], pool["default_prefixlen"]) == (["10.0.0.0/23"], "8", "26")
+    clash = neutron.post("/subnetpools", {"subnetpool": {**body, "prefixes": ["10.0.0.0/8"]}})
+    assert (clash.status, clash["NeutronError"]["type"]) == (409, "AddressScopePrefixConflict")
+    network = neutron.ok("POST", "/networks", {"network": {"name": "n"}})["network"]["id"]
+    wish = {"network_id": network, "ip_version": 4, "subnetpool_id": pool["id"]}
+    cidrs = [neutron.ok("POST", "/subnets", {"subnet": {**wish, **more}})["subnet"]["cidr"]
+             for more in ({}, {"prefixlen": 25}, {"gateway_ip": "10.0.1.65"}, {})]
+    assert cidrs == ["10.0.0.0/26", "10.0.0.128/25", "10.0.1.64/26", "10.0.0.64/26"]
+    path = f"/subnetpools/{pool['id']}"
+    for method, where, sent, kind in (
+            ("DELETE", path, None, "SubnetPoolDeleteError"),
+            ("PUT", path, {"subnetpool": {"prefixes": ["10.0.0.0/24"]}}, "IllegalSubnetPoolPrefixUpdate"),
+            ("PUT", f"{path}/remove_prefixes", {"prefixes": ["10.0.1.0/24"]}, "IllegalSubnetPoolPrefixUpdate"),
+            ("POST", "/subnets", {"subnet": {"network_id": network, "ip_version": 4, "cidr": "10.9.0.0/24"}},
+             "NetworkSubnetPoolAffinityError"),
+            ("DELETE", f"/address-scopes/{scope['id']}", None, "AddressScopeInUse")):
+        assert neutron.call(method, where, sent)["NeutronError"]["type"] == kind

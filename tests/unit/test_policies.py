@@ -1,8 +1,11 @@
-"""Replicas of QoS policies and RBAC policies of replicas: they end like their home's."""
+"""Replicas of QoS policies and subnet pools, and RBAC policies of replicas: they end like their home's."""
+from ipaddress import ip_network
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tricircle.crosspod import policies, rbac
+from tricircle.crosspod import policies, pools, rbac
+from tricircle.prefixes import nets, without
 
 RULES = st.dictionaries(
     st.sampled_from([("bandwidth_limit", "egress"), ("bandwidth_limit", "ingress"), ("dscp_marking", "")]),
@@ -67,3 +70,36 @@ def test_a_replica_is_shared_with_whom_its_home_is(home, replica):
             has.append({"id": "new", **step["body"]["rbac_policy"]})
     assert {row["target_tenant"] for row in has} == home
     assert len(has) == len(home)
+
+
+# Subnet pools
+
+NETS = st.lists(st.integers(0, 255).flatmap(lambda third: st.integers(22, 26).map(
+    lambda length: str(ip_network(f"10.0.{third}.0/{length}", strict=False)))), min_size=1, max_size=4)
+
+
+def pool(id, name, listed, scope):
+    """As Neutron shows it."""
+    return {"id": id, "name": name, "prefixes": [str(net) for net in without(nets(listed), [])], "min_prefixlen": "8",
+            "max_prefixlen": "32", "default_prefixlen": "24", "default_quota": None, "address_scope_id": scope}
+
+
+@given(NETS, NETS, st.sampled_from("ab"), st.sampled_from([None, "s"]))
+def test_a_pool_ends_like_its_home(wanted, has, name, scope):
+    home, replica = pool("h", "a", wanted, "s"), pool("r", name, has, scope)
+    for step in pools.steps(home, replica):
+        assert step["path"].startswith("/v2.0/subnetpools/r")
+        given_nets = nets(step["body"].get("prefixes", ()))
+        if step["path"].endswith("/remove_prefixes"):
+            replica["prefixes"] = [str(net) for net in without(nets(replica["prefixes"]), given_nets)]
+        elif step["path"].endswith("/add_prefixes"):
+            replica["prefixes"] = [str(net) for net in without([*nets(replica["prefixes"]), *given_nets], [])]
+        else:
+            replica |= step["body"]["subnetpool"]
+    assert {**replica, "id": "h"} == home
+    assert pools.steps(home, replica) == []
+
+
+def test_numbers_and_texts_of_them_are_the_same():
+    home = pool("h", "a", ["10.0.0.0/24"], None)
+    assert pools.steps(home, {**home, "id": "r", "min_prefixlen": 8}) == []

@@ -165,6 +165,8 @@ def test_replicas_are_counted():
     assert usage.count_replicas(rows, known, True) == {"router": 1, "security_group": 2, "security_group_rule": 3}
     assert usage.count_replicas(rows, known, False) == {"router": 1, "security_group": 1, "security_group_rule": 1}
     assert usage.count_replicas({"router": rows["router"]}, known, True) == {"router": 1}
+    pools = [{"id": "own", "description": ""}, {"id": "marked", "description": "tricircle:x"}]
+    assert usage.count_replicas({"subnetpool": pools}, known, True) == {"subnetpool": 1}
 
 
 @pytest.mark.parametrize(("service", "over", "status", "words"), [

@@ -6,6 +6,7 @@ from oslo_config import cfg
 from tricircle import config
 from tricircle.api.policy import Policy
 from tricircle.routing.locator import Locator
+from tricircle.routing.pooling import Pools
 from tricircle.routing.zones import Zones
 from tricircle.store import Database
 from tricircle.upstream.account import Account
@@ -23,6 +24,7 @@ class Gateway:
         locator: finds homes.
         zones: translates availability zones.
         policy: who may use the admin API.
+        pools: hands out prefixes of subnet pools.
         version_answers: the pods' version documents, {(service, path): (good until, pods asked, {pod: answer})}.
     """
 
@@ -32,6 +34,7 @@ class Gateway:
     locator: Locator
     zones: Zones
     policy: Policy
+    pools: Pools
     version_answers: dict[tuple[str, str], tuple[float, list[str], dict[str, Answer]]] = field(default_factory=dict)
 
     @classmethod
@@ -39,4 +42,5 @@ class Gateway:
         """Put the parts together."""
         db = Database(config.database_path(conf))
         upstream = Upstream(conf, Account(conf))
-        return cls(conf, db, upstream, Locator(db, upstream), Zones(upstream), Policy(conf))
+        return cls(conf, db, upstream, Locator(db, upstream), Zones(upstream), Policy(conf),
+                   Pools(db, upstream))

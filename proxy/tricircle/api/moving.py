@@ -13,8 +13,11 @@ from tricircle import marks
 from tricircle.crosspod import moves
 from tricircle.errors import ApiError, Unavailable
 from tricircle.routing.caller import Caller
+from tricircle.routing.catalogue import UUID
 from tricircle.routing.replicas import Refused
-from tricircle.store import Database, replicas, routings
+from tricircle.store import Database, prefixes, replicas, routings
+from tricircle.store.db import now
+from tricircle.store.prefixes import Look
 from tricircle.upstream.client import Answer, Upstream
 from tricircle.upstream.deadline import Deadline
 
@@ -39,6 +42,7 @@ class Move:
         home: row of the pod that it leaves.
         pod: row of the pod that it goes to.
         apart: makes the error that says why it cannot.
+        bring_pool: sees to it that a subnet pool (home id) is in the new pod.
     """
 
     db: Database
@@ -48,6 +52,7 @@ class Move:
     home: dict
     pod: dict
     apart: Callable[[str], ApiError]
+    bring_pool: Callable[[str], None]
 
 
 def move(task: Move) -> None:
@@ -88,7 +93,7 @@ def _move(task: Move) -> None:
     try:
         local = _copy(task, "networks", "network", network, NETWORK_FIELDS, {})
         for subnet in subnets:
-            _copy(task, "subnets", "subnet", subnet, SUBNET_FIELDS, {"network_id": local})
+            _copy(task, "subnets", "subnet", subnet, SUBNET_FIELDS, {"network_id": local, **_pool(task, subnet)})
         if network.get("tags"):
             _member(_call(task, task.pod, "PUT", f"networks/{local}/tags", {"tags": network["tags"]}), "tags")
     except ApiError:
@@ -99,6 +104,18 @@ def _move(task: Move) -> None:
         moves.take_back(task.db, task.upstream, task.network_id, task.pod)
         raise task.apart(f"network {task.network_id} is in use there") if gone.status == 409 else Refused(gone)
     moves.at_home(task.db, task.network_id, network["subnets"], network["project_id"], task.pod)
+
+
+def _pool(task: Move, subnet: dict) -> dict:
+    """The field for the pool of a subnet; its prefix stays taken while neither pod may show it."""
+    local = str(subnet.get("subnetpool_id"))
+    if not UUID.match(local):
+        return {}
+    pool_id = replicas.to_home(task.db, task.home["pod_id"], [local]).get(local, local)
+    task.bring_pool(pool_id)
+    prefixes.take(task.db, pool_id, task.pod["pod_id"], subnet["project_id"], CLAIM_SECONDS, Look(now(), {}),
+                  lambda _: [subnet["cidr"]])
+    return {"subnetpool_id": replicas.to_local(task.db, task.pod["pod_id"], [pool_id]).get(pool_id, pool_id)}
 
 
 def _copy(task: Move, collection: str, member: str, original: dict, fields: tuple[str, ...], more: dict) -> str:

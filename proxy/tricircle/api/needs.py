@@ -1,11 +1,12 @@
-"""Make what a request refers to exist in the pod that gets it: routers, groups, policies, flavors, keypairs."""
+"""Make what a request refers to exist in the pod that gets it: routers, groups, policies, pools, flavors, keypairs."""
+from dataclasses import replace
 from urllib.parse import quote
 
 from tricircle import marks
 from tricircle.api import alike, moving
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
-from tricircle.crosspod import groups, policies, rbac
+from tricircle.crosspod import followers, groups, rbac
 from tricircle.errors import ApiError, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import default_group, replicas
@@ -41,8 +42,10 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
     for _, collection, resource_id, home in placed.needed:
         if collection == "security-groups":
             made += _replicate_group(gateway, request, resource_id, home, pod)
-        elif collection == "qos/policies":
-            made += _replicate_policy(gateway, request, resource_id, home, pod)
+        elif collection == "subnetpools":
+            made += _replicate_pool(gateway, request, resource_id, home, pod)
+        elif collection in followers.JOBS:
+            made += _replicate_follower(gateway, request, collection, resource_id, home, pod)
         else:
             _replicate(gateway, request, collection, resource_id, home, pod)
     alike.satisfy(gateway, request, found, pod)
@@ -56,8 +59,14 @@ def _move_network(gateway: Gateway, request: Request, path: Path, network_id: st
     def cannot(reason: str) -> ApiError:
         return apart(path, f"{reason}: it is in pod {home['pod_name']}, the server's place is pod {pod['pod_name']}")
 
+    def bring_pool(pool_id: str) -> None:
+        owner = gateway.locator.find(request.caller, "network", "subnetpools", pool_id)
+        if owner and owner["pod_id"] != pod["pod_id"]:
+            _replicate_pool(gateway, request, pool_id, owner, pod)
+
     with announced(gateway.db, "network", [network_id], request.caller.project_id):
-        moving.move(moving.Move(gateway.db, gateway.upstream, request.caller, network_id, home, pod, cannot))
+        moving.move(moving.Move(gateway.db, gateway.upstream, request.caller, network_id, home, pod, cannot,
+                                bring_pool))
 
 
 def _replicate(gateway: Gateway, request: Request, collection: str, resource_id: str, home: dict, pod: dict) -> None:
@@ -69,13 +78,32 @@ def _replicate(gateway: Gateway, request: Request, collection: str, resource_id:
             raise
 
 
-def _replicate_policy(gateway: Gateway, request: Request, policy_id: str, home: dict,
-                      pod: dict) -> list[tuple[str, str]]:
-    """A replica with the home's rules; as `satisfy` returns it when it was made now."""
-    made = replicas.ensure(gateway.db, gateway.upstream, request.caller, "qos/policies", policy_id, home, pod)
-    policies.sync(gateway.db, gateway.upstream, policy_id, home, pod)
-    rbac.sync(gateway.db, gateway.upstream, policy_id, home, pod)
-    return [("qos/policies", policy_id)] if made else []
+def _replicate_follower(gateway: Gateway, request: Request, collection: str, resource_id: str, home: dict,
+                        pod: dict) -> list[tuple[str, str]]:
+    """A replica like its home; as `satisfy` returns it when it was made now."""
+    kind = followers.JOBS[collection]
+    made = replicas.ensure(gateway.db, gateway.upstream, request.caller, collection, resource_id, home, pod)
+    try:
+        followers.sync(gateway.db, gateway.upstream, kind, resource_id, home, pod)
+    except PodUnreachable as error:
+        _follow_later(gateway, request, kind, resource_id, pod, error, made)
+    return [(collection, resource_id)] if made else []
+
+
+def _replicate_pool(gateway: Gateway, request: Request, pool_id: str, home: dict, pod: dict) -> list[tuple[str, str]]:
+    """A pool after its address scope, which the caller need not see."""
+    try:
+        shown = gateway.upstream.call(home["pod_name"], "network", "GET", f"/v2.0/subnetpools/{pool_id}",
+                                      headers=request.caller.headers)
+    except PodUnreachable as error:
+        if not rows.to_local(gateway.db, pod["pod_id"], [pool_id]):
+            raise
+        _follow_later(gateway, request, "subnetpool", pool_id, pod, error)
+        return []
+    scope = (shown.json() or {}).get("subnetpool", {}).get("address_scope_id") if shown.ok else None
+    ours = replace(request, caller=replace(request.caller, headers={"X-Auth-Token": gateway.upstream.account.token()}))
+    made = _replicate_follower(gateway, ours, "address-scopes", scope, home, pod) if scope else []
+    return _replicate_follower(gateway, request, "subnetpools", pool_id, home, pod) + made
 
 
 def _replicate_group(gateway: Gateway, request: Request, group_id: str, home: dict,
@@ -87,7 +115,7 @@ def _replicate_group(gateway: Gateway, request: Request, group_id: str, home: di
         groups.sync(db, gateway.upstream, group_id, pod["pod_name"])
         rbac.sync(db, gateway.upstream, group_id, home, pod)
     except PodUnreachable as error:
-        _follow_later(gateway, request, group_id, pod, error, made)
+        _follow_later(gateway, request, "security_group", group_id, pod, error, made)
     if not made:
         return []
     # Rules of other groups that name this one as remote could not be carried over while it was not there.
@@ -97,16 +125,16 @@ def _replicate_group(gateway: Gateway, request: Request, group_id: str, home: di
     return [("security-groups", group_id)]
 
 
-def _follow_later(gateway: Gateway, request: Request, group_id: str, pod: dict, error: PodUnreachable,
+def _follow_later(gateway: Gateway, request: Request, kind: str, resource_id: str, pod: dict, error: PodUnreachable,
                   made: bool = False) -> None:
-    """A replica serves with the rules that it has while its home does not answer: nobody can change the home's then.
+    """A replica serves as it is while its home does not answer: nobody can change the home then.
 
     Raises:
         PodUnreachable: it is the pod itself that does not answer, or the replica is new and has no rules yet.
     """
     if made or error.pod == pod["pod_name"]:
         raise error
-    jobs.enqueue(gateway.db, "security_group", group_id, request.caller.project_id)
+    jobs.enqueue(gateway.db, kind, resource_id, request.caller.project_id)
 
 
 def _takes_default_group(request: Request, path: Path) -> bool:
@@ -130,7 +158,7 @@ def _ensure_group(gateway: Gateway, request: Request, name: str, pod: dict) -> l
             if replica:
                 groups.sync(gateway.db, gateway.upstream, group_id, pod["pod_name"])
         except PodUnreachable as error:
-            _follow_later(gateway, request, group_id, pod, error)
+            _follow_later(gateway, request, "security_group", group_id, pod, error)
         return []
     home = _find_group(gateway, request, name, pod)
     if home and home[1]["pod_id"] != pod["pod_id"]:

@@ -114,7 +114,7 @@ class PodList:
         parent = self._path.collection.parent
         return isinstance(record, dict) and bool(
             record.get("id") in self._foreign or (parent and record.get(parent) in self._foreign)
-            or marks.is_marked(record))
+            or marks.is_marked(record, self._path.collection.mark))
 
 
 def _named_by_mark(record: dict, field: str) -> dict:

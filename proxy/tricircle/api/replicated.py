@@ -1,4 +1,5 @@
 """Things with replicas: these go with them, and follow their changes by a job."""
+import contextlib
 import json
 
 from tricircle.api import generic
@@ -6,7 +7,9 @@ from tricircle.api.forward import failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
+from tricircle.crosspod import followers, rbac
 from tricircle.errors import PodUnreachable
+from tricircle.jobs.queue import announced
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.references import mentions
 from tricircle.store import pods, replicas
@@ -33,13 +36,13 @@ def delete_replicas(gateway: Gateway, request: Request, path: Path) -> Response:
     return generic.plain(gateway, request, path)
 
 
-def qos_policies(gateway: Gateway, request: Request, path: Path) -> Response | None:
-    """A changed policy, or rule of it, is carried to the replicas."""
+def followed(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """A changed policy (or rule of it), subnet pool or address scope is carried to the replicas."""
     if request.method in ("GET", "HEAD") or not UUID.match(path.member):
         return None
     if request.method == "DELETE" and not path.rest:
         return delete_replicas(gateway, request, path)
-    return owing(gateway, request, path, "qos_policy",
+    return owing(gateway, request, path, JOBS[path.collection.path],
                  [path.member] if replicas.of_resource(gateway.db, path.member) else [])
 
 
@@ -47,16 +50,35 @@ def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | 
     """Whom a thing is shared with is carried to its replicas."""
     if request.method in ("GET", "HEAD"):
         return None
-    document = request.body_json
+    document, kept = request.body_json, None
     if path.member:
         shown = generic.plain(gateway, request.question(), path)
         if shown.status != 200:
             return shown
         document = json.loads(shown.body)
+        kept = document["rbac_policy"] if request.method == "DELETE" else None
     owed = [(JOBS[collection], each) for _, collection, each in mentions("network", document).resources
             if collection in JOBS and replicas.of_resource(gateway.db, each)]
-    return owing(gateway, request, path, owed[0][0], [owed[0][1]]) if owed else None
+    if not owed:
+        return None
+    with announced(gateway.db, owed[0][0], [owed[0][1]], request.caller.project_id):
+        return _withdraw(gateway, request, path, owed[0][1], kept) if kept else generic.plain(gateway, request, path)
 
 
-JOBS = {"security-groups": "security_group", "qos/policies": "qos_policy"}
-HANDLERS = {("network", "qos/policies"): qos_policies, ("network", "rbac-policies"): rbac_policies}
+def _withdraw(gateway: Gateway, request: Request, path: Path, object_id: str, policy: dict) -> Response:
+    """Stop sharing: the replicas first, since a pod where somebody uses one refuses, and knows only of its own.
+
+    After a refusal the job shares those again that were already withdrawn; in a pod that is away it withdraws later.
+    """
+    rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
+    for pod_id, local_id in replicas.of_resource(gateway.db, object_id).items():
+        with contextlib.suppress(PodUnreachable):
+            answer = rbac.withdraw(gateway.upstream, policy, local_id, rows[pod_id])
+            if answer and answer.status not in (204, 404):
+                return present(gateway, request, path, rows[pod_id], answer)
+    return generic.plain(gateway, request, path)
+
+
+JOBS = {"security-groups": "security_group", **followers.JOBS}
+HANDLERS = {**{("network", collection): followed for collection in followers.JOBS},
+            ("network", "rbac-policies"): rbac_policies}

@@ -13,10 +13,12 @@ from tricircle.api import (
     generic,
     network,
     nova_floating_ips,
+    pool_subnets,
     quotas,
     replicated,
     routers,
     security_groups,
+    subnetpools,
     versions,
 )
 from tricircle.api.auth import TokenCheck
@@ -29,7 +31,8 @@ from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.replicas import Refused
 
 LOG = logging.getLogger(__name__)
-MODULES = (affinity, compute, network, nova_floating_ips, quotas, replicated, routers, security_groups)
+MODULES = (affinity, compute, network, nova_floating_ips, pool_subnets, quotas, subnetpools, replicated, routers,
+           security_groups)
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
 
 

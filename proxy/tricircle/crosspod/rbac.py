@@ -2,7 +2,7 @@
 from tricircle.crosspod.groups import apply_here
 from tricircle.errors import PodUnreachable
 from tricircle.store import Database, replicas
-from tricircle.upstream.client import Upstream
+from tricircle.upstream.client import Answer, Upstream
 
 MEANING = ("action", "target_tenant")
 
@@ -40,6 +40,14 @@ def plan(db: Database, upstream: Upstream, object_id: str, home: dict, pod: dict
 def sync(db: Database, upstream: Upstream, object_id: str, home: dict, pod: dict) -> None:
     """Bring a replica up to date, here and now. Raises as `plan` and `groups.apply_here`."""
     apply_here(upstream, pod["pod_name"], plan(db, upstream, object_id, home, pod))
+
+
+def withdraw(upstream: Upstream, policy: dict, local_id: str, pod: dict) -> Answer | None:
+    """Take the like of a home's RBAC policy from a replica; None when there is none. Raises PodUnreachable."""
+    for each in _read(upstream, pod["pod_name"], local_id):
+        if _meaning(each) == _meaning(policy):
+            return upstream.ask(pod["pod_name"], "network", "DELETE", f"/v2.0/rbac-policies/{each['id']}")
+    return None
 
 
 def _meaning(policy: dict) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from oslo_config import cfg
 
 from tricircle import config
+from tricircle.crosspod.followers import PARTS
 from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError
-from tricircle.jobs import everywhere, network, qos_policy, quota, router, security_group, server_group
+from tricircle.jobs import everywhere, followers, network, quota, router, security_group, server_group
 from tricircle.jobs.context import Context, jobs_folder
 from tricircle.jobs.heartbeat import Heartbeat
 from tricircle.store import Database, jobs
@@ -28,7 +29,7 @@ KINDS: dict[str, Callable[[Context], None]] = {
     "router": router.converge,
     "security_group": security_group.converge,
     "everywhere": everywhere.converge,
-    "qos_policy": qos_policy.converge,
+    **dict.fromkeys(PARTS, followers.converge),
     "server_group": server_group.converge,
 }
 

@@ -149,6 +149,8 @@ COLLECTIONS = {
         Collection("subnets", parent="network_id"),
         Collection("quotas", everywhere=True, natural="project_id", words=()),
         Collection("qos/policies", replicable=True),
+        Collection("subnetpools", replicable=True),
+        Collection("address-scopes", replicable=True, mark="name"),
         Collection("rbac-policies", parent="object_id"),
         Collection("qos/rule-types", natural="type"),
         Collection("extensions", natural="alias", common=True),

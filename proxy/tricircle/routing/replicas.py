@@ -40,6 +40,9 @@ RECIPES = {
     "routers": Recipe(NETWORK, "router", ("name", "admin_state_up"), "routers"),
     "security-groups": Recipe(NETWORK, "security_group", ("name", "stateful"), "security_groups"),
     "qos/policies": Recipe(NETWORK, "policy", ("name",), "policies"),
+    "subnetpools": Recipe(NETWORK, "subnetpool", ("name", "prefixes", "min_prefixlen", "max_prefixlen",
+                                                  "default_prefixlen", "default_quota"), "subnetpools"),
+    "address-scopes": Recipe(NETWORK, "address_scope", ("ip_version",), "address_scopes"),
     "os-server-groups": Recipe(COMPUTE, "server_group", ("policy", "rules"), "server_groups", by_user=True),
 }
 # Server groups have one policy, and rules for it, since 2.64; every pod since Stein speaks it.
@@ -95,14 +98,14 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
     give_up: Callable[[], None] = lambda: rows.abandon(db, resource_id, pod["pod_id"], row["fence"])  # noqa: E731
     try:
         seen = _as_caller(upstream, caller, recipe, home, "GET", f"/{collection}/{resource_id}")
+        original = (seen.json() or {}).get(recipe.member) if seen.ok else None
+        local = _adopt(upstream, caller, pod, collection, resource_id, original["project_id"]) if original else None
     except PodUnreachable:
         give_up()
         raise
-    original = (seen.json() or {}).get(recipe.member) if seen.ok else None
     if not original:
         give_up()
         raise Refused(seen)
-    local = _adopt(upstream, caller, pod, collection, resource_id, original["project_id"])
     if local is None:
         made = _post(upstream, caller, pod, collection, resource_id, original)
         if not made.ok:
@@ -141,15 +144,29 @@ def _adopt(upstream: Upstream, caller: Caller, pod: dict, collection: str, resou
 
     Of the same project only: a stranger could write the mark on a router of his own to have it taken for the replica.
     """
-    recipe, mark = RECIPES[collection], marks.replica(resource_id)
-    if recipe.by_user:
-        answer = _as_caller(upstream, caller, recipe, pod, "GET", f"/{collection}")
-    else:
-        query = f"description={mark}&project_id={project_id}&fields=id&fields=description"
-        answer = upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}")
-    field = find(collection, recipe.service.name).mark
+    recipe = RECIPES[collection]
+    if not recipe.by_user:
+        return marked(upstream, pod, collection, resource_id, project_id)
+    answer = _as_caller(upstream, caller, recipe, pod, "GET", f"/{collection}")
+    return _with_mark(collection, resource_id, answer)
+
+
+def marked(upstream: Upstream, pod: dict, collection: str, resource_id: str, project_id: str,
+           deadline: Deadline | None = None) -> str | None:
+    """Local id of a replica that Tricircle's account can see by its mark. Raises PodUnreachable."""
+    field = find(collection, RECIPES[collection].service.name).mark
+    query = f"{field}={marks.replica(resource_id)}&project_id={project_id}&fields=id&fields={field}"
+    return _with_mark(collection, resource_id, upstream.ask(
+        pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}", deadline=deadline))
+
+
+def _with_mark(collection: str, resource_id: str, answer: Answer) -> str | None:
+    recipe = RECIPES[collection]
     listed = (answer.json() or {}).get(recipe.listed) if answer.ok else None
-    return next((each["id"] for each in listed or [] if each.get(field) == mark), None)
+    if listed is None:
+        raise PodUnreachable(answer.pod, recipe.service.name, f"answered {answer.status} to a search for replicas")
+    field, mark = find(collection, recipe.service.name).mark, marks.replica(resource_id)
+    return next((each["id"] for each in listed if each.get(field) == mark), None)
 
 
 def take_back(db: Database, upstream: Upstream, collection: str, resource_id: str, pod: dict) -> None:

@@ -19,6 +19,7 @@ TOLD = {"compute": ("/v2.1/os-quota-sets/{project}/detail", "quota_set"),
 # Neutron's quota names of what can have replicas, which count in the pods: {name: (collection, fields to read)}.
 REPLICATED = {"router": ("routers", ("id", "description")),
               "security_group": ("security-groups", ("id", "description", "name")),
+              "subnetpool": ("subnetpools", ("id", "description")),
               "security_group_rule": ("security-group-rules", ("security_group_id",))}
 # Nova shows nobody the server groups of another project: of these the store knows the replicas.
 KEPT = {("compute", "server_groups"): "os-server-groups"}
@@ -103,7 +104,7 @@ def count_replicas(rows: dict[str, list[dict]], known: Callable[[list[str]], set
         default_is_elsewhere: the group `default` that the user sees is another pod's.
     """
     own, counts = {}, {}
-    for name in ("router", "security_group"):
+    for name in ("router", "security_group", "subnetpool"):
         found = rows.get(name, [])
         stored = known([row["id"] for row in found])
         own[name] = {row["id"] for row in found if row["id"] in stored or marks.is_marked(row)

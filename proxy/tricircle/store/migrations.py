@@ -169,3 +169,15 @@ def m008_everywhere(db):
         writer TEXT NOT NULL,           -- the request that has made the others newer
         contested INTEGER NOT NULL,     -- 1: several requests at once, only a fresh look can tell
         PRIMARY KEY (kind, resource_key, pod_id))""")
+
+
+@migrations()
+def m009_pool_prefixes(db):
+    """What subnets in all pods have of a subnet pool: see store/prefixes.py."""
+    db.execute("""CREATE TABLE pool_prefixes (
+        pool_id TEXT NOT NULL,
+        pod_id TEXT NOT NULL REFERENCES pods ON DELETE CASCADE,
+        cidr TEXT NOT NULL,
+        project_id TEXT NOT NULL,       -- the subnet's
+        until REAL NOT NULL,            -- in flight till then; later the pod's own list tells whether it is there
+        PRIMARY KEY (pool_id, pod_id, cidr))""")

@@ -6,6 +6,7 @@ from tests.functional.standin import checks as c
 from tests.functional.standin.neutron_addresses import Addresses
 from tests.functional.standin.neutron_kinds import BODY_NAMES, KINDS, TAGGED, Kind
 from tests.functional.standin.neutron_policies import TEMPLATES, Policies
+from tests.functional.standin.neutron_pools import Pools
 from tests.functional.standin.neutron_quotas import Quotas
 from tests.functional.standin.neutron_routers import Routers
 from tests.functional.standin.neutron_security import Security
@@ -15,7 +16,7 @@ from tests.functional.standin.web import Refused, Request, Response
 PAGING = ("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir")
 
 
-class Neutron(Addresses, Policies, Routers, Security, Quotas, Service):
+class Neutron(Addresses, Pools, Policies, Routers, Security, Quotas, Service):
     """The network service of a pod."""
 
     name = "network"
@@ -24,6 +25,7 @@ class Neutron(Addresses, Policies, Routers, Security, Quotas, Service):
     def __init__(self, pod):
         self.templates = recorded("network") | TEMPLATES
         self.segment = 100
+        self._stored = {}
         super().__init__(pod)
 
     def table(self):
@@ -45,7 +47,7 @@ class Neutron(Addresses, Policies, Routers, Security, Quotas, Service):
             if plural in TAGGED:
                 table += [("GET", f"/v2.0/{plural}/{{id}}/tags", self.bound(self.tags, plural)),
                           ("PUT", f"/v2.0/{plural}/{{id}}/tags", self.bound(self.tags, plural))]
-        return table + self.policies_table()
+        return table + self.policies_table() + self.pools_table()
 
     @staticmethod
     def bound(function, plural):

@@ -72,10 +72,8 @@ class Addresses:
         network = self.own(who, "networks", row["network_id"])
         if network["project_id"] != who.project.id and not who.admin:
             raise Refused(403, "rule:create_subnet is disallowed by policy", "PolicyNotAuthorized")
-        if not given.get("cidr"):
-            raise Refused(400, "Bad subnets request: a subnetpool must be specified in the absence of a cidr.",
-                          "BadRequest")
         row["ip_version"] = int(row["ip_version"])
+        self.draw(who, row, given)
         net = ipaddress.ip_network(row["cidr"])
         if net.version != row["ip_version"]:
             raise Refused(400, f"Invalid input for operation: cidr {net} is not of that ip_version.", "InvalidInput")

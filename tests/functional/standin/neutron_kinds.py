@@ -91,7 +91,7 @@ KINDS = {
         "prefixes": c.many(c.cidr), "default_prefixlen": c.integer(0, 128), "min_prefixlen": c.integer(0, 128),
         "max_prefixlen": c.integer(0, 128), "default_quota": c.nullable(c.integer(0)), "shared": c.boolean,
         "is_default": c.boolean, "address_scope_id": c.nullable(c.identifier),
-    }, required=("name", "prefixes"), admin_only=("shared", "is_default"), fixed=("tenant_id", "project_id")),
+    }, required=("name", "prefixes"), admin_only=("shared", "is_default"), fixed=("shared", "tenant_id", "project_id")),
 }
 KINDS["qos/policies"] = Kind("policy", COMMON | {"shared": c.boolean, "is_default": c.boolean},
                              admin_only=("shared", "is_default"), fixed=("tenant_id", "project_id"))

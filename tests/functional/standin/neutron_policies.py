@@ -106,6 +106,8 @@ class Policies:
         if any(other is not row and all(other[name] == row[name] for name in names)
                for other in self.shelf("rbac-policies").values()):
             raise Refused(409, "Failed to create a duplicate RBACEntry.", "NeutronDbObjectDuplicateEntry")
+        if row["object_type"] == "subnetpool":
+            self.check_shared_pool(thing, row)
 
     def updated_rbac_policies(self, who, row, given):
         """The target."""

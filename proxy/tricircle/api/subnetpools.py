@@ -1,0 +1,143 @@
+"""Changes of a subnet pool that its home alone would let pass, since it does not know what other pods have of it."""
+import json
+from dataclasses import replace
+
+from tricircle.api import generic
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response
+from tricircle.api.pool_subnets import ask, defaults, held, listed, net_of, network_pod
+from tricircle.api.replicated import followed
+from tricircle.crosspod import followers
+from tricircle.errors import BadRequest, Conflict, PodUnreachable, Unavailable
+from tricircle.prefixes import Net, nets, without
+from tricircle.routing import pooling
+from tricircle.routing import replicas as make
+from tricircle.routing.catalogue import UUID, Path, parse
+from tricircle.store import pods, prefixes, replicas
+
+
+def subnetpools(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """What needs a look at other pods; the rest is left to `replicated.followed`."""
+    change = CHANGES.get((request.method, path.rest))
+    if not change:
+        return None
+    body = request.body_json if isinstance(request.body_json, dict) else {}
+    home = gateway.locator.find(request.caller, "network", "subnetpools", path.member) \
+        if UUID.match(path.member) else None
+    try:
+        return change(gateway, request, path, home, body) if home or not path.member else None
+    except PodUnreachable as error:
+        raise Unavailable(f"{error}. Nothing was changed; try again later") from error
+
+
+def _create(gateway: Gateway, request: Request, path: Path, home: None, body: dict) -> None:
+    given = _given(body)
+    asked = given.get("prefixes")
+    net = net_of(asked[0]) if isinstance(asked, list) and asked else None
+    if given.get("is_default") and net:
+        _refuse_second_default(gateway, request, path, net.version)
+
+
+def _update(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> None:
+    given = _given(body)
+    if UUID.match(str(given.get("address_scope_id"))):
+        _bring_scope(gateway, request, path, given["address_scope_id"], home)
+    if given.get("is_default"):
+        _refuse_second_default(gateway, request, path, _pool(gateway, request, path, home).get("ip_version"))
+
+
+def _delete(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> Response:
+    response = followed(gateway, request, path)
+    if response.status == 204:
+        prefixes.forget(gateway.db, path.member)
+    return response
+
+
+def _given(body: dict) -> dict:
+    given = body.get("subnetpool")
+    return given if isinstance(given, dict) else {}
+
+
+def _pool(gateway: Gateway, request: Request, path: Path, home: dict) -> dict:
+    """The pool as its home shows it to the caller; {} when it does not. Raises PodUnreachable."""
+    return (ask(gateway, request, home, f"{path.base}/{path.member}").json() or {}).get("subnetpool") or {}
+
+
+def _refuse_second_default(gateway: Gateway, request: Request, path: Path, version: int) -> None:
+    """One default for an IP version; a pod sees its own only. Raises BadRequest, Unavailable."""
+    if any(pool_id != path.member for pool_id, _ in defaults(gateway, request, version)):
+        raise BadRequest("Invalid input for operation: A default subnetpool for this IP family has already been set. "
+                         "Only one default may exist per IP family.", "InvalidInput")
+
+
+def _remove(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> Response:
+    """No subnet anywhere may have something of what is removed."""
+    asked = body.get("prefixes")
+    pool = _pool(gateway, request, path, home)
+    found = [net_of(each) for each in asked] if isinstance(asked, list) else []
+    gone = [net for net in found if net and net.version == pool.get("ip_version")]
+    if not gone:
+        return generic.plain(gateway, request, path)   # the pod refuses it, or has nothing to remove
+    in_use = BadRequest("Illegal update to prefixes: One or more the prefixes to be removed is in use by a subnet.",
+                        "IllegalSubnetPoolPrefixUpdate")
+    claim = gateway.pools.claim(pool, home, home, request.caller.project_id, pooling.apart_from_all(gone, in_use))
+    return held([claim], lambda: followed(gateway, request, path))
+
+
+def _onboard(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> Response:
+    """A network's subnets become the pool's; no other subnet of the pool, wherever it is, may overlap with them."""
+    pod = network_pod(gateway, request, body)
+    pool = _pool(gateway, request, path, home)
+    if not pod or not pool:
+        return generic.plain(gateway, request, path)
+    query = f"network_id={body['network_id'].lower()}&ip_version={pool['ip_version']}"
+    joining = nets(each["cidr"] for each in listed(gateway, request, pod, "subnets", query))
+    clash = BadRequest("Illegal subnetpool update : Onboarding subnets of network "
+                       f"{body['network_id']}: they conflict with allocated prefixes in subnet pool {path.member}.",
+                       "IllegalSubnetPoolUpdate")
+    claim = gateway.pools.claim(pool, home, pod, request.caller.project_id, pooling.apart_from_all(joining, clash))
+    return held([claim], lambda: _join(gateway, request, path, pool, joining, apart=pod["pod_id"] != home["pod_id"]))
+
+
+def _join(gateway: Gateway, request: Request, path: Path, pool: dict, joining: list[Net], apart: bool) -> Response:
+    """In another pod than the home's it is the replica that they join, which must not have more than the home has."""
+    added = without(joining, nets(pool["prefixes"])) if apart else []
+    if added:
+        answer = _change(gateway, request, path, "add_prefixes", added)
+        if answer.status != 200:
+            return answer
+    response = followed(gateway, request, path)
+    if added and 400 <= response.status < 500:
+        _change(gateway, request, path, "remove_prefixes", added)
+    return response
+
+
+def _change(gateway: Gateway, request: Request, path: Path, action: str, found: list[Net]) -> Response:
+    body = {"prefixes": [str(net) for net in found]}
+    own = replace(request, path=f"{path.base}/{path.member}/{action}", body=json.dumps(body).encode(),
+                  body_json=body)
+    return followed(gateway, own, parse(path.service, own.path))
+
+
+def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str, home: dict) -> None:
+    """Where the pool's replicas are its new scope is, too; what a scope's pools must not share its home sees.
+
+    Raises:
+        Conflict: pool and scope have two homes.
+        PodUnreachable: a pod with a replica does not answer.
+    """
+    other = gateway.locator.find(request.caller, "network", "address-scopes", scope)
+    if not other:
+        return   # the pod says so
+    if other["pod_id"] != home["pod_id"]:
+        raise Conflict(f"subnet pool {path.member} is in pod {home['pod_name']}, address scope {scope} is in pod "
+                       f"{other['pod_name']}: they cannot be used together")
+    for pod_id in replicas.of_resource(gateway.db, path.member):
+        pod = pods.show(gateway.db, pod_id)
+        make.ensure(gateway.db, gateway.upstream, request.caller, "address-scopes", scope, home, pod)
+        followers.sync(gateway.db, gateway.upstream, "address_scope", scope, home, pod)
+
+
+CHANGES = {("POST", ""): _create, ("PUT", ""): _update, ("DELETE", ""): _delete, ("PUT", "/remove_prefixes"): _remove,
+           ("PUT", "/onboard_network_subnets"): _onboard}
+HANDLERS = {("network", "subnetpools"): subnetpools}

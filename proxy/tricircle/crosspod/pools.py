@@ -1,0 +1,62 @@
+"""Neutron's subnet pools: the replicas hand out the same prefixes by the same rules as the home."""
+from tricircle.crosspod.groups import apply_here
+from tricircle.errors import PodUnreachable
+from tricircle.prefixes import nets, without
+from tricircle.store import Database, replicas
+from tricircle.upstream.client import Upstream
+
+# Whom it is shared with is told by RBAC policies; the default of a pod is asked for by its id (`api.subnetpools`).
+FIELDS = ("name", "min_prefixlen", "max_prefixlen", "default_prefixlen", "default_quota", "address_scope_id")
+
+
+def steps(home: dict, replica: dict) -> list[dict]:
+    """What makes a replica like its home. Pure.
+
+    Args:
+        home, replica: as Neutron shows them, with the pod's ids in both.
+
+    Returns:
+        Steps as `crosspod.steps.run` takes them.
+    """
+    path, wanted, has = f"/v2.0/subnetpools/{replica['id']}", nets(home["prefixes"]), nets(replica["prefixes"])
+    todo = [_prefixes(path, "remove_prefixes", without(has, wanted))]
+    # Releases differ in whether they show lengths as numbers or as text.
+    changed = {name: home[name] for name in FIELDS if str(home.get(name)) != str(replica.get(name))}
+    if changed:
+        todo.append([{"name": f"PUT {', '.join(changed)}", "method": "PUT", "path": path,
+                      "body": {"subnetpool": changed}}])
+    todo.append(_prefixes(path, "add_prefixes", without(wanted, has)))
+    return [step for each in todo for step in each]
+
+
+def plan(db: Database, upstream: Upstream, pool_id: str, home: dict, pod: dict) -> list[dict]:
+    """Read both sides, and plan; nothing when one of them is gone. Raises PodUnreachable."""
+    local = replicas.of_resource(db, pool_id).get(pod["pod_id"])
+    mine = read(upstream, home["pod_name"], pool_id)
+    replica = read(upstream, pod["pod_name"], local) if local and mine else None
+    if not replica:
+        return []
+    scope = mine["address_scope_id"]
+    known = replicas.to_local(db, pod["pod_id"], [scope]) if scope else {}
+    return steps({**mine, "address_scope_id": known.get(scope, scope)}, replica)
+
+
+def sync(db: Database, upstream: Upstream, pool_id: str, home: dict, pod: dict) -> None:
+    """Bring a replica up to date, here and now. Raises as `plan` and `groups.apply_here`."""
+    apply_here(upstream, pod["pod_name"], plan(db, upstream, pool_id, home, pod))
+
+
+def read(upstream: Upstream, pod: str, pool_id: str) -> dict | None:
+    """A pool as a pod has it; None when it has not. Raises PodUnreachable."""
+    answer = upstream.ask(pod, "network", "GET", f"/v2.0/subnetpools/{pool_id}")
+    found = (answer.json() or {}).get("subnetpool") if answer.ok else None
+    if not found and answer.status != 404:
+        raise PodUnreachable(pod, "network", f"answered {answer.status} for subnet pool {pool_id}")
+    return found
+
+
+def _prefixes(path: str, action: str, found: list) -> list[dict]:
+    if not found:
+        return []
+    return [{"name": f"{action} {', '.join(map(str, found))}", "method": "PUT", "path": f"{path}/{action}",
+             "body": {"prefixes": [str(net) for net in found]}}]
