@@ -1,0 +1,76 @@
+"""Members of security groups in other pods: who is one may change, and nobody sees the rules for them."""
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+
+from tricircle import marks, uuids
+from tricircle.api.forward import POD_HEADER
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response
+from tricircle.crosspod.members import RULES
+from tricircle.jobs.queue import announced
+from tricircle.routing import rewrite, takes
+from tricircle.routing.catalogue import UUID, Path
+from tricircle.store import bridges, jobs, routings
+from tricircle.store.db import now
+
+# (service, collection): what changes members there, as method and what follows the member.
+CHANGES = {("network", "ports"): re.compile("(POST|PUT|DELETE) "),
+           ("network", "security-group-rules"): re.compile("(POST|DELETE) "),
+           ("compute", "servers"): re.compile("(POST|DELETE) (/action|/os-interface(/.*)?)?")}
+ACTIONS = {"addSecurityGroup", "removeSecurityGroup", "addFixedIp", "removeFixedIp", "forceDelete"}
+DETACH_SECONDS = 20.0   # Nova has answered, the port goes when the hypervisor lets it; no state of the server says so
+
+
+@contextlib.contextmanager
+def followed(gateway: Gateway, request: Request, path: Path) -> Iterator[None]:
+    """Announce the job `members` when a request can change them; without a bridge there are none in other pods."""
+    project_id = _project(gateway, request, path) if _changes(request, path) else None
+    if project_id is None or not bridges.of_project(gateway.db, project_id):
+        yield
+        return
+    with announced(gateway.db, "members", [project_id], project_id):
+        yield
+    if request.method == "DELETE" and path.rest:
+        jobs.enqueue(gateway.db, "members", project_id, project_id, not_before=now() + DETACH_SECONDS)
+
+
+def _changes(request: Request, path: Path) -> bool:
+    pattern = CHANGES.get((path.service.name, path.collection.path))
+    if not pattern or not pattern.fullmatch(f"{request.method} {path.rest}"):
+        return False
+    body = request.body_json
+    return path.rest != "/action" or (isinstance(body, dict) and not ACTIONS.isdisjoint(body))
+
+
+def _project(gateway: Gateway, request: Request, path: Path) -> str:
+    known = routings.home(gateway.db, path.member) if UUID.match(path.member) else None
+    body = request.body_json if "admin" in request.caller.roles and isinstance(request.body_json, dict) else {}
+    return takes.owner(request.caller, next(iter(body.values()), None), known or {})
+
+
+def hide(response: Response) -> Response:
+    """Security groups without the rules for members elsewhere."""
+    if marks.MEMBER.encode() in response.body:
+        document = json.loads(response.body)
+        for *_, value in rewrite.walk(document):
+            if isinstance(value, dict) and isinstance(value.get("security_group_rules"), list):
+                value["security_group_rules"] = [rule for rule in value["security_group_rules"]
+                                                 if not marks.is_member(rule)]
+        response.body = rewrite.dump(document)
+    return response
+
+
+def gave_way(gateway: Gateway, response: Response) -> bool:
+    """Whether a user's rule was refused because of one for a member elsewhere, which is gone now.
+
+    Raises:
+        PodUnreachable: the pod does not answer any more.
+    """
+    pod = dict(response.headers).get(POD_HEADER)
+    for rule_id in uuids.ids(response.body) if response.status == 409 and pod else ():
+        shown = gateway.upstream.ask(pod, "network", "GET", f"{RULES}/{rule_id}")
+        if shown.ok and marks.is_member((shown.json() or {}).get("security_group_rule", {})):
+            return gateway.upstream.ask(pod, "network", "DELETE", f"{RULES}/{rule_id}").status in (204, 404)
+    return False
