@@ -1,16 +1,12 @@
-"""Members of security groups in other pods: who is one may change, and nobody sees the rules for them."""
+"""Requests that change who is a member of a security group owe the pods a job."""
 import contextlib
-import json
 import re
 from collections.abc import Iterator
 
-from tricircle import marks, uuids
-from tricircle.api.forward import POD_HEADER
 from tricircle.api.gateway import Gateway
-from tricircle.api.message import Request, Response
-from tricircle.crosspod.members import RULES
+from tricircle.api.message import Request
 from tricircle.jobs.queue import announced
-from tricircle.routing import rewrite, takes
+from tricircle.routing import takes
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.store import bridges, jobs, routings
 from tricircle.store.db import now
@@ -48,29 +44,3 @@ def _project(gateway: Gateway, request: Request, path: Path) -> str:
     known = routings.home(gateway.db, path.member) if UUID.match(path.member) else None
     body = request.body_json if "admin" in request.caller.roles and isinstance(request.body_json, dict) else {}
     return takes.owner(request.caller, next(iter(body.values()), None), known or {})
-
-
-def hide(response: Response) -> Response:
-    """Security groups without the rules for members elsewhere."""
-    if marks.MEMBER.encode() in response.body:
-        document = json.loads(response.body)
-        for *_, value in rewrite.walk(document):
-            if isinstance(value, dict) and isinstance(value.get("security_group_rules"), list):
-                value["security_group_rules"] = [rule for rule in value["security_group_rules"]
-                                                 if not marks.is_member(rule)]
-        response.body = rewrite.dump(document)
-    return response
-
-
-def gave_way(gateway: Gateway, response: Response) -> bool:
-    """Whether a user's rule was refused because of one for a member elsewhere, which is gone now.
-
-    Raises:
-        PodUnreachable: the pod does not answer any more.
-    """
-    pod = dict(response.headers).get(POD_HEADER)
-    for rule_id in uuids.ids(response.body) if response.status == 409 and pod else ():
-        shown = gateway.upstream.ask(pod, "network", "GET", f"{RULES}/{rule_id}")
-        if shown.ok and marks.is_member((shown.json() or {}).get("security_group_rule", {})):
-            return gateway.upstream.ask(pod, "network", "DELETE", f"{RULES}/{rule_id}").status in (204, 404)
-    return False

@@ -16,6 +16,7 @@ from tricircle.api import (
     replicated,
     routers,
     security_groups,
+    unseen,
     versions,
 )
 from tricircle.api.auth import TokenCheck
@@ -28,7 +29,7 @@ from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.replicas import Refused
 
 LOG = logging.getLogger(__name__)
-MODULES = (affinity, compute, network, quotas, replicated, routers, security_groups)
+MODULES = (affinity, compute, network, quotas, replicated, routers, security_groups, unseen)
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
 
 

@@ -5,7 +5,8 @@ from tricircle.crosspod.model import Observed
 from tricircle.crosspod.observe import Pods
 from tricircle.jobs.context import Context, JobFailed
 from tricircle.jobs.playbooks import Outcome
-from tricircle.store import bridges, jobs, pods, replicas, routings, spans
+from tricircle.jobs.queue import announced
+from tricircle.store import bridges, pods, replicas, routings, spans
 
 ROUNDS = 6
 RETIRE_SECONDS = 20.0   # less than a request waits for a replica, more than Neutron takes to delete one
@@ -35,9 +36,9 @@ def converge(context: Context) -> None:
         todo = router.plan(observed, retired)
         if not todo:
             return router.conclude(observed)
-        failures = _failures(context.apply("converge_router", todo))
-        # Whom a router reaches has changed, and with it which members of a security group have to be let in.
-        jobs.enqueue(context.db, "members", observed.project_id, observed.project_id)
+        # Whom a router reaches says which members of security groups have to be let in.
+        with announced(context.db, "members", [observed.project_id], observed.project_id):
+            failures = _failures(context.apply("converge_router", todo))
         router.learn(observed, todo, failures)
         reason = "; ".join(f"pod {pod}: {outcome.failure}" for pod, outcome in failures.items())
         if reason and reason == stuck:
