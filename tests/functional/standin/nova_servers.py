@@ -98,7 +98,7 @@ class Servers:
         if everybody and not request.who.admin:
             raise Refused(403, "Policy doesn't allow os_compute_api:servers:detail:get_all_tenants to be performed.")
         if request.args().keys() & {"status", "task_state"}:
-            self._catch_up()
+            self._catch_up(request.arg("project_id"))
         rows = list(self.shelf("servers").values())
         if not everybody:
             rows = [row for row in rows if row["tenant_id"] == request.who.project.id]
@@ -147,9 +147,9 @@ class Servers:
                     "updated": stamp(), "OS-EXT-STS:power_state": 1}
         return row
 
-    def _catch_up(self):
+    def _catch_up(self, project):
         """States do not wait for somebody who asks for them."""
-        for row in list(self.shelf("servers").values()):
+        for row in [row for row in self.shelf("servers").values() if row["tenant_id"] == project]:
             if row["OS-EXT-STS:task_state"] == "deleting" and not self.late:
                 self._gone(row)
             else:
