@@ -161,19 +161,18 @@ def test_a_rule_that_names_another_group(joined):
 
 
 def test_a_users_own_rule_takes_the_place_of_the_hidden_one(joined):
-    far = joined.address(joined.boot("Pod2"))
-    joined.boot("Pod1")
-    joined.until_marked(Pod1={(None, far)})
     (group,) = joined.user.ok("GET", "/security-groups")["security_groups"]
-    body = {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4", "remote_ip_prefix": far}
     home = next(pod.name for pod in joined.cloud if group["id"] in pod.network.shelf("security-groups"))
-    rule = joined.who.make("security-group-rules", **body)["id"]
-    assert joined.user.post("/security-group-rules", {"security_group_rule": body}).status == 409
-    joined.at_rest()
-    assert (None, far) not in joined.marked(home)
-    joined.user.ok("DELETE", f"/security-group-rules/{rule}")
-    if home == "Pod1":
-        joined.until_marked(Pod1={(None, far)})
+    away = next(pod for pod in PODS if pod != home)
+    near, far = joined.address(joined.boot(home)), joined.address(joined.boot(away))
+    joined.until_marked(**{home: {(None, far)}, away: {(None, near)}})
+    for address in (far, near):   # one is hidden in the home, the other in the replica
+        body = {"security_group_id": group["id"], "direction": "ingress", "remote_ip_prefix": address}
+        rule = joined.who.make("security-group-rules", **body)["id"]
+        assert joined.user.post("/security-group-rules", {"security_group_rule": body}).status == 409
+        joined.until_marked(**{home: {(None, far)} - {(None, address)}, away: {(None, near)} - {(None, address)}})
+        joined.user.ok("DELETE", f"/security-group-rules/{rule}")
+        joined.until_marked(**{home: {(None, far)}, away: {(None, near)}})
 
 
 def test_an_outage_shuts_nobody_out(joined):

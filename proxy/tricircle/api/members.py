@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
-from tricircle.jobs.queue import announced
+from tricircle.jobs import members
 from tricircle.routing import takes
 from tricircle.routing.catalogue import UUID, Path
-from tricircle.store import bridges, jobs, routings
+from tricircle.store import jobs, routings
 from tricircle.store.db import now
 
 # (service, collection): what changes members there, as method and what follows the member.
@@ -21,14 +21,14 @@ DETACH_SECONDS = 20.0   # Nova has answered, the port goes when the hypervisor l
 
 @contextlib.contextmanager
 def followed(gateway: Gateway, request: Request, path: Path) -> Iterator[None]:
-    """Announce the job `members` when a request can change them; without a bridge there are none in other pods."""
-    project_id = _project(gateway, request, path) if _changes(request, path) else None
-    if project_id is None or not bridges.of_project(gateway.db, project_id):
+    """Announce the job `members` when a request can change them."""
+    if not _changes(request, path):
         yield
         return
-    with announced(gateway.db, "members", [project_id], project_id):
+    project_id = _project(gateway, request, path)
+    with members.owed(gateway.db, project_id) as bridged:
         yield
-    if request.method == "DELETE" and path.rest:
+    if bridged and request.method == "DELETE" and path.rest:
         jobs.enqueue(gateway.db, "members", project_id, project_id, not_before=now() + DETACH_SECONDS)
 
 

@@ -1,8 +1,24 @@
 """The job `members`: a project's security groups let in the members of remote groups in other pods."""
+import contextlib
+from collections.abc import Iterator
+
 from tricircle.crosspod import members
 from tricircle.jobs.context import Context, JobFailed
-from tricircle.store import pods, spans
+from tricircle.jobs.queue import announced
+from tricircle.store import Database, bridges, pods, spans
 from tricircle.upstream.scatter import scatter
+
+
+@contextlib.contextmanager
+def owed(db: Database, project_id: str) -> Iterator[bool]:
+    """The block changes what the job looks at; in a project without a bridge that is nobody's business.
+
+    Yields:
+        Whether there is a job.
+    """
+    bridged = bool(bridges.of_project(db, project_id))
+    with announced(db, "members", [project_id] if bridged else [], project_id):
+        yield bridged
 
 
 def converge(context: Context) -> None:

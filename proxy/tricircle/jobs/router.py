@@ -4,8 +4,8 @@ from tricircle.crosspod.allocate import Allocator
 from tricircle.crosspod.model import Observed
 from tricircle.crosspod.observe import Pods
 from tricircle.jobs.context import Context, JobFailed
+from tricircle.jobs.members import owed
 from tricircle.jobs.playbooks import Outcome
-from tricircle.jobs.queue import announced
 from tricircle.store import bridges, pods, replicas, routings, spans
 
 ROUNDS = 6
@@ -37,7 +37,7 @@ def converge(context: Context) -> None:
         if not todo:
             return router.conclude(observed)
         # Whom a router reaches says which members of security groups have to be let in.
-        with announced(context.db, "members", [observed.project_id], observed.project_id):
+        with owed(context.db, observed.project_id):
             failures = _failures(context.apply("converge_router", todo))
         router.learn(observed, todo, failures)
         reason = "; ".join(f"pod {pod}: {outcome.failure}" for pod, outcome in failures.items())
