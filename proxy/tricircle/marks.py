@@ -1,6 +1,7 @@
 """How plumbing is recognised: by its `description`, from the moment it is made."""
 REPLICA = "tricircle:"
 BRIDGE = "tricircle:bridge:"
+MEMBER = "tricircle:member:"
 
 
 def replica(resource_id: str) -> str:
@@ -11,6 +12,16 @@ def replica(resource_id: str) -> str:
 def bridge(owner_id: str) -> str:
     """Mark of a project's bridge network and subnet (owner: the project) or of a router's bridge port (the router)."""
     return BRIDGE + owner_id
+
+
+def member(pod_name: str) -> str:
+    """Mark of a rule for the address of a security group's member that lives in the pod."""
+    return MEMBER + pod_name
+
+
+def is_member(rule: dict) -> bool:
+    """Whether a security group rule stands for a member in another pod."""
+    return str(rule.get("description") or "").startswith(MEMBER)
 
 
 def is_marked(record: dict, field: str = "description") -> bool:

@@ -54,6 +54,16 @@ def test_the_replica_ends_with_the_homes_rules(home, replica):
     assert steps(Rules(rules.home, after, LOCAL, IDS)) == []
 
 
+def test_a_rule_for_a_member_elsewhere_stays_until_the_home_has_one_like_it():
+    """Neutron takes no second rule of the same meaning."""
+    ours = rule("ours", remote_ip_prefix="10.0.2.4/32", description="tricircle:member:Pod2")
+    assert steps(Rules([{**ours, "id": "homes"}], [ours], LOCAL, IDS)) == []
+    plain = rule("h", remote_ip_prefix="10.0.2.4/32")
+    gone, made = steps(Rules([plain], [ours], LOCAL, IDS))
+    assert (gone["method"], gone["path"].rsplit("/", 1)[1]) == ("DELETE", "ours")
+    assert made["body"]["security_group_rule"]["description"] == "tricircle:h"
+
+
 def test_rules_that_neutron_made_are_taken_over():
     own = {"direction": "egress", "ethertype": "IPv6"}
     assert steps(Rules([rule("h", **own)], [rule("r", **own)], LOCAL, IDS)) == []

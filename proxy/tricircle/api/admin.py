@@ -55,11 +55,11 @@ def create_pod(gateway: Gateway, request: Request) -> Response:
 
 
 def _lift_quota(gateway: Gateway, name: str) -> None:
-    """Bridge networks of all projects belong to the service project: Neutron's default quota ends at a hundred.
+    """Bridge networks, and rules, of all projects are the service project's: Neutron's default quota ends at a hundred.
 
     A pod that does not take it is registered all the same: a job that meets the quota says what to raise.
     """
-    body = {"quota": dict.fromkeys(("network", "subnet", "port"), -1)}
+    body = {"quota": dict.fromkeys(("network", "subnet", "port", "security_group_rule"), -1)}
     try:
         path = f"/v2.0/quotas/{gateway.upstream.account.project_id()}"
         answer = gateway.upstream.ask(name, "network", "PUT", path, body)

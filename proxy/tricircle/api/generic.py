@@ -3,7 +3,7 @@ import logging
 from collections.abc import Callable
 
 from tricircle import marks
-from tricircle.api import fanout, microversion, needs, once
+from tricircle.api import fanout, members, microversion, needs, once
 from tricircle.api.admission import within_quota
 from tricircle.api.forward import POD_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
@@ -39,6 +39,11 @@ def serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> 
         ApiError: to be written in the service's format.
     """
     refuse_marks(request, path.collection.mark)
+    with members.followed(gateway, request, path):
+        return _serve(gateway, request, path, special)
+
+
+def _serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> Response:
     pinned = pinned_pod(gateway, request)
     if pinned:
         return exchange(gateway, request, path, pinned)

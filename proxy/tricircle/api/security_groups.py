@@ -1,11 +1,12 @@
-"""Security groups: one `default` for the user, replicas that follow their home."""
+"""Security groups: one `default` for the user, replicas that follow their home, members in other pods unseen."""
+from tricircle.api import generic, unseen
 from tricircle.api.forward import failure, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.listing import default_groups_once, merged_list, pods_to_ask
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
 from tricircle.api.replicated import delete_replicas
-from tricircle.errors import PodUnreachable
+from tricircle.errors import NotFound, PodUnreachable
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.references import mentions
 from tricircle.store import default_groups, replicas
@@ -14,11 +15,14 @@ from tricircle.store import default_groups, replicas
 def security_groups(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """The list shows one `default` group for a project; a changed group is carried to its replicas."""
     if request.method in ("GET", "HEAD") and not path.member:
-        return merged_list(gateway, request, path, pods_to_ask(gateway, request, path), default_groups_once)
+        return unseen.hide(merged_list(gateway, request, path, pods_to_ask(gateway, request, path),
+                                       default_groups_once))
     if path.rest or not UUID.match(path.member):
         return None   # tags are the home's alone
+    if request.method in ("GET", "HEAD"):
+        return unseen.hide(generic.plain(gateway, request, path))
     if request.method == "PUT":
-        return _owing(gateway, request, path, [path.member])
+        return unseen.hide(_owing(gateway, request, path, [path.member]))
     if request.method == "DELETE":
         return _delete_group(gateway, request, path)
     return None
@@ -32,21 +36,32 @@ def _delete_group(gateway: Gateway, request: Request, path: Path) -> Response:
 
 
 def security_group_rules(gateway: Gateway, request: Request, path: Path) -> Response | None:
-    """A changed rule is carried to the replicas of its group."""
+    """A changed rule is carried to the replicas of its group; Tricircle's own rules are nobody's."""
     if request.method == "POST":
-        found = mentions("network", request.body_json).resources
-        changed = [resource_id for _, collection, resource_id in found if collection == "security-groups"]
-    elif request.method == "DELETE" and UUID.match(path.member):
-        changed = _group_of_rule(gateway, request, path)
-    else:
+        return _create_rules(gateway, request, path)
+    if not UUID.match(path.member):
         return None
-    return _owing(gateway, request, path, changed)
-
-
-def _group_of_rule(gateway: Gateway, request: Request, path: Path) -> list[str]:
     home = gateway.locator.find(request.caller, "network", path.collection.path, path.member)
     if not home:
-        return []
+        raise NotFound(f"Security group rule {path.member} does not exist", "SecurityGroupRuleNotFound")
+    if request.method != "DELETE":
+        return None
+    return _owing(gateway, request, path, _group_of_rule(gateway, request, path, home))
+
+
+def _create_rules(gateway: Gateway, request: Request, path: Path) -> Response:
+    found = mentions("network", request.body_json).resources
+    changed = [resource_id for _, collection, resource_id in found if collection == "security-groups"]
+    response = _owing(gateway, request, path, changed)
+    try:
+        while unseen.gave_way(gateway, response):
+            response = _owing(gateway, request, path, changed)
+    except PodUnreachable as error:
+        raise failure(error) from error
+    return response
+
+
+def _group_of_rule(gateway: Gateway, request: Request, path: Path, home: dict) -> list[str]:
     try:
         rule = (send(gateway, request.question(), path, home).json() or {}).get("security_group_rule", {})
     except PodUnreachable as error:

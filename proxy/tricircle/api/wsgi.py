@@ -19,6 +19,7 @@ from tricircle.api import (
     routers,
     security_groups,
     subnetpools,
+    unseen,
     versions,
 )
 from tricircle.api.auth import TokenCheck
@@ -32,7 +33,7 @@ from tricircle.routing.replicas import Refused
 
 LOG = logging.getLogger(__name__)
 MODULES = (affinity, compute, network, nova_floating_ips, pool_subnets, quotas, subnetpools, replicated, routers,
-           security_groups)
+           security_groups, unseen)
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
 
 

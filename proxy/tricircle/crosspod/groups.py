@@ -44,15 +44,17 @@ def steps(rules: Rules) -> list[dict]:
     """
     target = {}
     for rule in rules.home:
-        meaning = _translated(rule, rules.local_ids)
-        if meaning:
-            target.setdefault(meaning, rule["id"])
-    has = {_meaning(rule): rule["id"] for rule in rules.replica}
-    gone = [rule["id"] for rule in rules.replica if _meaning(rule) not in target or rule.get(UNTRANSLATABLE)]
+        wanted = None if marks.is_member(rule) else _translated(rule, rules.local_ids)
+        if wanted:
+            target.setdefault(wanted, rule["id"])
+    has = {meaning(rule): rule["id"] for rule in rules.replica}
+    # A rule for a member elsewhere (see `members`) goes when the group has one like it itself: Neutron takes no second.
+    gone = [rule["id"] for rule in rules.replica
+            if marks.is_member(rule) == (meaning(rule) in target) or rule.get(UNTRANSLATABLE)]
     return [*([_rename(rules.local_group, rules.rename)] if rules.rename else []),
-            *(_delete(rule_id) for rule_id in sorted(gone)),
-            *(_create(meaning, home_id, rules.local_group) for meaning, home_id in target.items()
-              if has.get(meaning) is None or has[meaning] in gone)]
+            *(delete_rule(rule_id) for rule_id in sorted(gone)),
+            *(_create(wanted, home_id, rules.local_group) for wanted, home_id in target.items()
+              if has.get(wanted) is None or has[wanted] in gone)]
 
 
 def observe(db: Database, upstream: Upstream, group_id: str, pod_name: str) -> Rules:
@@ -74,8 +76,13 @@ def observe(db: Database, upstream: Upstream, group_id: str, pod_name: str) -> R
     mine = _group(upstream, pods.show(db, home["pod_id"])["pod_name"], group_id)
     replica = _group(upstream, pod_name, local)
     named = sorted({rule["remote_group_id"] for rule in mine["security_group_rules"] if rule.get("remote_group_id")})
+    # The home's pod, too, may have a mere replica of a group that a rule names.
+    homes = replicas.to_home(db, home["pod_id"], named)
+    wanted = [{**rule, "remote_group_id": homes.get(rule.get("remote_group_id"), rule.get("remote_group_id"))}
+              for rule in mine["security_group_rules"]]
+    named = sorted({homes.get(each, each) for each in named})
     ids = {named_id: named_id for named_id, row in routings.homes(db, named).items() if row["pod_id"] == pod_id}
-    return Rules(mine["security_group_rules"], replica["security_group_rules"], local,
+    return Rules(wanted, replica["security_group_rules"], local,
                  ids | replicas.to_local(db, pod_id, named),
                  mine["name"] if mine["name"] != replica["name"] else None)
 
@@ -116,7 +123,8 @@ def _group(upstream: Upstream, pod: str, group_id: str) -> dict:
     return group
 
 
-def _meaning(rule: dict) -> tuple:
+def meaning(rule: dict) -> tuple:
+    """What a rule means, without its ids."""
     return tuple(rule.get(name) for name in MEANING)
 
 
@@ -124,11 +132,11 @@ def _translated(rule: dict, local_ids: dict[str, str]) -> tuple | None:
     remote = rule.get("remote_group_id")
     if rule.get(UNTRANSLATABLE) or (remote and remote not in local_ids):
         return None
-    return _meaning({**rule, "remote_group_id": local_ids.get(remote)})
+    return meaning({**rule, "remote_group_id": local_ids.get(remote)})
 
 
-def _create(meaning: tuple, home_id: str, local_group: str) -> dict:
-    given = {name: value for name, value in zip(MEANING, meaning, strict=True) if value is not None}
+def _create(wanted: tuple, home_id: str, local_group: str) -> dict:
+    given = {name: value for name, value in zip(MEANING, wanted, strict=True) if value is not None}
     body = {**given, "security_group_id": local_group, "description": marks.replica(home_id)}
     words = " ".join(str(value) for value in given.values())
     # 409: an equal rule came in between.
@@ -141,6 +149,7 @@ def _rename(group_id: str, name: str) -> dict:
             "body": {"security_group": {"name": name}}, "done_on": [404]}
 
 
-def _delete(rule_id: str) -> dict:
+def delete_rule(rule_id: str) -> dict:
+    """A step."""
     return {"name": f"delete rule {rule_id}", "method": "DELETE", "path": f"/v2.0/security-group-rules/{rule_id}",
             "done_on": [404]}

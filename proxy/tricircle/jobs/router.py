@@ -4,6 +4,7 @@ from tricircle.crosspod.allocate import Allocator
 from tricircle.crosspod.model import Observed
 from tricircle.crosspod.observe import Pods
 from tricircle.jobs.context import Context, JobFailed
+from tricircle.jobs.members import owed
 from tricircle.jobs.playbooks import Outcome
 from tricircle.store import bridges, pods, replicas, routings, spans
 
@@ -35,7 +36,9 @@ def converge(context: Context) -> None:
         todo = router.plan(observed, retired)
         if not todo:
             return router.conclude(observed)
-        failures = _failures(context.apply("converge_router", todo))
+        # Whom a router reaches says which members of security groups have to be let in.
+        with owed(context.db, observed.project_id):
+            failures = _failures(context.apply("converge_router", todo))
         router.learn(observed, todo, failures)
         reason = "; ".join(f"pod {pod}: {outcome.failure}" for pod, outcome in failures.items())
         if reason and reason == stuck:

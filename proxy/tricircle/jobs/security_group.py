@@ -2,6 +2,8 @@
 from tricircle.crosspod import groups, rbac
 from tricircle.errors import NotFound
 from tricircle.jobs.context import Context, JobFailed
+from tricircle.jobs.members import owed
+from tricircle.jobs.playbooks import Outcome
 from tricircle.store import pods, replicas, routings
 from tricircle.upstream.scatter import scatter
 
@@ -18,10 +20,16 @@ def converge(context: Context) -> None:
     rows = {row["pod_name"]: row for row in pods.bottom(context.db) if row["pod_id"] in spanned}
     plans, unreachable = scatter(rows, lambda name: _plan(context, group_id, rows[name]))
     todo = {pod: steps for pod, steps in plans.items() if steps}
-    outcomes = context.apply("converge_security_group", todo) if todo else {}
+    outcomes = _apply(context, group_id, todo) if todo else {}
     problems = [f"pod {pod}: {outcome.failure}" for pod, outcome in outcomes.items() if outcome.failure]
     if problems or unreachable:
         raise JobFailed("; ".join([*problems, *map(str, unreachable.values())]), patient=not problems)
+
+
+def _apply(context: Context, group_id: str, todo: dict[str, list[dict]]) -> dict[str, Outcome]:
+    """What the group itself says goes before what is said for members elsewhere: Neutron takes no second rule."""
+    with owed(context.db, (routings.home(context.db, group_id) or context.job)["project_id"]):
+        return context.apply("converge_security_group", todo)
 
 
 def _plan(context: Context, group_id: str, pod: dict) -> list[dict]:

@@ -13,7 +13,7 @@ from oslo_config import cfg
 from tricircle import config
 from tricircle.crosspod.followers import PARTS
 from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError
-from tricircle.jobs import everywhere, followers, network, quota, router, security_group, server_group
+from tricircle.jobs import everywhere, followers, members, network, quota, router, security_group, server_group
 from tricircle.jobs.context import Context, jobs_folder
 from tricircle.jobs.heartbeat import Heartbeat
 from tricircle.store import Database, jobs
@@ -24,6 +24,7 @@ LOG = logging.getLogger(__name__)
 LEASE_SECONDS = 15.0
 POLL_SECONDS = 0.2
 KINDS: dict[str, Callable[[Context], None]] = {
+    "members": members.converge,
     "network": network.converge,
     "quota": quota.converge,
     "router": router.converge,

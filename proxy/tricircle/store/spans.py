@@ -1,4 +1,4 @@
-"""In which pods a router has something, and how a pod's part of it is taken away without a race."""
+"""In which pods a router or a project has something, and how a pod's part of it is taken away without a race."""
 from tricircle.store.db import Database, now
 
 
@@ -15,6 +15,13 @@ def pods_of(db: Database, router_id: str) -> set[str]:
 def replica_pods(db: Database, router_id: str) -> set[str]:
     """Ids of the pods that have, or may have, a replica of the router."""
     return {row["pod_id"] for row in db.rows("SELECT pod_id FROM replicas WHERE resource_id = ?", (router_id,))}
+
+
+def of_project(db: Database, project_id: str) -> set[str]:
+    """Ids of the pods in which a project is known to have something, of its own or of Tricircle's for it."""
+    rows = db.rows("SELECT pod_id FROM routings WHERE project_id = ? UNION SELECT pod_id FROM replicas "
+                   "WHERE project_id = ? UNION SELECT pod_id FROM bridge_ips WHERE project_id = ?", (project_id,) * 3)
+    return {row["pod_id"] for row in rows}
 
 
 def retire(db: Database, router_id: str, pod_id: str, seconds: float) -> int | None:

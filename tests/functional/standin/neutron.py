@@ -103,6 +103,9 @@ class Neutron(Addresses, Pools, Policies, Routers, Security, Quotas, Service):
             return True
         if self.shared_with(who, row["id"]):
             return True
+        group = self.shelf("security-groups").get(row.get("security_group_id"))
+        if group and group["project_id"] == who.project.id:
+            return True     # whosever the rule is
         network = self.shelf("networks").get(row.get("network_id"))
         if plural == "subnets" and network:
             return bool(network["shared"] or network["router:external"])

@@ -56,7 +56,6 @@ class Security:
         """Check a rule against its group and the rules that are there."""
         group = self.own(who, "security-groups", row["security_group_id"])
         row["ethertype"] = given.get("ethertype", "IPv4")
-        row["tenant_id"] = row["project_id"] = group["project_id"]
         if row["remote_group_id"]:
             self.own(who, "security-groups", row["remote_group_id"])
             if row["remote_ip_prefix"]:

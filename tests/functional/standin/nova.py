@@ -24,6 +24,7 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
     def __init__(self, pod):
         self.templates = recorded("compute")
         self.count = 0
+        self.unplugged = {}      # {server id: its create request and the networks asked for} while ports are late
         super().__init__(pod)
 
     def table(self):

@@ -169,8 +169,20 @@ class Devices:
         network = self.pod.network
         ids = {each for port in self.ports_of_server(self.own_server(request, id)) for each in port["security_groups"]}
         rows = [network.shelf("security-groups")[each] for each in sorted(ids)]
-        return Response(200, {"security_groups": [{"id": r["id"], "name": r["name"], "description": r["description"],
-                                                   "tenant_id": r["tenant_id"], "rules": []} for r in rows]})
+        return Response(200, {"security_groups": [
+            {**{name: row[name] for name in ("id", "name", "description", "tenant_id")}, "rules": self._rules(row)}
+            for row in rows]})
+
+    def _rules(self, group):
+        """As Nova shows them: ingress only, and of a rule's source the name or the range."""
+        shelves = self.pod.network.shelf
+        return [{"id": rule["id"], "parent_group_id": group["id"], "ip_protocol": rule["protocol"],
+                 "from_port": rule["port_range_min"], "to_port": rule["port_range_max"],
+                 "ip_range": {} if rule["remote_group_id"] else {"cidr": rule["remote_ip_prefix"] or "0.0.0.0/0"},
+                 "group": {"name": shelves("security-groups")[rule["remote_group_id"]]["name"],
+                           "tenant_id": group["tenant_id"]} if rule["remote_group_id"] else {}}
+                for rule in shelves("security-group-rules").values()
+                if rule["security_group_id"] == group["id"] and rule["direction"] == "ingress"]
 
     def addresses(self, request, id):
         """GET ips."""

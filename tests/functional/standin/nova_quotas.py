@@ -13,7 +13,8 @@ MAXIMA = {"maxTotalInstances": "instances", "maxTotalCores": "cores", "maxTotalR
 class Quotas:
     """Mixed into `Nova`."""
 
-    # As long as it is set, new servers stay in BUILD and are not counted: the conductor has not come to them.
+    # As long as it is set, new servers stay in BUILD, are not counted and have no ports: the conductor has not come to
+    # them. Deleted ones are still there.
     late = False
 
     def quota_table(self, v):

@@ -41,7 +41,7 @@ ADMIN_ACTIONS = ("os-resetState", "migrate")
 VM_STATES = {"ACTIVE": "active", "SHUTOFF": "stopped", "VERIFY_RESIZE": "resized", "RESCUE": "rescued"}
 FILTERS = {"name": "name", "status": "status", "key_name": "key_name", "user_id": "user_id", "uuid": "id",
            "tenant_id": "tenant_id", "project_id": "tenant_id", "availability_zone": "OS-EXT-AZ:availability_zone",
-           "flavor": "_flavor", "host": "OS-EXT-SRV-ATTR:host"}
+           "task_state": "OS-EXT-STS:task_state", "flavor": "_flavor", "host": "OS-EXT-SRV-ATTR:host"}
 SORT = {"uuid": "id", "display_name": "name", "created_at": "created", "updated_at": "updated", "vm_state": "status",
         "instance_type_id": "_flavor", "availability_zone": "OS-EXT-AZ:availability_zone"}
 
@@ -97,6 +97,8 @@ class Servers:
         everybody = request.arg("all_tenants", "0").lower() in ("1", "true", "")
         if everybody and not request.who.admin:
             raise Refused(403, "Policy doesn't allow os_compute_api:servers:detail:get_all_tenants to be performed.")
+        if request.args().keys() & {"status", "task_state"}:
+            self._catch_up(request.arg("project_id"))
         rows = list(self.shelf("servers").values())
         if not everybody:
             rows = [row for row in rows if row["tenant_id"] == request.who.project.id]
@@ -138,9 +140,25 @@ class Servers:
     def _settle(self, row):
         """Booting takes as long as nobody looks, or as long as a test wants."""
         if row["status"] == "BUILD" and not self.late:
+            if row["id"] in self.unplugged:
+                request, wanted = self.unplugged.pop(row["id"])
+                self.plug(request, row, wanted)
             row |= {"status": "ACTIVE", "OS-EXT-STS:vm_state": "active", "OS-EXT-STS:task_state": None,
                     "updated": stamp(), "OS-EXT-STS:power_state": 1}
         return row
+
+    def _catch_up(self, project):
+        """States do not wait for somebody who asks for them."""
+        for row in [row for row in self.shelf("servers").values() if row["tenant_id"] == project]:
+            if row["OS-EXT-STS:task_state"] == "deleting" and not self.late:
+                self._gone(row)
+            else:
+                self._settle(row)
+
+    def _gone(self, row):
+        self.unplugged.pop(row["id"], None)
+        self.unplug(row)
+        del self.shelf("servers")[row["id"]]
 
     def server_create(self, request):
         """POST servers: check everything that is named, then make ports and rows."""
@@ -208,7 +226,10 @@ class Servers:
                 "OS-DCF:diskConfig": given.get("OS-DCF:diskConfig", "MANUAL"),
                 "security_groups": [{"name": self.pod.network.shelf("security-groups")[id]["name"]}
                                     for id in request.groups] or [{"name": "default"}]}
-        self.plug(request, row, given.get("networks", "auto"))
+        if self.late:
+            self.unplugged[row["id"]] = request, given.get("networks", "auto")
+        else:
+            self.plug(request, row, given.get("networks", "auto"))
         self.shelf("servers")[row["id"]] = row
         return row
 
@@ -229,8 +250,10 @@ class Servers:
         self.writer(request, "os_compute_api:servers:delete")
         if row.get("_locked") and not request.who.admin:
             raise Refused(409, f"Instance {id} is locked")
-        self.unplug(row)
-        del self.shelf("servers")[id]
+        if self.late:
+            row["OS-EXT-STS:task_state"] = "deleting"
+        else:
+            self._gone(row)
         return Response(204)
 
     def server_action(self, request, id):

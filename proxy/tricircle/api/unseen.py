@@ -1,0 +1,83 @@
+"""Rules for members of security groups in other pods are Tricircle's own: nobody sees them or is hindered by them."""
+import json
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from tricircle import marks, uuids
+from tricircle.api import generic
+from tricircle.api.forward import POD_HEADER, failure
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response
+from tricircle.crosspod.members import RULES
+from tricircle.errors import PodUnreachable
+from tricircle.routing import rewrite
+from tricircle.routing.catalogue import Path
+from tricircle.store import bridges, pods, spans
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.scatter import scatter
+
+NOVAS = "os-security-groups"
+CHUNK = 100   # ids in an URL
+
+
+def hide(response: Response) -> Response:
+    """Neutron's security groups without those rules."""
+    return _without(response, "security_group_rules", marks.is_member) if marks.MEMBER.encode() in response.body \
+        else response
+
+
+def gave_way(gateway: Gateway, response: Response) -> bool:
+    """Whether a user's rule was refused because of one of those, which is gone now.
+
+    Raises:
+        PodUnreachable: the pod does not answer any more.
+    """
+    pod = dict(response.headers).get(POD_HEADER)
+    for rule_id in uuids.ids(response.body) if response.status == 409 and pod else ():
+        shown = gateway.upstream.ask(pod, "network", "GET", f"{RULES}/{rule_id}")
+        if shown.ok and marks.is_member((shown.json() or {}).get("security_group_rule", {})):
+            return gateway.upstream.ask(pod, "network", "DELETE", f"{RULES}/{rule_id}").status in (204, 404)
+    return False
+
+
+def novas_groups(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """Nova shows the rules without what marks them: Neutron is asked which ones they are."""
+    if request.method not in ("GET", "HEAD") or NOVAS not in (path.collection.path, path.rest.strip("/")):
+        return None
+    response = generic.plain(gateway, request, path)
+    project_id = request.caller.project_id
+    if b'"cidr"' not in response.body or not bridges.of_project(gateway.db, project_id):
+        return response
+    spanned = spans.of_project(gateway.db, project_id)
+    names = [name for name, pod in pods.by_name(gateway.db).items() if pod["pod_id"] in spanned]
+    shown, deadline = uuids.ids(response.body), Deadline(gateway.conf.pods.list_deadline)
+    found, failed = scatter(names, lambda name: _members(gateway, name, shown, deadline))
+    if failed:
+        raise failure(next(iter(failed.values())))
+    ours = set().union(*found.values())
+    return _without(response, "rules", lambda rule: rule["id"] in ours)
+
+
+def _members(gateway: Gateway, pod: str, ids: list[str], deadline: Deadline) -> set[str]:
+    """Those of the ids that are such rules in a pod."""
+    found = set()
+    for start in range(0, len(ids), CHUNK):
+        query = urlencode({"id": ids[start:start + CHUNK], "fields": ("id", "description")}, doseq=True)
+        answer = gateway.upstream.ask(pod, "network", "GET", f"{RULES}?{query}", deadline=deadline)
+        rules = (answer.json() or {}).get("security_group_rules") if answer.ok else None
+        if rules is None:
+            raise PodUnreachable(pod, "network", f"answered {answer.status} about rules of security groups")
+        found |= {rule["id"] for rule in rules if marks.is_member(rule)}
+    return found
+
+
+def _without(response: Response, field: str, ours: Callable[[dict], bool]) -> Response:
+    document = json.loads(response.body)
+    for _, name, holder, value in rewrite.walk(document):
+        if name == field and isinstance(value, list):
+            holder[field] = [rule for rule in value if not ours(rule)]
+    response.body = rewrite.dump(document)
+    return response
+
+
+HANDLERS = {("compute", "servers"): novas_groups, ("compute", NOVAS): novas_groups}

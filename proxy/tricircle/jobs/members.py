@@ -1,0 +1,44 @@
+"""The job `members`: a project's security groups let in the members of remote groups in other pods."""
+import contextlib
+from collections.abc import Iterator
+
+from tricircle.crosspod import members
+from tricircle.jobs.context import Context, JobFailed
+from tricircle.jobs.queue import announced
+from tricircle.store import Database, bridges, pods, spans
+from tricircle.upstream.scatter import scatter
+
+
+@contextlib.contextmanager
+def owed(db: Database, project_id: str) -> Iterator[bool]:
+    """The block changes what the job looks at; in a project without a bridge that is nobody's business.
+
+    Yields:
+        Whether there is a job.
+    """
+    bridged = bool(bridges.of_project(db, project_id))
+    with announced(db, "members", [project_id] if bridged else [], project_id):
+        yield bridged
+
+
+def converge(context: Context) -> None:
+    """Bring the rules by address up to date in all pods of a project.
+
+    Raises:
+        JobFailed: a pod refused or did not answer; or Nova is still making or deleting ports, which shows later.
+        PlaybookFailed, Unavailable: as usual.
+    """
+    project_id, db, upstream = context.job["resource_id"], context.db, context.upstream
+    spanned = spans.of_project(db, project_id)
+    rows = {name: pod for name, pod in pods.by_name(db).items() if pod["pod_id"] in spanned}
+    # Before the ports: what Nova ends in between shows among them.
+    changing, mute = scatter(rows, lambda name: members.changing(upstream, project_id, rows[name]))
+    seen, missing = scatter(rows, lambda name: members.look(db, upstream, project_id, rows[name],
+                                                            context.conf.bridge.cidr))
+    todo = {name: steps for name in seen if (steps := members.steps(name, seen, set(missing)))}
+    outcomes = context.apply("converge_members", todo) if todo else {}
+    problems = [f"pod {name}: {outcome.failure}" for name, outcome in outcomes.items() if outcome.failure]
+    waiting = [*map(str, (mute | missing).values()), *(f"servers in pod {name} are still being built or deleted"
+                                                       for name, busy in changing.items() if busy)]
+    if problems or waiting:
+        raise JobFailed("; ".join([*problems, *waiting]), patient=not problems)
