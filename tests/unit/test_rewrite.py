@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tricircle.routing import rewrite
+from tricircle.uuids import UUIDS
 
 ids = st.uuids().map(str)
 texts = st.text(max_size=20)
@@ -24,6 +25,14 @@ def test_there_and_back_is_the_same(document, data):
     assert len(down) == len(body)
     assert not set(chosen) & set(rewrite.ids(down))
     assert rewrite.swap(down, {new: old for old, new in mapping.items()}) == body
+
+
+@given(st.lists(ids | st.sampled_from(["-", "a", "0123", "%2f", "-0123-4567-89ab-cdef01234567", "\n"])).map("".join))
+def test_every_id_is_found_that_would_be_swapped(text):
+    """Whatever stands around it, another id without anything between them included."""
+    seen = {found.decode() for found in UUIDS.findall(text.encode())}
+    assert seen <= set(rewrite.ids(text.encode())) <= {text[start:start + 36] for start in range(len(text))}
+    assert all(UUIDS.fullmatch(each.encode()) for each in rewrite.ids(text.encode()))
 
 
 def test_swapping_two_ids_with_each_other():
