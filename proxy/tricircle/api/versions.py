@@ -1,6 +1,7 @@
 """Version documents: what all pods speak. A client that is told more would get a 406 from one of them."""
 import json
 import time
+from functools import lru_cache
 from typing import Any
 
 from tricircle.api.forward import upward
@@ -52,10 +53,15 @@ def document(gateway: Gateway, service: Service, request: Request) -> Response:
 def span(gateway: Gateway, service: Service) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """(lowest, highest) microversion that all pods speak; None when no pod tells."""
     # The root: Cinder shows the document of one version to nobody without a token.
-    bodies = [answer.json() for answer in _answers(gateway, service, "/", PLAIN).values()]
-    if not any(bodies):
+    return _span(service, tuple(answer.body for answer in _answers(gateway, service, "/", PLAIN).values()))
+
+
+@lru_cache(maxsize=16)   # every request with a microversion asks for it
+def _span(service: Service, documents: tuple[bytes, ...]) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    bodies = [body for body in map(json.loads, documents) if body]
+    if not bodies:
         return None
-    versions = intersection([body for body in bodies if body])["versions"]
+    versions = intersection(bodies)["versions"]
     version = next((each for each in versions if each["id"].startswith(service.versions[0])), None)
     if not version or not version.get("min_version"):
         return None

@@ -99,7 +99,7 @@ def both(db: Database, pod_id: str, ids: list[str]) -> tuple[dict[str, str], dic
         marks = ", ".join("?" * len(part))
         # Not OR: SQLite would go through all replicas of the pod.
         half = "SELECT resource_id, local_id FROM replicas WHERE pod_id = ? AND local_id IS NOT NULL AND "
-        rows = db.rows(f"{half} resource_id IN ({marks}) UNION {half} local_id IN ({marks})",
+        rows = db.rows(f"{half} resource_id IN ({marks}) UNION ALL {half} local_id IN ({marks})",
                        [pod_id, *part, pod_id, *part])
         local.update((row["resource_id"], row["local_id"]) for row in rows if row["resource_id"] in asked)
         home.update((row["local_id"], row["resource_id"]) for row in rows if row["local_id"] in asked)
