@@ -1,17 +1,21 @@
-"""Which pod is a resource's home. A cache of facts that the pods know: losing a row costs one question to the pods."""
+"""Which pod is a resource's home. A cache of facts that the pods know: losing a row costs one question to the pods.
+
+So no disk is waited for.
+"""
 from tricircle.store.db import Database, now
 
 
-def learn(db: Database, found: list[tuple[str, str, str]], pod_id: str) -> None:
+def learn(db: Database, found: list[tuple[str, str, str]], pod_id: str, durable: bool = False) -> None:
     """Remember where resources live.
 
     Args:
         found: (resource id, kind, project id) of each.
         pod_id: their home.
+        durable: the pod calls them otherwise, and would not know them.
     """
     if not found:
         return
-    with db.write() as c:
+    with db.write(durable) as c:
         c.executemany(
             "INSERT INTO routings (resource_id, pod_id, kind, project_id, created_at) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (resource_id) DO UPDATE SET pod_id = excluded.pod_id, kind = excluded.kind",
@@ -37,13 +41,13 @@ def homes(db: Database, resource_ids: list[str]) -> dict[str, dict]:
 
 def forget(db: Database, resource_id: str) -> None:
     """The resource is gone."""
-    with db.write() as c:
+    with db.write(durable=False) as c:
         c.execute("DELETE FROM routings WHERE resource_id = ?", (resource_id,))
 
 
 def leave(db: Database, resource_id: str) -> None:
     """Its deletion was accepted; where it is stays known until it is gone."""
-    with db.write() as c:
+    with db.write(durable=False) as c:
         c.execute("UPDATE routings SET leaving = 1 WHERE resource_id = ?", (resource_id,))
 
 
