@@ -23,6 +23,23 @@ def test_every_pods_hypervisors_are_listed_and_shown_by_their_ids(cloud, boss, v
     assert boss.compute.get("/os-hypervisors/9009", headers={"OpenStack-API-Version": "compute 2.1"}).status == 404
 
 
+@pytest.mark.parametrize(("pattern", "names"), [("node", ["pod1-node", "pod2-node"]), ("pod2", ["pod2-node"])])
+def test_hypervisors_are_searched_for_in_every_pod(boss, gateway, pattern, names):
+    for rest in ("search", "servers"):
+        found = boss.compute.ok("GET", f"/os-hypervisors/{pattern}/{rest}")["hypervisors"]
+        assert [row["hypervisor_hostname"] for row in found] == names
+        assert boss.compute.get(f"/os-hypervisors/nowhere/{rest}").status == 404
+        assert User(gateway).compute.get(f"/os-hypervisors/{pattern}/{rest}").status == 403
+
+
+def test_an_aggregate_without_a_pod_is_made_in_the_first(cloud, gateway):
+    boss = User(gateway, gateway.cloud.identity.newcomer(("admin", "member")))
+    boss.net("az2")    # his project's pod has nothing to do with it
+    made = boss.compute.ok("POST", "/os-aggregates", {"aggregate": {"name": "rack"}})["aggregate"]
+    assert len(cloud["Pod1"].compute.shelf("aggregates")) == 1
+    boss.compute.ok("DELETE", f"/os-aggregates/{made['id']}")
+
+
 def test_statistics_and_summaries_are_sums(boss, gateway):
     statistics = boss.compute.ok("GET", "/os-hypervisors/statistics")["hypervisor_statistics"]
     alone = boss.compute.ok("GET", "/os-hypervisors/statistics", headers={HEADER: "Pod1"})["hypervisor_statistics"]
@@ -65,7 +82,8 @@ def test_zones_in_detail_are_for_administrators_and_show_their_hosts(boss, gatew
 
 def test_nobody_else_sees_any_of_it(gateway):
     user = User(gateway)
-    for path in ("/os-hypervisors", "/os-services", "/os-aggregates", "/os-hypervisors/statistics"):
+    for path in ("/os-hypervisors", "/os-services", "/os-aggregates", "/os-hypervisors/statistics",
+                 "/os-hosts/pod1-node"):
         assert user.compute.get(path).status == 403
 
 

@@ -58,6 +58,16 @@ def test_both_pods_in_one_list(rich, service, path, key):
     assert sorted(row["id"] for row in getattr(user, service).ok("GET", path)[key]) == together(ids[key])
 
 
+@pytest.mark.parametrize(("service", "path", "key", "none"), [
+    ("compute", "/servers", "servers", True), ("compute", "/servers/detail", "servers", True),
+    ("volume", "/volumes", "volumes", True), ("network", "/networks", "networks", False)])
+def test_a_limit_of_nought(rich, service, path, key, none):
+    """Nova and Cinder show nothing then, Neutron everything."""
+    answer = getattr(rich[0], service).ok("GET", f"{path}?limit=0")
+    assert (answer[key] == []) is none
+    assert f"{key}_links" not in answer
+
+
 @pytest.mark.parametrize("follow", ["links", "last id"])
 @pytest.mark.parametrize("limit", [1, 2, 4, 6, 50])
 @pytest.mark.parametrize(("service", "path", "key"), LISTS)

@@ -14,6 +14,7 @@ from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
 INTERNAL = "internal"     # Nova's zone of the hosts that run no servers
+SEARCHES = ("/search", "/servers")   # of a hypervisor
 SINCE_UUID = (2, 41)      # aggregates show one
 
 
@@ -96,5 +97,24 @@ def servers(gateway: Gateway, request: Request, path: Path) -> Response | None:
         return shown
 
 
+def hypervisors(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """Before microversion 2.53 a part of a name may be searched for, which is in any number of pods."""
+    if request.method != "GET" or path.rest not in SEARCHES:
+        return None
+    rows = pods.by_name(gateway.db)
+    answers, missing = scatter(rows, lambda name: send(gateway, request, path, rows[name],
+                                                       deadline=Deadline(gateway.conf.pods.list_deadline)))
+    shown = [present(gateway, request, path, rows[name], answer) for name, answer in answers.items()]
+    found = [response for response in shown if response.status == 200]
+    if not found:
+        return next((response for response in shown if response.status != 404), shown[0] if shown else None)
+    found[0].body = json.dumps({"hypervisors": [
+        record for response in found for record in json.loads(response.body)["hypervisors"]]}).encode()
+    if missing:
+        found[0].headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
+    return found[0]
+
+
 HANDLERS = {("compute", "servers"): servers, ("compute", "os-aggregates"): aggregates,
+            ("compute", "os-hypervisors"): hypervisors,
             ("compute", "os-availability-zone"): zones, ("volume", "os-availability-zone"): zones}

@@ -165,6 +165,8 @@ def _answer(gateway: Gateway, request: Request, path: Path, query: Query, lists:
         raise Unavailable(f"no pod gave an answer: {', '.join(missing)}")
     if len(missing) == len(lists):
         return partial.response(request, path, {key: extra}, missing)
+    if query.nothing and records is not None:
+        records, extra = [], []
     if records is not None:
         full = query.limit is not None and len(records) >= query.limit
         links = queries.links(request, query, [record.get("id") for record in records], full) if query.limit else []

@@ -42,6 +42,11 @@ class Query:
         """The last value of a parameter."""
         return dict(self.pairs).get(name)
 
+    @property
+    def nothing(self) -> bool:
+        """Nova and Cinder take a limit of 0 by its word; to Neutron it is none."""
+        return not self.neutron and _number(self.value("limit") or "") == 0
+
 
 def read(request: Request, path: Path) -> Query:
     """Take a list's query apart."""

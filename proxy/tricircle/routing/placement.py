@@ -64,11 +64,16 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
     pinned = _one_pod(path, homes.fixed)
     zoned = _zone_pod(db, owner, path, found, external, pinned)
     following = [pod for _, pod in homes.light] + [item[3] for item in homes.movable]
-    pod = zoned or pinned or next(iter(following), None) or pods.default_pod(db, owner)
+    pod = zoned or pinned or next(iter(following), None) or _default(db, path, owner)
     if pod is None:
         raise Unavailable("no pod is registered with Tricircle yet")
     return Placed(pod, [item for item in homes.movable if item[3]["pod_id"] != pod["pod_id"]],
                   [item for item in homes.light if item[1]["pod_id"] != pod["pod_id"]])
+
+
+def _default(db: Database, path: Path, owner: str) -> dict | None:
+    """An aggregate has nothing to do with the administrator's project: it is made in the first pod, always."""
+    return next(iter(pods.bottom(db)), None) if path.collection.per_pod else pods.default_pod(db, owner)
 
 
 def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Homes:

@@ -38,6 +38,9 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
                  ("GET", f"{v}/os-hypervisors/detail", self.hypervisors),
                  ("GET", f"{v}/os-hypervisors/statistics", self.hypervisor_statistics),
                  ("GET", f"{v}/os-hypervisors/{{id}}", self.hypervisor),
+                 ("GET", f"{v}/os-hypervisors/{{pattern}}/search", self.hypervisor_search),
+                 ("GET", f"{v}/os-hypervisors/{{pattern}}/servers", self.hypervisor_search),
+                 ("GET", f"{v}/os-hosts/{{name}}", self.host),
                  ("GET", f"{v}/os-services", self.services),
                  ("GET", f"{v}/os-simple-tenant-usage/{{id}}", self.usage),
                  ("GET", f"{v}/os-aggregates", self.aggregates), ("POST", f"{v}/os-aggregates", self.aggregate_create),
@@ -101,6 +104,22 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
         if id != str(row["id"]):
             raise Refused(404, f"Compute host {id} could not be found.")
         return Response(200, {"hypervisor": row})
+
+    def hypervisor_search(self, request, pattern):
+        """GET os-hypervisors/{pattern}/search and /servers."""
+        self.admin(request, "os_compute_api:os-hypervisors:search")
+        row = self._hypervisor(request)
+        if pattern not in row["hypervisor_hostname"]:
+            raise Refused(404, f"No hypervisor matching '{pattern}' could be found.")
+        found = {key: row[key] for key in ("id", "hypervisor_hostname", "state", "status")}
+        return Response(200, {"hypervisors": [found]})
+
+    def host(self, request, name):
+        """GET os-hosts/{name}."""
+        self.admin(request, "os_compute_api:os-hosts:show")
+        if name != f"{self.pod.name.lower()}-node":
+            raise Refused(404, f"Compute host {name} could not be found.")
+        return Response(200, {"host": []})
 
     def hypervisor_statistics(self, request):
         """GET os-hypervisors/statistics."""
