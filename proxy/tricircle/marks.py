@@ -1,6 +1,7 @@
 """How plumbing is recognised: by its `description`, from the moment it is made."""
 REPLICA = "tricircle:"
 BRIDGE = "tricircle:bridge:"
+SHADOW = "tricircle:shadow:"
 
 
 def replica(resource_id: str) -> str:
@@ -11,6 +12,11 @@ def replica(resource_id: str) -> str:
 def bridge(owner_id: str) -> str:
     """Mark of a project's bridge network and subnet (owner: the project) or of a router's bridge port (the router)."""
     return BRIDGE + owner_id
+
+
+def shadow(router_id: str) -> str:
+    """Mark of a router's interface that stands for one in another pod (see crosspod/shadow.py)."""
+    return SHADOW + router_id
 
 
 def is_marked(record: dict, field: str = "description") -> bool:

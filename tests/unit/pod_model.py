@@ -15,7 +15,7 @@ DEFAULTS = {
     "networks": {"description": "", "subnets": []},
     "subnets": {"description": "", "ip_version": 4},
     "ports": {"description": "", "device_id": "", "device_owner": "", "fixed_ips": []},
-    "routers": {"description": "", "admin_state_up": True, "routes": []},
+    "routers": {"description": "", "admin_state_up": True, "routes": [], "external_gateway_info": None},
 }
 
 

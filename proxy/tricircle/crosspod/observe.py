@@ -13,8 +13,8 @@ from tricircle.upstream.scatter import scatter
 INTERFACES = ("network:router_interface", "network:router_interface_distributed",
               "network:ha_router_replicated_interface")
 SECONDS = 30.0   # for all the questions to one pod
-ROUTER_FIELDS = ("id", "name", "admin_state_up", "routes", "project_id")
-PORT_FIELDS = ("id", "network_id", "device_id", "device_owner", "fixed_ips", "description")
+ROUTER_FIELDS = ("id", "name", "admin_state_up", "routes", "project_id", "external_gateway_info")
+PORT_FIELDS = ("id", "network_id", "device_id", "device_owner", "fixed_ips", "description", "project_id")
 SEGMENT_FIELDS = ("description", "project_id", "provider:segmentation_id", "segments")
 
 
@@ -99,10 +99,11 @@ class Pods:
         networks = self._list(pod, "networks", _query(self._owned(marks.bridge(project_id))), deadline)
         network = min(networks, key=lambda network: network["id"], default=None)
         bridge_ports = {port["id"]: port for port in ports}
-        user_ports = [port for port in attached
-                      if port["device_owner"] in INTERFACES and port["id"] not in bridge_ports]
+        others = [port for port in attached if port["device_owner"] in INTERFACES and port["id"] not in bridge_ports]
+        shadows = [port for port in others if self._owned(marks.shadow(router_id)).items() <= port.items()]
+        user_ports = [port for port in others if port not in shadows]
         cidrs = self._cidrs(pod, user_ports, network, deadline)
-        return Pod(_router(raw, user_ports, cidrs) if raw else None,
+        return Pod(_router(raw, user_ports, cidrs, bool(shadows)) if raw else None,
                    tuple(_bridge_port(port, raw) for _, port in sorted(bridge_ports.items())),
                    _bridge(network, cidrs) if network else None)
 
@@ -137,12 +138,13 @@ def _query(which: dict, fields: tuple[str, ...] = ()) -> str:
     return urlencode({**which, "fields": fields}, doseq=True)
 
 
-def _router(raw: dict, ports: list[dict], cidrs: dict[str, str]) -> Router:
+def _router(raw: dict, ports: list[dict], cidrs: dict[str, str], shadowed: bool) -> Router:
     routes = frozenset((route["destination"], route["nexthop"]) for route in raw.get("routes") or [])
     interfaces = [Interface(port["id"], tuple(sorted(cidrs[ip["subnet_id"]] for ip in port["fixed_ips"]
                                                      if ip["subnet_id"] in cidrs))) for port in ports]
     return Router(raw["id"], raw["name"], raw["admin_state_up"], raw["project_id"], routes,
-                  tuple(sorted(interfaces, key=lambda interface: interface.port_id)))
+                  tuple(sorted(interfaces, key=lambda interface: interface.port_id)),
+                  bool((raw.get("external_gateway_info") or {}).get("network_id")), shadowed)
 
 
 def _bridge_port(port: dict, router: dict | None) -> BridgePort:

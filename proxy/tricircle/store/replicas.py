@@ -84,6 +84,18 @@ def of_resource(db: Database, resource_id: str) -> dict[str, str]:
     return {row["pod_id"]: row["local_id"] for row in rows}
 
 
+def of_resources(db: Database, resource_ids: list[str]) -> dict[str, dict[str, str]]:
+    """{pod id: {local id: home id}} of many resources' finished replicas."""
+    found: dict[str, dict[str, str]] = {}
+    for start in range(0, len(resource_ids), CHUNK):
+        part = resource_ids[start:start + CHUNK]
+        marks = ", ".join("?" * len(part))
+        for row in db.rows(f"SELECT pod_id, local_id, resource_id FROM replicas "  # noqa: S608 - marks only
+                           f"WHERE resource_id IN ({marks}) AND local_id IS NOT NULL", part):
+            found.setdefault(row["pod_id"], {})[row["local_id"]] = row["resource_id"]
+    return found
+
+
 def of_project(db: Database, project_id: str, pod_id: str, kind: str) -> list[str]:
     """Home ids of a project's replicas of one kind in a pod."""
     rows = db.rows("SELECT resource_id FROM replicas WHERE project_id = ? AND pod_id = ? AND kind = ? "
