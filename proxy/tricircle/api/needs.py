@@ -2,7 +2,7 @@
 from urllib.parse import quote
 
 from tricircle import marks
-from tricircle.api import alike, moving
+from tricircle.api import alike, moving, shadows
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.crosspod import groups, policies, rbac
@@ -41,6 +41,8 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
     for _, collection, resource_id, home in placed.needed:
         if collection == "security-groups":
             made += _replicate_group(gateway, request, resource_id, home, pod)
+        elif collection == "ports":
+            shadows.ensure(gateway, request, path, resource_id, home, pod)
         elif collection == "qos/policies":
             made += _replicate_policy(gateway, request, resource_id, home, pod)
         else:

@@ -1,6 +1,6 @@
 """Routers reach over pods: what a user does to one is done where his subnet is, and a job does the rest."""
 import json
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlencode
 
 from tricircle import marks
@@ -37,6 +37,8 @@ def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
     _keep_plumbing(gateway, request, path)
     if path.rest == "/add_router_interface":
         _check_subnets(gateway, request, path.member)
+    if path.rest == "/remove_router_interface":
+        _check_floating_ips(gateway, request, path.member)
     changed = gateways.change(gateway, request, path) or owing(gateway, request, path, "router", [path.member])
     return _dressed(gateway, request, path, changed)
 
@@ -118,6 +120,30 @@ def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:
                                  f"the router joins in pod {other}.")
 
 
+def _check_floating_ips(gateway: Gateway, request: Request, router_id: str) -> None:
+    """Refuse to take a subnet off the router that a floating IP in another pod needs: its own pod does not know of it.
+
+    Raises:
+        Conflict: a floating IP is behind the interface.
+    """
+    local = _local(gateway, router_id)
+    for pod_name, cidr in _asked(gateway, request) if len(local) > 1 else ():
+        for other in local.keys() - {pod_name}:
+            query = urlencode({"router_id": local[other], "fields": "fixed_ip_address"})
+            used = [each["fixed_ip_address"] for each in _listed(gateway, other, "floatingips", query)]
+            if any(ip_address(ip) in ip_network(cidr) for ip in used if ip):
+                raise Conflict(f"Router interface for subnet {cidr} on router {router_id} cannot be deleted, as it is "
+                               "required by one or more floating IPs.", "RouterInterfaceInUseByFloatingIP")
+
+
+def _local(gateway: Gateway, router_id: str) -> dict[str, str]:
+    """{pod: the router's id there}, its home included."""
+    home = routings.home(gateway.db, router_id)
+    rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
+    local = replicas.of_resource(gateway.db, router_id) | ({home["pod_id"]: router_id} if home else {})
+    return {rows[pod_id]["pod_name"]: local_id for pod_id, local_id in local.items()}
+
+
 def _overlap(one: str, two: str) -> bool:
     nets = ip_network(one), ip_network(two)
     return nets[0].version == nets[1].version and nets[0].overlaps(nets[1])
@@ -139,10 +165,7 @@ def _asked(gateway: Gateway, request: Request) -> list[tuple[str, str]]:
 
 def _subnets(gateway: Gateway, router_id: str, owner: str) -> dict[str, list[str]]:
     """{pod: CIDRs of the subnets, not of the plumbing, on which the router has ports of one kind there}."""
-    home = routings.home(gateway.db, router_id)
-    rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
-    local = replicas.of_resource(gateway.db, router_id) | ({home["pod_id"]: router_id} if home else {})
-    names = {rows[pod_id]["pod_name"]: local_id for pod_id, local_id in local.items()}
+    names = _local(gateway, router_id)
 
     def look(name: str) -> list[str]:
         query = urlencode({"device_id": names[name], "device_owner": owner,

@@ -10,6 +10,7 @@ from tricircle.api import (
     admin,
     affinity,
     compute,
+    floatingips,
     generic,
     network,
     quotas,
@@ -28,7 +29,7 @@ from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.replicas import Refused
 
 LOG = logging.getLogger(__name__)
-MODULES = (affinity, compute, network, quotas, replicated, routers, security_groups)
+MODULES = (floatingips, affinity, compute, network, quotas, replicated, routers, security_groups)
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
 
 

@@ -34,11 +34,13 @@ class Pods:
     def _owned(self, mark: str) -> dict[str, str]:
         return {"description": mark, "project_id": self.upstream.account.project_id()}
 
-    def home_of(self, router_id: str, names: list[str]) -> str | None:
-        """Which pod has a router under its own id.
+    def home_of(self, resource_id: str, names: list[str], collection: str = "routers") -> str | None:
+        """Which pod has something under its own id.
 
         Args:
+            resource_id: home id.
             names: pods to ask.
+            collection: what it is.
 
         Returns:
             The pod's name; None when none of them has it.
@@ -46,9 +48,9 @@ class Pods:
         Raises:
             PodUnreachable: it was not found, and a pod that could have it did not answer.
         """
-        found, failed = scatter(names, lambda pod: self._one(pod, f"/v2.0/routers/{router_id}", "router"))
-        for pod, router in found.items():
-            if router:
+        found, failed = scatter(names, lambda pod: self._one(pod, f"/v2.0/{collection}/{resource_id}", collection[:-1]))
+        for pod, record in found.items():
+            if record:
                 return pod
         for error in failed.values():
             raise error
@@ -92,11 +94,11 @@ class Pods:
     def _pod(self, pod: str, is_home: bool, router_id: str, project_id: str) -> Pod:
         deadline = Deadline(SECONDS)
         which = {"id": router_id} if is_home else {"description": marks.replica(router_id), "project_id": project_id}
-        routers = self._list(pod, "routers", _query(which, ROUTER_FIELDS), deadline)
+        routers = self._list(pod, "routers", question(which, ROUTER_FIELDS), deadline)
         raw = min(routers, key=lambda router: router["id"], default=None)
-        ports = self._list(pod, "ports", _query(self._owned(marks.bridge(router_id)), PORT_FIELDS), deadline)
-        attached = self._list(pod, "ports", _query({"device_id": raw["id"]}, PORT_FIELDS), deadline) if raw else []
-        networks = self._list(pod, "networks", _query(self._owned(marks.bridge(project_id))), deadline)
+        ports = self._list(pod, "ports", question(self._owned(marks.bridge(router_id)), PORT_FIELDS), deadline)
+        attached = self._list(pod, "ports", question({"device_id": raw["id"]}, PORT_FIELDS), deadline) if raw else []
+        networks = self._list(pod, "networks", question(self._owned(marks.bridge(project_id))), deadline)
         network = min(networks, key=lambda network: network["id"], default=None)
         bridge_ports = {port["id"]: port for port in ports}
         others = [port for port in attached if port["device_owner"] in INTERFACES and port["id"] not in bridge_ports]
@@ -113,7 +115,7 @@ class Pods:
         wanted |= set(network["subnets"]) if network else set()
         if not wanted:
             return {}
-        query = _query({"id": sorted(wanted), "ip_version": 4}, ("id", "cidr"))
+        query = question({"id": sorted(wanted), "ip_version": 4}, ("id", "cidr"))
         return {subnet["id"]: subnet["cidr"] for subnet in self._list(pod, "subnets", query, deadline)}
 
     def _list(self, pod: str, collection: str, query: str, deadline: Deadline) -> list[dict]:
@@ -134,7 +136,7 @@ class Pods:
         return body[key]
 
 
-def _query(which: dict, fields: tuple[str, ...] = ()) -> str:
+def question(which: dict, fields: tuple[str, ...] = ()) -> str:
     return urlencode({**which, "fields": fields}, doseq=True)
 
 

@@ -40,6 +40,12 @@ def idle(observed: Observed) -> list[str]:
             if pod != observed.home and not (seen.router and _in_use(seen.router, bool(observed.home)))]
 
 
+def shadowed(observed: Observed) -> list[str]:
+    """Pods in which nothing but shadows keeps the router; another job takes them away."""
+    return [pod for pod, seen in observed.pods.items() if pod != observed.home and seen.router
+            and seen.router.shadowed and not (seen.router.interfaces or seen.router.has_gateway)]
+
+
 def _in_use(router: Router, is_home_there: bool) -> bool:
     """A gateway goes with its router. Neutron deletes no router with interfaces, nor shall we."""
     return bool(router.interfaces) or router.shadowed or (router.has_gateway and is_home_there)

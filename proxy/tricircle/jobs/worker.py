@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from tricircle import config
 from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError
-from tricircle.jobs import everywhere, network, qos_policy, quota, router, security_group, server_group
+from tricircle.jobs import everywhere, network, qos_policy, quota, router, security_group, server_group, shadow
 from tricircle.jobs.context import Context, jobs_folder
 from tricircle.jobs.heartbeat import Heartbeat
 from tricircle.store import Database, jobs
@@ -30,6 +30,7 @@ KINDS: dict[str, Callable[[Context], None]] = {
     "everywhere": everywhere.converge,
     "qos_policy": qos_policy.converge,
     "server_group": server_group.converge,
+    "shadow": shadow.converge,
 }
 
 

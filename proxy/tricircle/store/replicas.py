@@ -103,6 +103,18 @@ def of_project(db: Database, project_id: str, pod_id: str, kind: str) -> list[st
     return [row["resource_id"] for row in rows]
 
 
+def any_of(db: Database, project_id: str, kind: str) -> bool:
+    """Whether a project has a replica of one kind anywhere."""
+    return bool(db.row("SELECT 1 FROM replicas WHERE project_id = ? AND kind = ? LIMIT 1", (project_id, kind)))
+
+
+def lent(db: Database, project_id: str, pod_id: str, kind: str) -> int:
+    """How many of a project's things of one kind are in a pod only as replicas. What has moved there is its own."""
+    return db.row("SELECT COUNT(*) AS number FROM replicas r LEFT JOIN routings h ON h.resource_id = r.resource_id "
+                  "WHERE r.project_id = ? AND r.pod_id = ? AND r.kind = ? AND r.local_id IS NOT NULL "
+                  "AND (h.pod_id IS NULL OR h.pod_id <> r.pod_id)", (project_id, pod_id, kind))["number"]
+
+
 def both(db: Database, pod_id: str, ids: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """(`to_local`, `to_home`) in one question: every request asks it."""
     local, home, asked = {}, {}, set(ids)
