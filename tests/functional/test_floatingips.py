@@ -216,3 +216,41 @@ def test_a_dead_pod_is_said_and_what_is_known_is_shown(case):
     assert (answer.status, answer.headers["X-Tricircle-Unreachable-Pods"]) == (200, "Pod1")
     assert answer["floatingip"]["port_id"] == case.ports["Pod1"]["id"]
     assert case.put(floating, port_id=case.ports["Pod1"]["id"]).status == 503
+
+
+def test_each_pod_may_have_an_external_network(gateway, outside):
+    case = Case(gateway, Outside(gateway, "Pod1"))
+    for pod in ("Pod2", "Pod1"):
+        floating = case.floating(port_id=case.ports[pod]["id"])
+        assert part(floating, case.seen(pod)) == case.seen(pod)
+    assert (len(case.shadows("networks", "Pod1")), case.shadows("networks", "Pod2")) == (1, [])
+    other = Case(gateway, outside)
+    assert other.floating(port_id=other.ports["Pod1"]["id"])["router_id"] == other.router
+
+
+def test_a_network_that_has_moved_is_called_by_its_name_in_its_pod(gateway, outside):
+    """It keeps its id for the user; its pod, and that of the external network, call it otherwise."""
+    case = Case(gateway, Outside(gateway, "Pod1"))
+    network, subnet = case.user.wired()
+    server = case.user.boot(network, "az2")
+    assert case.user.network.ok("GET", f"/networks/{network}")["network"]["availability_zones"] in ([], ["az2"])
+    case.user.network.ok("PUT", f"/routers/{case.router}/add_router_interface", {"subnet_id": subnet})
+    port, = case.user.network.ok("GET", f"/ports?device_id={server}")["ports"]
+    floating = case.floating(port_id=port["id"])
+    assert (floating["port_id"], floating["fixed_ip_address"]) == (port["id"], port["fixed_ips"][0]["ip_address"])
+    assert floating["port_details"]["network_id"] == network
+    assert [row["id"] != network for row in case.cloud["Pod1"].network.shelf("networks").values()
+            if row["description"] == f"tricircle:{network}"] == [True]
+
+
+def test_a_port_on_a_network_that_is_shared_with_its_project(gateway, outside):
+    admin, case = User(gateway, "admin"), Case(gateway, outside)
+    network, _ = admin.wired("az1")
+    admin.network.ok("POST", "/rbac-policies", {"rbac_policy": {
+        "object_type": "network", "object_id": network, "action": "access_as_shared",
+        "target_tenant": case.user.project}})
+    gate = case.user.make("ports", network_id=network)["id"]
+    case.user.network.ok("PUT", f"/routers/{case.router}/add_router_interface", {"port_id": gate})
+    port = case.user.make("ports", network_id=network)["id"]
+    floating = case.floating(port_id=port)
+    assert (floating["port_id"], floating["router_id"]) == (port, case.router)

@@ -104,7 +104,7 @@ class Neutron(Addresses, Floating, Policies, Routers, Security, Quotas, Service)
             return True
         network = self.shelf("networks").get(row.get("network_id"))
         if plural == "subnets" and network:
-            return bool(network["shared"] or network["router:external"])
+            return bool(network["shared"] or network["router:external"] or self.shared_with(who, network["id"]))
         return bool(plural == "ports" and network and network["project_id"] == who.project.id)
 
     def own(self, who, plural: str, id: str) -> dict:

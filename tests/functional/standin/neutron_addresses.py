@@ -120,7 +120,8 @@ class Addresses:
     def created_ports(self, who, row, given):
         """Give a port its addresses and groups."""
         network = self.own(who, "networks", row["network_id"])
-        if network["project_id"] != who.project.id and not who.admin and not network["shared"]:
+        if network["project_id"] != who.project.id and not who.admin and not network["shared"] \
+                and not self.shared_with(who, network["id"]):
             raise Refused(403, "rule:create_port is disallowed by policy", "PolicyNotAuthorized")
         row["mac_address"] = given.get("mac_address") or "fa:16:3e:" + ":".join(
             uuid.uuid4().hex[i:i + 2] for i in (0, 2, 4))
