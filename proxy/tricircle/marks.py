@@ -2,6 +2,7 @@
 REPLICA = "tricircle:"
 BRIDGE = "tricircle:bridge:"
 MEMBER = "tricircle:member:"
+SHADOW = "tricircle:shadow:"
 
 
 def replica(resource_id: str) -> str:
@@ -22,6 +23,11 @@ def member(pod_name: str) -> str:
 def is_member(rule: dict) -> bool:
     """Whether a security group rule stands for a member in another pod."""
     return str(rule.get("description") or "").startswith(MEMBER)
+
+
+def shadow(router_id: str) -> str:
+    """Mark of a router's interface that stands for one in another pod (see crosspod/shadow.py)."""
+    return SHADOW + router_id
 
 
 def is_marked(record: dict, field: str = "description") -> bool:

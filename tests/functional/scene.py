@@ -42,6 +42,14 @@ class Scene:
         for pod in pods or PODS:
             self.user.ok("PUT", f"/routers/{self.router}/{verb}_router_interface", {"subnet_id": self.subnets[pod]})
 
+    def outside(self, info):
+        """Give the router an external network, or (None) take it away."""
+        self.user.ok("PUT", f"/routers/{self.router}", {"router": {"external_gateway_info": info}})
+
+    def ip(self, pod):
+        """The router's bridge address in a pod."""
+        return self.bridge(pod)[2][0]["fixed_ips"][0]["ip_address"]
+
     def jobs(self):
         """Jobs of the router, newest first."""
         return [job for job in self.admin.ok("GET", "/jobs")["jobs"] if job["resource_id"] == self.router]

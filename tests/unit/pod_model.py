@@ -15,7 +15,8 @@ DEFAULTS = {
     "networks": {"description": "", "subnets": []},
     "subnets": {"description": "", "ip_version": 4},
     "ports": {"description": "", "device_id": "", "device_owner": "", "fixed_ips": []},
-    "routers": {"description": "", "admin_state_up": True, "routes": []},
+    "routers": {"description": "", "admin_state_up": True, "routes": [], "external_gateway_info": None},
+    "floatingips": {"port_id": None, "router_id": None},
 }
 
 
@@ -113,6 +114,9 @@ class Neutron:
     def _delete_ports(self, row):
         if row["device_owner"]:
             raise Refused(409, "PortInUse")
+        for floating in self.rows["floatingips"].values():
+            if floating["port_id"] == row["id"]:
+                floating.update(port_id=None, router_id=None)
 
     def _delete_routers(self, row):
         if self._interfaces(row):

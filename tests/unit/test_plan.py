@@ -43,6 +43,10 @@ class Case:
                                  admin_state_up=draw(st.booleans()))
             for third in range(draw(st.integers(0, 2))):
                 self._interface(neutron, router, f"10.{number}.{third}.0/24", draw)
+            if draw(st.booleans()):
+                router["external_gateway_info"] = {"network_id": "outside"}
+            if pod != "Pod1" and draw(st.booleans()):
+                self._shadow(neutron, router, f"10.{number - 1}.0.0/24")
         if bridge:
             self._bridge_ports(draw, neutron, bridge, router, pod)
 
@@ -67,8 +71,18 @@ class Case:
         neutron.add("ports", network_id=network["id"], device_id=router["id"], device_owner=INTERFACE,
                     fixed_ips=[{"subnet_id": subnet["id"], "ip_address": host}])
         if draw(st.booleans()):
-            router["routes"].append({"destination": draw(st.sampled_from(["172.16.0.0/12", "10.2.0.0/24"])),
+            to = draw(st.sampled_from(["172.16.0.0/12", "10.2.0.0/24", plan.ANYWHERE]))
+            router["routes"].append({"destination": to,
                                      "nexthop": host.replace(".1", ".200") if host.endswith(".1") else host})
+
+    @staticmethod
+    def _shadow(neutron, router, cidr):
+        """An interface for a subnet of another pod, which carries nothing."""
+        network = neutron.add("networks", name="shadow")
+        subnet = neutron.add("subnets", network_id=network["id"], cidr=cidr)
+        neutron.add("ports", network_id=network["id"], device_id=router["id"], device_owner=INTERFACE,
+                    description=marks.shadow(ROUTER), project_id=SERVICE,
+                    fixed_ips=[{"subnet_id": subnet["id"], "ip_address": str(next(ip_network(cidr).hosts()))}])
 
     def _bridge_ports(self, draw, neutron, bridge, router, pod):
         if not bridge["subnets"]:
@@ -174,6 +188,10 @@ def test_two_pods_reach_each_other_over_the_bridge_or_there_is_none(case):
             for interface in observed.pods[other].router.interfaces if other != pod else ():
                 for cidr in interface.cidrs:
                     assert ((cidr, IPS[other]) in seen.router.routes) == (cidr not in users)
+        gate = plan.exit_pod(observed)
+        goes_out = gate and not seen.router.has_gateway and plan.ANYWHERE not in users
+        assert [hop for to, hop in sorted(seen.router.routes) if to == plan.ANYWHERE and hop in IPS.values()] == (
+            [IPS[gate]] if goes_out else [])
 
 
 def end(case):
@@ -219,6 +237,42 @@ def test_an_interface_comes_before_its_route_and_goes_after_it():
     _, steps = planned(cloud)
     assert [step["name"] for step in steps["Pod1"]] == [
         "remove route 10.0.2.0/24 via 100.64.0.2", "detach the bridge port 100.64.0.1", "delete the bridge network"]
+
+
+def test_the_way_out_is_through_the_pod_of_the_external_network():
+    cloud = two_pods()
+    cloud.pods["Pod2"].rows["routers"]["local"]["external_gateway_info"] = {"network_id": "outside"}
+    ports = cloud.pods["Pod2"].rows["ports"]
+    del ports[next(iter(ports))]
+    _, steps = planned(cloud)
+    assert [step["name"] for step in steps["Pod1"]][-1] == "add route 0.0.0.0/0 via 100.64.0.2"
+    assert [step["name"] for step in steps["Pod2"]][-1] == "add route 10.0.1.0/24 via 100.64.0.1"
+    for pod in steps:
+        assert run(steps[pod], cloud.pods[pod].call)[1] is None
+    cloud.pods["Pod2"].rows["routers"]["local"]["external_gateway_info"] = None
+    _, steps = planned(cloud)
+    assert [step["name"] for step in steps["Pod1"]] == [
+        "remove route 0.0.0.0/0 via 100.64.0.2", "detach the bridge port 100.64.0.1", "delete the bridge network"]
+
+
+def test_a_router_with_a_gateway_alone_needs_no_bridge():
+    cloud = two_pods()
+    for pod in cloud.pods.values():
+        pod.rows["ports"].clear()
+    cloud.pods["Pod2"].rows["routers"]["local"]["external_gateway_info"] = {"network_id": "outside"}
+    observed, steps = planned(cloud)
+    assert plan.idle(observed) == []
+    assert not any(steps.values())
+
+
+def test_the_way_out_stays_while_its_pod_does_not_answer():
+    cloud = two_pods()
+    cloud.pods["Pod2"].rows["routers"]["local"]["external_gateway_info"] = {"network_id": "outside"}
+    _, steps = planned(cloud)
+    for pod in steps:
+        run(steps[pod], cloud.pods[pod].call)
+    cloud.dead.add("Pod2")
+    assert planned(cloud)[1] == {"Pod1": []}
 
 
 def test_a_pod_that_does_not_answer_keeps_its_neighbours_routes():

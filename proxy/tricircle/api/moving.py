@@ -15,7 +15,7 @@ from tricircle.errors import ApiError, Unavailable
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import UUID
 from tricircle.routing.replicas import Refused
-from tricircle.store import Database, prefixes, replicas, routings
+from tricircle.store import Database, jobs, prefixes, replicas, routings
 from tricircle.store.db import now
 from tricircle.store.prefixes import Look
 from tricircle.upstream.client import Answer, Upstream
@@ -27,6 +27,7 @@ JSON = {"content-type": "application/json", "accept": "application/json"}
 NETWORK_FIELDS = ("name", "admin_state_up", "port_security_enabled", "dns_domain", "project_id")
 SUBNET_FIELDS = ("name", "ip_version", "cidr", "gateway_ip", "allocation_pools", "enable_dhcp", "dns_nameservers",
                  "host_routes", "ipv6_ra_mode", "ipv6_address_mode", "service_types", "project_id")
+GO_ALONG = ("network:dhcp", "network:distributed")
 # What makes a network more than its project's own: an operator or the user has decided where it is.
 ANCHORS = ("router:external", "shared", "availability_zone_hints", "qos_policy_id")
 
@@ -87,6 +88,8 @@ def _move(task: Move) -> None:
     network = _member(_call(task, task.home, "GET", f"networks/{task.network_id}"), "network")
     if any(network.get(field) for field in ANCHORS) or network["project_id"] != task.caller.project_id:
         raise task.apart(f"network {task.network_id} stays where it was put")
+    if jobs.is_owed(task.db, "shadow", task.network_id) or _in_use(task):
+        raise task.apart(f"network {task.network_id} is in use there")
     subnets = [_member(_call(task, task.home, "GET", f"subnets/{subnet}"), "subnet") for subnet in network["subnets"]]
     # Says that the pod may have a copy, from before it has one: the job looks nowhere else.
     replicas.claim(task.db, task.network_id, task.pod["pod_id"], "networks", network["project_id"], CLAIM_SECONDS)
@@ -116,6 +119,13 @@ def _pool(task: Move, subnet: dict) -> dict:
     prefixes.take(task.db, pool_id, task.pod["pod_id"], subnet["project_id"], CLAIM_SECONDS, Look(now(), {}),
                   lambda _: [subnet["cidr"]])
     return {"subnetpool_id": replicas.to_local(task.db, task.pod["pod_id"], [pool_id]).get(pool_id, pool_id)}
+
+
+def _in_use(task: Move) -> bool:
+    """Neutron would say so in the end, but what stands for the ports elsewhere must not be taken for a copy before."""
+    path = f"ports?network_id={task.network_id}&fields=device_owner"
+    ports = _member(_call(task, task.home, "GET", path), "ports")
+    return any(port["device_owner"] not in GO_ALONG for port in ports)
 
 
 def _copy(task: Move, collection: str, member: str, original: dict, fields: tuple[str, ...], more: dict) -> str:

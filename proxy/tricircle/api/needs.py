@@ -3,7 +3,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from tricircle import marks
-from tricircle.api import alike, moving
+from tricircle.api import alike, moving, shadows
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.crosspod import followers, groups, rbac
@@ -42,6 +42,8 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
     for _, collection, resource_id, home in placed.needed:
         if collection == "security-groups":
             made += _replicate_group(gateway, request, resource_id, home, pod)
+        elif collection == "ports":
+            shadows.ensure(gateway, request, path, resource_id, home, pod)
         elif collection == "subnetpools":
             made += _replicate_pool(gateway, request, resource_id, home, pod)
         elif collection in followers.JOBS:

@@ -1,11 +1,11 @@
 """Routers reach over pods: what a user does to one is done where his subnet is, and a job does the rest."""
 import json
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlencode
 
 from tricircle import marks
-from tricircle.api import generic
-from tricircle.api.forward import failure
+from tricircle.api import gateways, generic
+from tricircle.api.forward import UNREACHABLE_HEADER, failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
@@ -20,12 +20,16 @@ from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
 TEARDOWN_SECONDS = 40.0
+INTERFACE, GATEWAY = "network:router_interface", "network:router_gateway"
 
 
 def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """Routers reach over pods: every change is followed by a job, and nobody sees the plumbing."""
     if request.method in ("GET", "HEAD"):
-        return _without_plumbing(gateway, generic.plain(gateway, request, path))
+        return _dressed(gateway, request, path, generic.plain(gateway, request, path))
+    if request.method == "POST":
+        made = gateways.create(gateway, request, path)
+        return _dressed(gateway, request, path, made) if made else None
     if not UUID.match(path.member) or not gateway.locator.find(request.caller, "network", "routers", path.member):
         return None   # no job is owed to what is not there
     if request.method == "DELETE" and not path.rest:
@@ -33,16 +37,25 @@ def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
     _keep_plumbing(gateway, request, path)
     if path.rest == "/add_router_interface":
         _check_subnets(gateway, request, path.member)
-    return _without_plumbing(gateway, owing(gateway, request, path, "router", [path.member]))
+    if path.rest == "/remove_router_interface":
+        _check_floating_ips(gateway, request, path.member)
+    changed = gateways.change(gateway, request, path) or owing(gateway, request, path, "router", [path.member])
+    return _dressed(gateway, request, path, changed)
 
 
-def _without_plumbing(gateway: Gateway, response: Response) -> Response:
-    if b'"routes"' not in response.body:
+def _dressed(gateway: Gateway, request: Request, path: Path, response: Response) -> Response:
+    """Routers as their user knows them: without the routes of the plumbing, with the gateway that is in another pod."""
+    if b'"routes"' not in response.body and b'"external_gateway_info"' not in response.body:
         return response
     document = json.loads(response.body)
-    for *_, value in rewrite.walk(document):
-        if isinstance(value, dict) and "routes" in value:
-            value["routes"] = view.hide(value, gateway.conf.bridge.cidr)["routes"]
+    routers = [value for *_, value in rewrite.walk(document) if isinstance(value, dict)]
+    for router in routers:
+        if "routes" in router:
+            router["routes"] = view.hide(router, gateway.conf.bridge.cidr)["routes"]
+    missing = gateways.fill(gateway, request.caller, {router.get("id") or path.member: router for router in routers
+                                                      if gateways.INFO in router})
+    if missing and UNREACHABLE_HEADER not in dict(response.headers):
+        response.headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
     response.body = rewrite.dump(document)
     return response
 
@@ -69,11 +82,14 @@ def _delete_router(gateway: Gateway, request: Request, path: Path) -> Response:
     shown = generic.plain(gateway, request.question(), path)
     if shown.status != 200:
         return shown
-    used = [name for name, subnets in _subnets(gateway, path.member).items() if subnets]
+    used = [name for name, subnets in _subnets(gateway, path.member, INTERFACE).items() if subnets]
     if used:
         raise Conflict(f"Router {path.member} still has ports in pod {', '.join(used)}", "RouterInUse")
     if not replicas.of_resource(gateway.db, path.member) and not bridges.addresses(gateway.db, path.member):
         return generic.plain(gateway, request, path)   # it never left its home
+    refusal = gateways.clear(gateway, request, path)
+    if refusal:
+        return refusal
     job = jobs.enqueue(gateway.db, "router", path.member, request.caller.project_id)
     if not wait(gateway.db, job["id"], Deadline(TEARDOWN_SECONDS)):
         raise Conflict(f"Router {path.member} is still being taken apart across pods: delete it again in a moment",
@@ -90,17 +106,42 @@ def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:
     Raises:
         BadRequest: one subnet too many, or one that overlaps.
     """
-    there = _subnets(gateway, router_id)
+    there = _subnets(gateway, router_id, INTERFACE)
     number, limit = sum(map(len, there.values())), gateway.conf.bridge.max_routes
     if number >= limit:
         raise BadRequest(f"router {router_id} joins {number} subnets already, and max_routes of the pods' Neutron is "
                          f"{limit}: raise it there and in Tricircle's [bridge]max_routes", "RoutesExhausted")
+    outside = _subnets(gateway, router_id, GATEWAY)
     for pod_name, cidr in _asked(gateway, request):
         for other, cidrs in there.items():
-            clash = next((each for each in cidrs if other != pod_name and _overlap(each, cidr)), None)
+            clash = next((each for each in cidrs + outside[other] if other != pod_name and _overlap(each, cidr)), None)
             if clash:
                 raise BadRequest(f"Bad router request: Cidr {cidr} in pod {pod_name} overlaps with cidr {clash}, which "
                                  f"the router joins in pod {other}.")
+
+
+def _check_floating_ips(gateway: Gateway, request: Request, router_id: str) -> None:
+    """Refuse to take a subnet off the router that a floating IP in another pod needs: its own pod does not know of it.
+
+    Raises:
+        Conflict: a floating IP is behind the interface.
+    """
+    local = _local(gateway, router_id)
+    for pod_name, cidr in _asked(gateway, request) if len(local) > 1 else ():
+        for other in local.keys() - {pod_name}:
+            query = urlencode({"router_id": local[other], "fields": "fixed_ip_address"})
+            used = [each["fixed_ip_address"] for each in _listed(gateway, other, "floatingips", query)]
+            if any(ip_address(ip) in ip_network(cidr) for ip in used if ip):
+                raise Conflict(f"Router interface for subnet {cidr} on router {router_id} cannot be deleted, as it is "
+                               "required by one or more floating IPs.", "RouterInterfaceInUseByFloatingIP")
+
+
+def _local(gateway: Gateway, router_id: str) -> dict[str, str]:
+    """{pod: the router's id there}, its home included."""
+    home = routings.home(gateway.db, router_id)
+    rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
+    local = replicas.of_resource(gateway.db, router_id) | ({home["pod_id"]: router_id} if home else {})
+    return {rows[pod_id]["pod_name"]: local_id for pod_id, local_id in local.items()}
 
 
 def _overlap(one: str, two: str) -> bool:
@@ -122,15 +163,12 @@ def _asked(gateway: Gateway, request: Request) -> list[tuple[str, str]]:
     return found
 
 
-def _subnets(gateway: Gateway, router_id: str) -> dict[str, list[str]]:
-    """{pod: CIDRs of the subnets of users that hang on the router there}."""
-    home = routings.home(gateway.db, router_id)
-    rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
-    local = replicas.of_resource(gateway.db, router_id) | ({home["pod_id"]: router_id} if home else {})
-    names = {rows[pod_id]["pod_name"]: local_id for pod_id, local_id in local.items()}
+def _subnets(gateway: Gateway, router_id: str, owner: str) -> dict[str, list[str]]:
+    """{pod: CIDRs of the subnets, not of the plumbing, on which the router has ports of one kind there}."""
+    names = _local(gateway, router_id)
 
     def look(name: str) -> list[str]:
-        query = urlencode({"device_id": names[name], "device_owner": "network:router_interface",
+        query = urlencode({"device_id": names[name], "device_owner": owner,
                            "fields": ("fixed_ips", "description")}, doseq=True)
         ports = _listed(gateway, name, "ports", query)
         return _cidrs(gateway, name, [ip["subnet_id"] for port in ports if not marks.is_marked(port)

@@ -10,6 +10,7 @@ from tricircle.api import (
     admin,
     affinity,
     compute,
+    floatingips,
     generic,
     network,
     nova_floating_ips,
@@ -32,8 +33,8 @@ from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.replicas import Refused
 
 LOG = logging.getLogger(__name__)
-MODULES = (affinity, compute, network, nova_floating_ips, pool_subnets, quotas, subnetpools, replicated, routers,
-           security_groups, unseen)
+MODULES = (floatingips, affinity, compute, network, nova_floating_ips, pool_subnets, quotas, subnetpools, replicated,
+           routers, security_groups, unseen)
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
 
 

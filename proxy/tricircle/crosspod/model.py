@@ -41,7 +41,15 @@ class Bridge:
 
 @dataclass(frozen=True)
 class Router:
-    """A router as a pod knows it; `routes` are pairs (destination, next hop)."""
+    """A router as a pod knows it.
+
+    Args:
+        router_id, name, admin_state_up, project_id: as in Neutron.
+        routes: pairs (destination, next hop).
+        interfaces: the user's.
+        has_gateway: whether it has an external network.
+        shadowed: whether interfaces hang on it that stand for subnets of other pods (see shadow.py).
+    """
 
     router_id: str
     name: str
@@ -49,6 +57,8 @@ class Router:
     project_id: str
     routes: frozenset[tuple[str, str]] = frozenset()
     interfaces: tuple[Interface, ...] = ()
+    has_gateway: bool = False
+    shadowed: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from tricircle.upstream.scatter import scatter
 INTERFACES = ("network:router_interface", "network:router_interface_distributed",
               "network:ha_router_replicated_interface")
 SECONDS = 30.0   # for all the questions to one pod
-ROUTER_FIELDS = ("id", "name", "admin_state_up", "routes", "project_id")
-PORT_FIELDS = ("id", "network_id", "device_id", "device_owner", "fixed_ips", "description")
+ROUTER_FIELDS = ("id", "name", "admin_state_up", "routes", "project_id", "external_gateway_info")
+PORT_FIELDS = ("id", "network_id", "device_id", "device_owner", "fixed_ips", "description", "project_id")
 SEGMENT_FIELDS = ("description", "project_id", "provider:segmentation_id", "segments")
 
 
@@ -34,11 +34,13 @@ class Pods:
     def _owned(self, mark: str) -> dict[str, str]:
         return {"description": mark, "project_id": self.upstream.account.project_id()}
 
-    def home_of(self, router_id: str, names: list[str]) -> str | None:
-        """Which pod has a router under its own id.
+    def home_of(self, resource_id: str, names: list[str], collection: str = "routers") -> str | None:
+        """Which pod has something under its own id.
 
         Args:
+            resource_id: home id.
             names: pods to ask.
+            collection: what it is.
 
         Returns:
             The pod's name; None when none of them has it.
@@ -46,9 +48,9 @@ class Pods:
         Raises:
             PodUnreachable: it was not found, and a pod that could have it did not answer.
         """
-        found, failed = scatter(names, lambda pod: self._one(pod, f"/v2.0/routers/{router_id}", "router"))
-        for pod, router in found.items():
-            if router:
+        found, failed = scatter(names, lambda pod: self._one(pod, f"/v2.0/{collection}/{resource_id}", collection[:-1]))
+        for pod, record in found.items():
+            if record:
                 return pod
         for error in failed.values():
             raise error
@@ -92,17 +94,18 @@ class Pods:
     def _pod(self, pod: str, is_home: bool, router_id: str, project_id: str) -> Pod:
         deadline = Deadline(SECONDS)
         which = {"id": router_id} if is_home else {"description": marks.replica(router_id), "project_id": project_id}
-        routers = self._list(pod, "routers", _query(which, ROUTER_FIELDS), deadline)
+        routers = self._list(pod, "routers", question(which, ROUTER_FIELDS), deadline)
         raw = min(routers, key=lambda router: router["id"], default=None)
-        ports = self._list(pod, "ports", _query(self._owned(marks.bridge(router_id)), PORT_FIELDS), deadline)
-        attached = self._list(pod, "ports", _query({"device_id": raw["id"]}, PORT_FIELDS), deadline) if raw else []
-        networks = self._list(pod, "networks", _query(self._owned(marks.bridge(project_id))), deadline)
+        ports = self._list(pod, "ports", question(self._owned(marks.bridge(router_id)), PORT_FIELDS), deadline)
+        attached = self._list(pod, "ports", question({"device_id": raw["id"]}, PORT_FIELDS), deadline) if raw else []
+        networks = self._list(pod, "networks", question(self._owned(marks.bridge(project_id))), deadline)
         network = min(networks, key=lambda network: network["id"], default=None)
         bridge_ports = {port["id"]: port for port in ports}
-        user_ports = [port for port in attached
-                      if port["device_owner"] in INTERFACES and port["id"] not in bridge_ports]
+        others = [port for port in attached if port["device_owner"] in INTERFACES and port["id"] not in bridge_ports]
+        shadows = [port for port in others if self._owned(marks.shadow(router_id)).items() <= port.items()]
+        user_ports = [port for port in others if port not in shadows]
         cidrs = self._cidrs(pod, user_ports, network, deadline)
-        return Pod(_router(raw, user_ports, cidrs) if raw else None,
+        return Pod(_router(raw, user_ports, cidrs, bool(shadows)) if raw else None,
                    tuple(_bridge_port(port, raw) for _, port in sorted(bridge_ports.items())),
                    _bridge(network, cidrs) if network else None)
 
@@ -112,7 +115,7 @@ class Pods:
         wanted |= set(network["subnets"]) if network else set()
         if not wanted:
             return {}
-        query = _query({"id": sorted(wanted), "ip_version": 4}, ("id", "cidr"))
+        query = question({"id": sorted(wanted), "ip_version": 4}, ("id", "cidr"))
         return {subnet["id"]: subnet["cidr"] for subnet in self._list(pod, "subnets", query, deadline)}
 
     def _list(self, pod: str, collection: str, query: str, deadline: Deadline) -> list[dict]:
@@ -133,16 +136,17 @@ class Pods:
         return body[key]
 
 
-def _query(which: dict, fields: tuple[str, ...] = ()) -> str:
+def question(which: dict, fields: tuple[str, ...] = ()) -> str:
     return urlencode({**which, "fields": fields}, doseq=True)
 
 
-def _router(raw: dict, ports: list[dict], cidrs: dict[str, str]) -> Router:
+def _router(raw: dict, ports: list[dict], cidrs: dict[str, str], shadowed: bool) -> Router:
     routes = frozenset((route["destination"], route["nexthop"]) for route in raw.get("routes") or [])
     interfaces = [Interface(port["id"], tuple(sorted(cidrs[ip["subnet_id"]] for ip in port["fixed_ips"]
                                                      if ip["subnet_id"] in cidrs))) for port in ports]
     return Router(raw["id"], raw["name"], raw["admin_state_up"], raw["project_id"], routes,
-                  tuple(sorted(interfaces, key=lambda interface: interface.port_id)))
+                  tuple(sorted(interfaces, key=lambda interface: interface.port_id)),
+                  bool((raw.get("external_gateway_info") or {}).get("network_id")), shadowed)
 
 
 def _bridge_port(port: dict, router: dict | None) -> BridgePort:

@@ -1,14 +1,17 @@
 """From what was seen to what has to be done. Pure: no network, no store, no clock.
 
-A bridge joins the pods in which a router has user interfaces, two at least. The order within a pod: undo a route before
-its interface, make an interface before its route; Neutron refuses the other order. Routes are added and removed one by
-one in Neutron's atomic calls, so that those of the user are never touched. Whatever prefix of the steps was carried
-out, planning again from what is there then leads to the same end.
+A bridge joins the pods in which a router has user interfaces, and that of its external network; two at least. Whatever
+leaves for the outside takes the bridge to the router in that pod, where its address is translated once. The order
+within a pod: undo a route before its interface, make an interface before its route; Neutron refuses the other order.
+Routes are added and removed one by one in Neutron's atomic calls, so that those of the user are never touched. Whatever
+prefix of the steps was carried out, planning again from what is there then leads to the same end.
 """
 from ipaddress import ip_address, ip_network
 
 from tricircle import marks
 from tricircle.crosspod.model import Allocation, Bridge, BridgePort, Observed, Pod, Router, Segment, Wanted
+
+ANYWHERE = "0.0.0.0/0"
 
 
 def members(observed: Observed, known: dict[str, str]) -> list[str]:
@@ -18,15 +21,34 @@ def members(observed: Observed, known: dict[str, str]) -> list[str]:
         known: {pod: bridge address} so far. A pod that does not answer stays a member if it was one: its neighbours
             must not tear down their side because of an outage.
     """
-    found = [pod for pod, seen in observed.pods.items() if _cidrs(seen)] if observed.home else []
-    found += [pod for pod in observed.unreachable if pod in known] if observed.home else []
+    if not observed.home:
+        return []
+    found = {pod for pod, seen in observed.pods.items() if _cidrs(seen)} | {exit_pod(observed)} - {None}
+    found |= {pod for pod in observed.unreachable if pod in known}
     return sorted(found) if len(found) > 1 else []
 
 
+def exit_pod(observed: Observed) -> str | None:
+    """The pod of the router's external network. Were there two, by whatever accident, the home would be preferred."""
+    found = [pod for pod, seen in observed.pods.items() if seen.router and seen.router.has_gateway]
+    return min(found, key=lambda pod: (pod != observed.home, pod), default=None)
+
+
 def idle(observed: Observed) -> list[str]:
-    """Pods other than the home where no user interface is left on the router."""
+    """Pods other than the home where nothing of the user's is left on the router: no interface, no gateway."""
     return [pod for pod, seen in observed.pods.items()
-            if pod != observed.home and not (seen.router and seen.router.interfaces)]
+            if pod != observed.home and not (seen.router and _in_use(seen.router, bool(observed.home)))]
+
+
+def shadowed(observed: Observed) -> list[str]:
+    """Pods in which nothing but shadows keeps the router; another job takes them away."""
+    return [pod for pod, seen in observed.pods.items() if pod != observed.home and seen.router
+            and seen.router.shadowed and not (seen.router.interfaces or seen.router.has_gateway)]
+
+
+def _in_use(router: Router, is_home_there: bool) -> bool:
+    """A gateway goes with its router. Neutron deletes no router with interfaces, nor shall we."""
+    return bool(router.interfaces) or router.shadowed or (router.has_gateway and is_home_there)
 
 
 def wanted(observed: Observed, allocation: Allocation, retired: set[str]) -> dict[str, Wanted]:
@@ -74,11 +96,13 @@ def _wanted(pod: str, observed: Observed, allocation: Allocation, joined: list[s
 
 
 def _elsewhere(pod: str, observed: Observed, allocation: Allocation, joined: list[str]) -> frozenset[tuple[str, str]]:
-    """Routes to the subnets of the other pods, except where the user has said otherwise."""
+    """Routes to the subnets of the other pods and to the outside, except where the user has said otherwise."""
     here = [ip_network(cidr) for cidr in _cidrs(observed.pods[pod])]
     own = {destination for destination, hop in observed.pods[pod].router.routes
            if ip_address(hop) not in ip_network(allocation.segment.cidr)}
-    return frozenset(
+    gate = exit_pod(observed)
+    out = gate and not observed.pods[pod].router.has_gateway and ANYWHERE not in own
+    return frozenset({(ANYWHERE, allocation.ips[gate])} if out else ()) | frozenset(
         (cidr, allocation.ips[other]) for other in joined if other != pod and other in observed.pods
         for cidr in _cidrs(observed.pods[other])
         # A destination that overlaps a subnet of this pod would draw traffic away from it.

@@ -107,6 +107,9 @@ class _Router:
         if leftover:
             raise JobFailed(f"router {self.router_id} is gone from its home, but still has interfaces in "
                             f"{', '.join(leftover)}")
+        waiting = plan.shadowed(observed)
+        if waiting:
+            raise JobFailed(f"the router has interfaces for floating IPs in {', '.join(waiting)}", patient=True)
         self.allocator.give_back_bridge(observed)
 
     def _keep(self, observed: Observed, retired: dict[str, int]) -> None:

@@ -13,7 +13,17 @@ from oslo_config import cfg
 from tricircle import config
 from tricircle.crosspod.followers import PARTS
 from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError
-from tricircle.jobs import everywhere, followers, members, network, quota, router, security_group, server_group
+from tricircle.jobs import (
+    everywhere,
+    followers,
+    members,
+    network,
+    quota,
+    router,
+    security_group,
+    server_group,
+    shadow,
+)
 from tricircle.jobs.context import Context, jobs_folder
 from tricircle.jobs.heartbeat import Heartbeat
 from tricircle.store import Database, jobs
@@ -32,6 +42,7 @@ KINDS: dict[str, Callable[[Context], None]] = {
     "everywhere": everywhere.converge,
     **dict.fromkeys(PARTS, followers.converge),
     "server_group": server_group.converge,
+    "shadow": shadow.converge,
 }
 
 

@@ -73,6 +73,8 @@ class Collection:
         acting: sub-paths of members of which a GET changes something.
         mark: field that carries Tricircle's mark in a replica.
         gathers: list in a record to which each replica has something to add.
+        brings: collections of whose members the pod gets a replica when a request for this one names them, though they
+            stay where they are otherwise.
     """
 
     path: str
@@ -91,6 +93,7 @@ class Collection:
     acting: tuple[str, ...] = ()
     mark: str = "description"
     gathers: str = ""
+    brings: tuple[str, ...] = ()
 
 
 # What an administrator does to a service is named in the path, and the service in the body.
@@ -145,6 +148,7 @@ COLLECTIONS = {
         Collection("security-groups", replicable=True, small=True),
         Collection("security-group-rules", parent="security_group_id"),
         Collection("routers", replicable=True),
+        Collection("floatingips", brings=("ports",)),
         Collection("ports", parent="network_id"),
         Collection("subnets", parent="network_id"),
         Collection("quotas", everywhere=True, natural="project_id", words=()),
@@ -156,7 +160,8 @@ COLLECTIONS = {
         Collection("extensions", natural="alias", common=True),
         Collection("availability_zones", natural="name"),
         Collection("service-providers", natural="name"),
-        Collection("network-ip-availabilities", small=True),   # its records have no ids, so there is no marker
+        # Its records have no ids, so there is no marker.
+        Collection("network-ip-availabilities", parent="network_id", small=True),
     ),
 }
 

@@ -87,7 +87,7 @@ def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Ho
             continue   # the pod's own answer to an unknown id is better than any of ours
         if collection == "networks" and path.collection.path == "servers" and not path.member:
             homes.light.append((resource_id, pod))
-        elif find(collection, service).replicable:
+        elif find(collection, service).replicable or collection in path.collection.brings:
             homes.movable.append((service, collection, resource_id, pod))
         else:
             homes.fixed.append((f"{collection} {resource_id}", pod))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tricircle import marks
 from tricircle.errors import ApiError, BadGateway, PodUnreachable, Unavailable
+from tricircle.routing import rewrite
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import COMPUTE, NETWORK, Service, find
 from tricircle.store import Database
@@ -27,6 +28,7 @@ class Recipe:
         fields: what it takes over from its home.
         listed: key of a list.
         by_user: whoever makes it owns it (Nova's server groups): it is made with the caller's token.
+        more: gives what else is in its body, of the original.
     """
 
     service: Service
@@ -34,6 +36,12 @@ class Recipe:
     fields: tuple[str, ...]
     listed: str
     by_user: bool = False
+    more: Callable[[dict], dict] = lambda _: {}
+
+
+def inside(port: dict) -> list[dict]:
+    """A port's IPv4 addresses, as in its `fixed_ips`: those that a floating IP can stand for."""
+    return [address for address in port["fixed_ips"] if "." in address["ip_address"]]
 
 
 RECIPES = {
@@ -43,6 +51,11 @@ RECIPES = {
     "subnetpools": Recipe(NETWORK, "subnetpool", ("name", "prefixes", "min_prefixlen", "max_prefixlen",
                                                   "default_prefixlen", "default_quota"), "subnetpools"),
     "address-scopes": Recipe(NETWORK, "address_scope", ("ip_version",), "address_scopes"),
+    "networks": Recipe(NETWORK, "network", ("name",), "networks"),
+    "subnets": Recipe(NETWORK, "subnet", ("name", "network_id", "ip_version", "cidr", "gateway_ip"), "subnets",
+                      more=lambda _: {"enable_dhcp": False}),
+    "ports": Recipe(NETWORK, "port", ("name", "network_id"), "ports",
+                    more=lambda port: {"fixed_ips": inside(port), "security_groups": []}),
     "os-server-groups": Recipe(COMPUTE, "server_group", ("policy", "rules"), "server_groups", by_user=True),
 }
 # Server groups have one policy, and rules for it, since 2.64; every pod since Stein speaks it.
@@ -97,8 +110,9 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
     recipe = RECIPES[collection]
     give_up: Callable[[], None] = lambda: rows.abandon(db, resource_id, pod["pod_id"], row["fence"])  # noqa: E731
     try:
-        seen = _as_caller(upstream, caller, recipe, home, "GET", f"/{collection}/{resource_id}")
-        original = (seen.json() or {}).get(recipe.member) if seen.ok else None
+        path = rewrite.down(db, home["pod_id"], f"/{collection}/{resource_id}".encode()).decode()
+        seen = _as_caller(upstream, caller, recipe, home, "GET", path)
+        original = (_at_home(db, home, seen) or {}).get(recipe.member) if seen.ok else None
         local = _adopt(upstream, caller, pod, collection, resource_id, original["project_id"]) if original else None
     except PodUnreachable:
         give_up()
@@ -107,7 +121,7 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
         give_up()
         raise Refused(seen)
     if local is None:
-        made = _post(upstream, caller, pod, collection, resource_id, original)
+        made = _post(db, upstream, caller, pod, collection, resource_id, original)
         if not made.ok:
             give_up()
             raise Refused(made)
@@ -117,9 +131,19 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
     rows.settle(db, resource_id, pod["pod_id"], local, row["fence"])
 
 
-def _post(upstream: Upstream, caller: Caller, pod: dict, collection: str, resource_id: str, original: dict) -> Answer:
+def _at_home(db: Database, home: dict, seen: Answer) -> dict | None:
+    """The answer in home ids: what has moved is called otherwise in its pod."""
+    try:
+        return json.loads(rewrite.up(db, home["pod_id"], seen.body))
+    except ValueError:
+        return None
+
+
+def _post(db: Database, upstream: Upstream, caller: Caller, pod: dict, collection: str, resource_id: str,
+          original: dict) -> Answer:
     recipe = RECIPES[collection]
-    body = {name: original[name] for name in recipe.fields if original.get(name) not in (None, {})}
+    body = {name: original[name] for name in recipe.fields if name in original and original[name] != {}}
+    body = json.loads(rewrite.down(db, pod["pod_id"], rewrite.dump(body | recipe.more(original))))
     body[find(collection, recipe.service.name).mark] = marks.replica(resource_id)
     if recipe.by_user:
         return _as_caller(upstream, caller, recipe, pod, "POST", f"/{collection}", {recipe.member: body})

@@ -21,8 +21,10 @@ REPLICATED = {"router": ("routers", ("id", "description")),
               "security_group": ("security-groups", ("id", "description", "name")),
               "subnetpool": ("subnetpools", ("id", "description")),
               "security_group_rule": ("security-group-rules", ("security_group_id",))}
-# Nova shows nobody the server groups of another project: of these the store knows the replicas.
-KEPT = {("compute", "server_groups"): "os-server-groups"}
+# Nova shows nobody the server groups of another project, and a project's ports are too many to be looked through each
+# time: of these the store knows the replicas.
+KEPT = {("compute", "server_groups"): "os-server-groups", ("network", "network"): "networks",
+        ("network", "subnet"): "subnets", ("network", "port"): "ports"}
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,11 @@ def replicated(db: Database, upstream: Upstream, project_id: str, pod: dict, ser
     Raises:
         PodUnreachable: no proper answer.
     """
+    found = {name: replicas.lent(db, project_id, pod["pod_id"], KEPT[service, name])
+             for name in names if (service, name) in KEPT}
     if service == "network":
-        return _neutrons_replicas(db, upstream, project_id, pod, names, deadline)
-    return {name: len(replicas.of_project(db, project_id, pod["pod_id"], KEPT[service, name]))
-            for name in names if (service, name) in KEPT}
+        found |= _neutrons_replicas(db, upstream, project_id, pod, names, deadline)
+    return found
 
 
 def _neutrons_replicas(db: Database, upstream: Upstream, project_id: str, pod: dict, names: set[str],

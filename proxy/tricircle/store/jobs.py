@@ -42,6 +42,12 @@ def enqueue(db: Database, kind: str, resource_id: str, project_id: str, not_befo
         return dict(c.execute("SELECT * FROM jobs WHERE queued_key = ?", (key,)).fetchone())
 
 
+def is_owed(db: Database, kind: str, resource_id: str) -> bool:
+    """Whether a job of one kind is queued or running for a resource."""
+    return bool(db.row("SELECT 1 FROM jobs WHERE resource_id = ? AND kind = ? AND state IN ('queued', 'running')",
+                       (resource_id, kind)))
+
+
 def release(db: Database, job_id: str) -> dict:
     """The announced change has been made (or refused): the job may run now.
 

@@ -84,11 +84,35 @@ def of_resource(db: Database, resource_id: str) -> dict[str, str]:
     return {row["pod_id"]: row["local_id"] for row in rows}
 
 
+def of_resources(db: Database, resource_ids: list[str]) -> dict[str, dict[str, str]]:
+    """{pod id: {local id: home id}} of many resources' finished replicas."""
+    found: dict[str, dict[str, str]] = {}
+    for start in range(0, len(resource_ids), CHUNK):
+        part = resource_ids[start:start + CHUNK]
+        marks = ", ".join("?" * len(part))
+        for row in db.rows(f"SELECT pod_id, local_id, resource_id FROM replicas "  # noqa: S608 - marks only
+                           f"WHERE resource_id IN ({marks}) AND local_id IS NOT NULL", part):
+            found.setdefault(row["pod_id"], {})[row["local_id"]] = row["resource_id"]
+    return found
+
+
 def of_project(db: Database, project_id: str, pod_id: str, kind: str) -> list[str]:
     """Home ids of a project's replicas of one kind in a pod."""
     rows = db.rows("SELECT resource_id FROM replicas WHERE project_id = ? AND pod_id = ? AND kind = ? "
                    "AND local_id IS NOT NULL", (project_id, pod_id, kind))
     return [row["resource_id"] for row in rows]
+
+
+def any_of(db: Database, project_id: str, kind: str) -> bool:
+    """Whether a project has a replica of one kind anywhere."""
+    return bool(db.row("SELECT 1 FROM replicas WHERE project_id = ? AND kind = ? LIMIT 1", (project_id, kind)))
+
+
+def lent(db: Database, project_id: str, pod_id: str, kind: str) -> int:
+    """How many of a project's things of one kind are in a pod only as replicas. What has moved there is its own."""
+    return db.row("SELECT COUNT(*) AS number FROM replicas r LEFT JOIN routings h ON h.resource_id = r.resource_id "
+                  "WHERE r.project_id = ? AND r.pod_id = ? AND r.kind = ? AND r.local_id IS NOT NULL "
+                  "AND (h.pod_id IS NULL OR h.pod_id <> r.pod_id)", (project_id, pod_id, kind))["number"]
 
 
 def both(db: Database, pod_id: str, ids: list[str]) -> tuple[dict[str, str], dict[str, str]]:

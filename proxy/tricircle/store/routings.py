@@ -51,6 +51,11 @@ def leave(db: Database, resource_id: str) -> None:
         c.execute("UPDATE routings SET leaving = 1 WHERE resource_id = ?", (resource_id,))
 
 
+def is_leaving(db: Database, resource_id: str) -> bool:
+    """Whether its deletion was accepted, and is not known to have ended."""
+    return bool(db.row("SELECT 1 FROM routings WHERE resource_id = ? AND leaving = 1", (resource_id,)))
+
+
 def in_pod(db: Database, pod_id: str, kind: str, project_id: str | None, limit: int) -> list[dict]:
     """What a pod is known to have of a collection, the newest first; of one project, or (None) of all."""
     owned, args = ("AND project_id = ?", [project_id]) if project_id else ("", [])

@@ -24,7 +24,7 @@ def of_project(db: Database, project_id: str) -> set[str]:
     return {row["pod_id"] for row in rows}
 
 
-def retire(db: Database, router_id: str, pod_id: str, seconds: float) -> int | None:
+def retire(db: Database, resource_id: str, pod_id: str, seconds: float) -> int | None:
     """Claim a replica in order to delete it.
 
     The row goes back to "being made", so that a request which wants the replica waits until it is gone and makes a new
@@ -41,9 +41,9 @@ def retire(db: Database, router_id: str, pod_id: str, seconds: float) -> int | N
         taken = c.execute(
             "UPDATE replicas SET local_id = NULL, claim_until = ?, fence = fence + 1 "
             "WHERE resource_id = ? AND pod_id = ? AND NOT EXISTS "
-            "(SELECT 1 FROM jobs WHERE queued_key = ? AND holds > 0 AND held_until > ?)",
-            (now() + seconds, router_id, pod_id, f"router:{router_id}", now())).rowcount
+            "(SELECT 1 FROM jobs j WHERE j.resource_id = replicas.resource_id AND j.state = 'queued' AND j.holds > 0 "
+            "AND j.held_until > ?)", (now() + seconds, resource_id, pod_id, now())).rowcount
         if not taken:
             return None
         return c.execute("SELECT fence FROM replicas WHERE resource_id = ? AND pod_id = ?",
-                         (router_id, pod_id)).fetchone()["fence"]
+                         (resource_id, pod_id)).fetchone()["fence"]

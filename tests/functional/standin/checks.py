@@ -113,6 +113,12 @@ def nullable(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 
 
+def nothing(value: Any) -> None:
+    """Null, or an empty object, which Neutron takes for it where it wants an object."""
+    if value not in (None, {}):
+        raise ValueError(f"'{str(value)[:80]}' is not empty.")
+
+
 def mapping(least: int = 0, value_check: Check | None = None) -> Check:
     """An object with string values (metadata, extra specs)."""
     inner = value_check or text()

@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 from tests.functional.standin import checks as c
 from tests.functional.standin.neutron_addresses import Addresses
+from tests.functional.standin.neutron_floating import Floating
 from tests.functional.standin.neutron_kinds import BODY_NAMES, KINDS, TAGGED, Kind
 from tests.functional.standin.neutron_policies import TEMPLATES, Policies
 from tests.functional.standin.neutron_pools import Pools
@@ -16,7 +17,7 @@ from tests.functional.standin.web import Refused, Request, Response
 PAGING = ("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir")
 
 
-class Neutron(Addresses, Pools, Policies, Routers, Security, Quotas, Service):
+class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, Service):
     """The network service of a pod."""
 
     name = "network"
@@ -108,7 +109,7 @@ class Neutron(Addresses, Pools, Policies, Routers, Security, Quotas, Service):
             return True     # whosever the rule is
         network = self.shelf("networks").get(row.get("network_id"))
         if plural == "subnets" and network:
-            return bool(network["shared"] or network["router:external"])
+            return bool(network["shared"] or network["router:external"] or self.shared_with(who, network["id"]))
         return bool(plural == "ports" and network and network["project_id"] == who.project.id)
 
     def own(self, who, plural: str, id: str) -> dict:
@@ -134,6 +135,8 @@ class Neutron(Addresses, Pools, Policies, Routers, Security, Quotas, Service):
                                              if rule["security_group_id"] == row["id"]]
         if plural == "networks":
             found["subnets"] = [s["id"] for s in self.shelf("subnets").values() if s["network_id"] == row["id"]]
+        if plural == "floatingips":
+            found["port_details"] = self.details_of(row)
         mere = who is not None and not who.admin
         hidden = self.templates["admin_only"].get(KINDS[plural].singular, ()) if mere else ()
         return {name: value for name, value in found.items() if name not in hidden and (not wanted or name in wanted)}

@@ -1,4 +1,4 @@
-"""Networks, subnets, ports and floating addresses: segments and a simple IPAM."""
+"""Networks, subnets and ports: segments and a simple IPAM."""
 import ipaddress
 import uuid
 
@@ -118,7 +118,8 @@ class Addresses:
     def created_ports(self, who, row, given):
         """Give a port its addresses and groups."""
         network = self.own(who, "networks", row["network_id"])
-        if network["project_id"] != who.project.id and not who.admin and not network["shared"]:
+        if network["project_id"] != who.project.id and not who.admin and not network["shared"] \
+                and not self.shared_with(who, network["id"]):
             raise Refused(403, "rule:create_port is disallowed by policy", "PolicyNotAuthorized")
         row["mac_address"] = given.get("mac_address") or "fa:16:3e:" + ":".join(
             uuid.uuid4().hex[i:i + 2] for i in (0, 2, 4))
@@ -193,52 +194,4 @@ class Addresses:
         if row["device_owner"].startswith("network:router"):
             raise Refused(409, f"Port {row['id']} cannot be deleted directly via the port API: has device owner "
                                f"{row['device_owner']}.", "ServicePortInUse")
-        for floating in self.shelf("floatingips").values():
-            if floating["port_id"] == row["id"]:
-                floating |= {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": "DOWN"}
-
-    # Floating addresses
-
-    def created_floatingips(self, who, row, given):
-        """Take an outside address and put it on a port."""
-        network = self.own(who, "networks", row["floating_network_id"])
-        if not network["router:external"]:
-            raise Refused(400, f"Bad floatingip request: Network {network['id']} is not a valid external network.",
-                          "BadRequest")
-        subnet = next(iter(self._subnets(network["id"])), None)
-        if not subnet:
-            raise Refused(409, f"No more IP addresses available on network {network['id']}.",
-                          "IpAddressGenerationFailure")
-        port = self.put("ports", "", {"network_id": network["id"], "device_owner": "network:floatingip",
-                                      "device_id": row["id"]})
-        port["fixed_ips"], port["security_groups"] = [], []
-        wanted = given.get("floating_ip_address")
-        port["fixed_ips"] = [{"subnet_id": subnet["id"], "ip_address": wanted} if wanted else self._next(subnet)]
-        row |= {"floating_ip_address": port["fixed_ips"][0]["ip_address"], "_port": port["id"]}
-        try:
-            self._associate(who, row)
-        except Refused:
-            del self.shelf("ports")[port["id"]]
-            raise
-
-    def updated_floatingips(self, who, row, given):
-        """Move it to another port, or to none."""
-        if "port_id" in given:
-            self._associate(who, row)
-
-    def _associate(self, who, row):
-        if not row["port_id"]:
-            row |= {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": "DOWN"}
-            return
-        port = self.own(who, "ports", row["port_id"])
-        subnet = port["fixed_ips"][0]["subnet_id"] if port["fixed_ips"] else None
-        router = self.router_towards(subnet, row["floating_network_id"])
-        if not router:
-            raise Refused(404, f"External network {row['floating_network_id']} is not reachable from subnet {subnet}. "
-                               f"Therefore, cannot associate Port {port['id']} with a Floating IP.",
-                          "ExternalGatewayForFloatingIPNotFound")
-        row |= {"fixed_ip_address": port["fixed_ips"][0]["ip_address"], "router_id": router["id"], "status": "ACTIVE"}
-
-    def deleted_floatingips(self, who, row):
-        """The outside address is free again."""
-        self.shelf("ports").pop(row.get("_port"), None)
+        self.release(row)

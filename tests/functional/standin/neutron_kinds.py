@@ -8,8 +8,8 @@ COMMON = {"name": NAME, "description": DESCRIPTION, "tenant_id": c.text(255), "p
 ROUTE = c.fields(("destination", "nexthop"), destination=c.cidr, nexthop=c.address)
 PORTS = c.nullable(c.integer(0, 65535))
 FIXED_IP = c.fields(subnet_id=c.identifier, ip_address=c.address)
-GATEWAY = c.nullable(c.fields(("network_id",), network_id=c.identifier, enable_snat=c.boolean,
-                              external_fixed_ips=c.nullable(c.many(FIXED_IP))))
+GATEWAY = c.either(c.nothing, c.fields(("network_id",), network_id=c.identifier, enable_snat=c.boolean,
+                                       external_fixed_ips=c.nullable(c.many(FIXED_IP))))
 PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "ipv6-icmp", "sctp", "ah", "esp", "gre", "vrrp", "igmp", "any")
 
 

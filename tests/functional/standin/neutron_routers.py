@@ -19,51 +19,81 @@ class Routers:
         return [p for p in self.shelf("ports").values()
                 if p["device_id"] == router["id"] and p["device_owner"] == owner]
 
-    def connected(self, router: dict) -> list[dict]:
-        """Subnets on which a router has an address."""
-        ids = [ip["subnet_id"] for p in self.ports_of(router) + self.ports_of(router, GATEWAY) for ip in p["fixed_ips"]]
+    def connected(self, router: dict, *owners: str) -> list[dict]:
+        """Subnets on which a router has an address, by ports of some kinds; by all of them as a rule."""
+        ids = [ip["subnet_id"] for owner in owners or (INTERFACE, GATEWAY) for p in self.ports_of(router, owner)
+               for ip in p["fixed_ips"]]
         return [self.shelf("subnets")[id] for id in ids]
 
-    def router_towards(self, subnet_id, network_id) -> dict | None:
-        """The router that joins a subnet and an external network."""
+    def router_towards(self, subnet, network_id) -> dict | None:
+        """The router that joins a subnet and an external network; one that is the subnet's gateway is preferred."""
+        found = []
         for router in self.shelf("routers").values():
             gateway = router.get("external_gateway_info") or {}
-            if gateway.get("network_id") == network_id and subnet_id in {s["id"] for s in self.connected(router)}:
-                return router
-        return None
+            here = [ip["ip_address"] for p in self.ports_of(router) for ip in p["fixed_ips"]
+                    if ip["subnet_id"] == subnet["id"]]
+            if gateway.get("network_id") == network_id and here:
+                found.append((subnet["gateway_ip"] not in here, len(found), router))
+        return min(found)[2] if found else None
 
     def created_routers(self, who, row, given):
         """Set the gateway that came with the body."""
         if given.get("routes"):
             raise Refused(400, "Unrecognized attribute(s) 'routes'", "HTTPBadRequest")
-        row["external_gateway_info"] = None
         self._gateway(who, row, given.get("external_gateway_info"))
 
     def updated_routers(self, who, row, given):
         """Routes are replaced as a whole; the gateway is moved."""
         if "external_gateway_info" in given:
-            row["external_gateway_info"] = None
-            for port in self.ports_of(row, GATEWAY):
-                del self.shelf("ports")[port["id"]]
             self._gateway(who, row, given["external_gateway_info"])
         if "routes" in given:
             self._check_routes(row, given["routes"])
 
     def _gateway(self, who, row, wanted):
+        row["external_gateway_info"] = None
+        old = next(iter(self.ports_of(row, GATEWAY)), None)
+        network = self._external(who, wanted) if wanted else None
+        same = old and network and old["network_id"] == network["id"] and not wanted.get("external_fixed_ips")
+        if old and not same:
+            self._without_floating(row, old["network_id"])
         if not wanted:
+            self.shelf("ports").pop(old and old["id"], None)
             return
+        port = old if same else self._gateway_port(row, network, wanted)
+        if old and not same:
+            del self.shelf("ports")[old["id"]]
+        row["external_gateway_info"] = {"network_id": network["id"], "enable_snat": wanted.get("enable_snat", True),
+                                        "external_fixed_ips": port["fixed_ips"]}
+
+    def _external(self, who, wanted):
+        chosen = sorted(wanted.keys() & {"enable_snat", "external_fixed_ips"})
+        if chosen and not who.admin:
+            raise Refused(403, f"rule:update_router:external_gateway_info:{chosen[0]} is disallowed by policy",
+                          "PolicyNotAuthorized")
         network = self.own(who, "networks", wanted["network_id"])
         if not network["router:external"]:
             raise Refused(400, f"Bad router request: Network {network['id']} is not an external network.", "BadRequest")
-        port = self.put("ports", "", {"network_id": network["id"], "device_owner": GATEWAY, "device_id": row["id"]})
+        return network
+
+    def _gateway_port(self, row, network, wanted):
+        port = self.put("ports", "", {"network_id": network["id"], "device_owner": GATEWAY, "device_id": ""})
         port["security_groups"], port["fixed_ips"] = [], []
         try:
             port["fixed_ips"] = self._addresses(port, wanted.get("external_fixed_ips"))
+            for ip in port["fixed_ips"]:
+                self._fit_in(row, self.shelf("subnets")[ip["subnet_id"]], INTERFACE)
         except Refused:
             del self.shelf("ports")[port["id"]]
             raise
-        row["external_gateway_info"] = {"network_id": network["id"], "enable_snat": wanted.get("enable_snat", True),
-                                        "external_fixed_ips": port["fixed_ips"]}
+        port["device_id"] = row["id"]
+        return port
+
+    def _without_floating(self, row, network_id):
+        if any((f["router_id"], f["floating_network_id"]) == (row["id"], network_id)
+               for f in self.shelf("floatingips").values()):
+            raise Refused(409, f"Gateway cannot be updated for router {row['id']}, since a gateway to external network "
+                               f"{network_id} is required by one or more floating IPs.",
+                          "RouterExternalGatewayInUseByFloatingIp")
 
     def deleted_routers(self, who, row):
         """Not while it has interfaces."""
@@ -112,8 +142,8 @@ class Routers:
                  "mac_address": "fa:16:3e:" + ":".join(port["id"][i:i + 2] for i in (0, 2, 4))}
         return port
 
-    def _fit_in(self, router, subnet):
-        for other in self.connected(router):
+    def _fit_in(self, router, subnet, *owners):
+        for other in self.connected(router, *owners):
             if other["id"] == subnet["id"]:
                 raise Refused(400, f"Bad router request: Router already has a port on subnet {subnet['id']}.",
                               "BadRequest")

@@ -1,0 +1,162 @@
+"""Floating IPs for ports in other pods: the user sees his own port, and what is no longer needed goes.
+
+A job `shadow` of the port's network is announced by whatever may end the need for a shadow: a floating IP that changes
+or goes, a port or a server that goes.
+"""
+import json
+from urllib.parse import urlencode
+
+from tricircle.api import generic, shadows
+from tricircle.api.forward import UNREACHABLE_HEADER, failure
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response
+from tricircle.errors import PodUnreachable
+from tricircle.jobs.queue import announced
+from tricircle.routing import rewrite
+from tricircle.routing.catalogue import UUID, Path
+from tricircle.routing.references import mentions
+from tricircle.store import jobs, pods, replicas
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.scatter import scatter
+
+DETAILS = ("name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner")
+FREE = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": "DOWN", "port_details": None}
+CHUNK = 100   # ids in one question: its URL must stay short
+DETACH = "/os-interface/"
+
+
+def floatingips(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """Each change is followed by the jobs of the networks whose ports it is about."""
+    if path.rest:
+        return None
+    if request.method in ("GET", "HEAD"):
+        return _dressed(gateway, request, generic.plain(gateway, request, path))
+    try:
+        networks = _networks(gateway, request, path)
+    except PodUnreachable as error:
+        raise failure(error) from error
+    with announced(gateway.db, "shadow", networks, request.caller.project_id):
+        return _dressed(gateway, request, generic.plain(gateway, request, path))
+
+
+def ports(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """A port that goes has no floating IP any more."""
+    if request.method != "DELETE" or path.rest or not UUID.match(path.member):
+        return None
+    return _owing(gateway, request, path, _of_ports(gateway, [path.member]))
+
+
+def servers(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """Ports that Nova has made go with their server, or when they are taken off it."""
+    if request.method != "DELETE" or not UUID.match(path.member) or (path.rest and not path.rest.startswith(DETACH)):
+        return None
+    if not replicas.any_of(gateway.db, request.caller.project_id, "ports"):
+        return None
+    home = gateway.locator.find(request.caller, "compute", "servers", path.member)
+    if not home:
+        return None
+    query = urlencode({"device_id": path.member, "fields": "id"})
+    try:
+        found = _listed(gateway, request, home, query)
+    except PodUnreachable as error:
+        raise failure(error) from error
+    return _owing(gateway, request, path, _of_ports(gateway, [port["id"] for port in found]))
+
+
+def _owing(gateway: Gateway, request: Request, path: Path, networks: list[str]) -> Response | None:
+    if not networks:
+        return None
+    with announced(gateway.db, "shadow", networks, request.caller.project_id):
+        return generic.plain(gateway, request, path)
+
+
+def _networks(gateway: Gateway, request: Request, path: Path) -> list[str]:
+    """Networks, in other pods than the floating IP, of the port that it leaves and of the one that it gets."""
+    named = [(collection, each) for _, collection, each in mentions("network", request.body_json).resources]
+    if UUID.match(path.member):
+        named.append(("floatingips", path.member))
+    homes = {each: gateway.locator.find(request.caller, "network", collection, each) for collection, each in named}
+    here = {homes[each]["pod_id"] for collection, each in named if collection != "ports" and homes[each]}
+    found = []
+    for collection, each in named:
+        if collection == "ports" and homes[each] and homes[each]["pod_id"] not in here:
+            port = shadows.read(gateway, request, homes[each], "ports", "port", each)
+            found += [port["network_id"]] if port else []
+        if collection == "floatingips" and homes[each]:
+            shown = shadows.read(gateway, request, homes[each], "floatingips", "floatingip", each)
+            found += _of_ports(gateway, [shown["port_id"]]) if shown and shown["port_id"] else []
+    return found
+
+
+def _of_ports(gateway: Gateway, port_ids: list[str]) -> list[str]:
+    """Networks of those ports that have shadows, as the shadows tell; the ports themselves may be gone."""
+    found = []
+    for pod_id, local in replicas.of_resources(gateway.db, port_ids).items():
+        name = pods.show(gateway.db, pod_id)["pod_name"]
+        for port_id in local:
+            answer = gateway.upstream.ask(name, "network", "GET", f"/v2.0/ports/{port_id}?fields=network_id")
+            if answer.ok:
+                found.append(json.loads(rewrite.up(gateway.db, pod_id, answer.body))["port"]["network_id"])
+    return list(dict.fromkeys(found))
+
+
+def _dressed(gateway: Gateway, request: Request, response: Response) -> Response:
+    """Floating IPs with what their real ports have to say for themselves; a port that is gone has none."""
+    if b'"port_id"' not in response.body:
+        return response
+    document = json.loads(response.body)
+    records = [value for *_, value in rewrite.walk(document) if isinstance(value, dict) and value.get("port_id")]
+    away = [record for record in records if replicas.of_resource(gateway.db, record["port_id"])]
+    if not away:
+        return response
+    details, missing = _details(gateway, request, [record["port_id"] for record in away])
+    for record in away:
+        port_id = record["port_id"]
+        if port_id in details:
+            record |= {"port_details": details[port_id]} if "port_details" in record else {}
+        elif not missing:
+            _owe(gateway, request, port_id)
+            record |= {name: value for name, value in FREE.items() if name in record}
+    if missing and UNREACHABLE_HEADER not in dict(response.headers):
+        response.headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
+    response.body = rewrite.dump(document)
+    return response
+
+
+def _owe(gateway: Gateway, request: Request, port_id: str) -> None:
+    """The port went without our knowing, with its server or in its pod's own API."""
+    for network_id in _of_ports(gateway, [port_id]):
+        jobs.enqueue(gateway.db, "shadow", network_id, request.caller.project_id)
+
+
+def _details(gateway: Gateway, request: Request, port_ids: list[str]) -> tuple[dict[str, dict], list[str]]:
+    """({port: its details} of those that are there, pods that could not be asked)."""
+    asked: dict[str, list[str]] = {}
+    for port_id in port_ids:
+        home = gateway.locator.find(request.caller, "network", "ports", port_id)
+        if home:
+            asked.setdefault(home["pod_name"], []).append(port_id)
+    rows = pods.by_name(gateway.db)
+
+    def look(name: str) -> list[dict]:
+        parts = [asked[name][start:start + CHUNK] for start in range(0, len(asked[name]), CHUNK)]
+        return [port for part in parts for port in _listed(gateway, request, rows[name], urlencode(
+            {"id": part, "fields": ("id", *DETAILS)}, doseq=True))]
+
+    found, missing = scatter(asked, look)
+    return {port["id"]: {name: port[name] for name in DETAILS}
+            for listed in found.values() for port in listed}, list(missing)
+
+
+def _listed(gateway: Gateway, request: Request, pod: dict, query: str) -> list[dict]:
+    """Ports of a pod as the caller sees them, in home ids. Raises PodUnreachable."""
+    answer = gateway.upstream.call(pod["pod_name"], "network", "GET", f"/v2.0/ports?{query}",
+                                   headers=request.caller.headers,
+                                   deadline=Deadline(gateway.conf.pods.list_deadline))
+    body = json.loads(rewrite.up(gateway.db, pod["pod_id"], answer.body)) if answer.ok else {}
+    if "ports" not in body:
+        raise PodUnreachable(pod["pod_name"], "network", f"answered {answer.status} to GET /v2.0/ports")
+    return body["ports"]
+
+
+HANDLERS = {("network", "floatingips"): floatingips, ("network", "ports"): ports, ("compute", "servers"): servers}

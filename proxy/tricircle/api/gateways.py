@@ -1,0 +1,237 @@
+"""A router's gateway is in the pod of its external network: at home, or on the replica there. The user sees one router.
+
+An old gateway goes before a new one comes in another pod, so that there are never two; what is refused is put back.
+"""
+import json
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from tricircle.api import generic
+from tricircle.api.forward import failure, present, send
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response
+from tricircle.errors import ApiError, PodUnreachable
+from tricircle.jobs.queue import announced
+from tricircle.routing import replicas, rewrite
+from tricircle.routing.caller import Caller
+from tricircle.routing.catalogue import UUID, Path
+from tricircle.store import pods
+from tricircle.store import replicas as rows
+from tricircle.upstream.client import Answer
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.scatter import scatter
+
+LOG = logging.getLogger(__name__)
+INFO = "external_gateway_info"
+CHUNK = 100   # routers in one question: its URL must stay short
+NONE = (None, {})
+
+
+def on_replicas(gateway: Gateway, caller: Caller,
+                router_ids: list[str]) -> tuple[dict[str, dict[str, dict]], dict[str, PodUnreachable]]:
+    """The gateways of some routers that are not at home.
+
+    Returns:
+        ({router id: {pod name: external_gateway_info}}, {pod that cannot be asked: why}).
+    """
+    local = rows.of_resources(gateway.db, router_ids)
+    there = {pod["pod_name"]: pod["pod_id"] for pod in pods.bottom(gateway.db) if pod["pod_id"] in local}
+    deadline = Deadline(gateway.conf.pods.list_deadline)
+    answers, missing = scatter(there, lambda name: _infos(gateway, caller, name, there[name],
+                                                          list(local[there[name]]), deadline))
+    found: dict[str, dict[str, dict]] = {}
+    for name, infos in answers.items():
+        for router_id, info in infos.items():
+            found.setdefault(router_id, {})[name] = info
+    return found, missing
+
+
+def _infos(gateway: Gateway, caller: Caller, name: str, pod_id: str, local: list[str],
+           deadline: Deadline) -> dict[str, dict]:
+    found = {}
+    for start in range(0, len(local), CHUNK):
+        query = urlencode({"id": local[start:start + CHUNK], "fields": ("id", INFO)}, doseq=True)
+        answer = gateway.upstream.call(name, "network", "GET", f"/v2.0/routers?{query}", headers=caller.headers,
+                                       deadline=deadline)
+        body = json.loads(rewrite.up(gateway.db, pod_id, answer.body)) if answer.ok else {}
+        if "routers" not in body:
+            raise PodUnreachable(name, "network", f"answered {answer.status} to GET /v2.0/routers")
+        found |= {router["id"]: router[INFO] for router in body["routers"] if router.get(INFO)}
+    return found
+
+
+def fill(gateway: Gateway, caller: Caller, records: dict[str, dict]) -> list[str]:
+    """Show the gateways that are not at home.
+
+    Args:
+        records: {router id: the router as its home shows it}; changed in place.
+
+    Returns:
+        Pods that could not be asked.
+    """
+    bare = [router_id for router_id, record in records.items() if record[INFO] in NONE]
+    found, missing = on_replicas(gateway, caller, bare)
+    for router_id, infos in found.items():
+        records[router_id][INFO] = next(iter(infos.values()))
+    return list(missing)
+
+
+def change(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """Set, move or clear a gateway that is, or shall be, in another pod than its router's home.
+
+    Returns:
+        The router as its home has it now, or a pod's refusal; None when the home can do it alone.
+
+    Raises:
+        ApiError: a pod that has to be asked does not answer.
+    """
+    body = (request.body_json or {}).get("router")
+    home = gateway.locator.find(request.caller, "network", "routers", path.member)
+    if request.method != "PUT" or path.rest or not isinstance(body, dict) or INFO not in body or not home:
+        return None
+    had, missing = on_replicas(gateway, request.caller, [path.member])
+    if missing:
+        raise failure(next(iter(missing.values())))
+    away = had.get(path.member, {})
+    target = _target(gateway, request.caller, body[INFO])
+    if not away and (target is None or target["pod_id"] == home["pod_id"]):
+        return None
+    task = _Change(gateway, request, path, home)
+    with announced(gateway.db, "router", [path.member], request.caller.project_id):
+        try:
+            return task.carry_out(body, target, away)
+        except PodUnreachable as error:
+            raise failure(error) from error
+
+
+def clear(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """Clear the gateway of a router that is about to be deleted, where it is not at home; a refusal, or None."""
+    question = replace(request, method="PUT", query="", body_json={"router": {INFO: None}})
+    response = change(gateway, question, path)
+    return response if response and response.status != 200 else None
+
+
+def create(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """A router for one zone with a gateway in another: made there, given its gateway here; or not made at all."""
+    body = (request.body_json or {}).get("router")
+    if request.method != "POST" or path.member or not isinstance(body, dict) or not body.get("availability_zone_hints"):
+        return None
+    target = _target(gateway, request.caller, body.get(INFO))
+    if target is None or target["az_name"] in body["availability_zone_hints"]:
+        return None
+    made = generic.plain(gateway, _with_body(request, {key: body[key] for key in body if key != INFO}), path)
+    if made.status != 201:
+        return made
+    member = replace(path, member=json.loads(made.body)["router"]["id"])
+    asked = replace(_with_body(request, {INFO: body[INFO]}), method="PUT", path=member.whole)
+    try:
+        response = change(gateway, asked, member) or generic.plain(gateway, asked, member)
+    except ApiError:
+        _unmake(gateway, request, member)
+        raise
+    if response.status == 200:
+        response.status = 201
+    else:
+        _unmake(gateway, request, member)
+    return response
+
+
+def _unmake(gateway: Gateway, request: Request, path: Path) -> None:
+    generic.plain(gateway, replace(request, method="DELETE", path=path.whole, query="", body=b"", body_json=None), path)
+
+
+def _target(gateway: Gateway, caller: Caller, wanted: Any) -> dict | None:
+    """The pod of the external network that is asked for; None when there is none, or nobody knows it."""
+    network = wanted.get("network_id") if isinstance(wanted, dict) else None
+    if not isinstance(network, str) or not UUID.match(network):
+        return None
+    return gateway.locator.find(caller, "network", "networks", network)
+
+
+def _with_body(request: Request, router: dict) -> Request:
+    document = {"router": router}
+    return replace(request, query="", body=rewrite.dump(document), body_json=document)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """One change of a router; `home` is the row of its home pod."""
+
+    gateway: Gateway
+    request: Request
+    path: Path
+    home: dict
+
+    def carry_out(self, body: dict, target: dict | None, away: dict[str, dict]) -> Response:
+        """Do it, or leave everything as it was.
+
+        Args:
+            body: the router as the user wants it.
+            target: row of the external network's pod, if there is one.
+            away: {pod name: gateway} on replicas.
+        """
+        shown = generic.plain(self.gateway, self.request.question(), self.path)
+        if shown.status != 200:
+            return shown
+        at_home = json.loads(shown.body)["router"].get(INFO)
+        had = away | ({self.home["pod_name"]: at_home} if at_home else {})
+        bottom = pods.by_name(self.gateway.db)
+        if body[INFO] not in NONE:
+            target = target or bottom[next(iter(had))]   # for a network that nobody knows any pod finds the words
+        refusal = self._move(bottom, body[INFO], target, had) or self._the_rest(bottom, body, target, had)
+        return refusal or generic.plain(self.gateway, self.request.question(), self.path)
+
+    def _move(self, bottom: dict[str, dict], wanted: Any, target: dict | None, had: dict[str, dict]) -> Response | None:
+        if target and target["pod_id"] != self.home["pod_id"]:
+            replicas.ensure(self.gateway.db, self.gateway.upstream, self.request.caller, "routers", self.path.member,
+                            self.home, target)
+        cleared = {}
+        for name in [name for name in had if not target or name != target["pod_name"]]:
+            answer = self._put(bottom[name], {INFO: None})
+            if not answer.ok:
+                self._put_back(bottom, cleared)
+                return self._present(bottom[name], answer)
+            cleared[name] = had[name]
+        if not target:
+            return None
+        try:
+            answer = self._put(target, {INFO: wanted})
+        except PodUnreachable as error:
+            if not error.sent:
+                self._put_back(bottom, cleared)
+            raise
+        if answer.ok:
+            return None
+        self._put_back(bottom, cleared)
+        return self._present(target, answer)
+
+    def _the_rest(self, bottom: dict[str, dict], body: dict, target: dict | None,
+                  had: dict[str, dict]) -> Response | None:
+        """What else is changed is the home's."""
+        rest = {key: body[key] for key in body if key != INFO}
+        answer = self._put(self.home, rest) if rest else None
+        if answer is None or answer.ok:
+            return None
+        if target and target["pod_name"] not in had:
+            self._put(target, {INFO: None})
+        self._put_back(bottom, had)
+        return self._present(self.home, answer)
+
+    def _put(self, pod: dict, router: dict) -> Answer:
+        """In the user's name."""
+        return send(self.gateway, _with_body(self.request, router), self.path, pod, target=self.path.whole)
+
+    def _put_back(self, bottom: dict[str, dict], had: dict[str, dict]) -> None:
+        """With the same addresses, which a user may not choose."""
+        for name, info in had.items():
+            local = rewrite.down(self.gateway.db, bottom[name]["pod_id"],
+                                 rewrite.dump([self.path.member, {"router": {INFO: info}}]))
+            member, body = json.loads(local)
+            answer = self.gateway.upstream.ask(name, "network", "PUT", f"/v2.0/routers/{member}", body)
+            if not answer.ok:
+                LOG.error("router %s has lost its gateway %s in pod %s: %s", self.path.member, info, name, answer.body)
+
+    def _present(self, pod: dict, answer: Answer) -> Response:
+        return present(self.gateway, self.request, self.path, pod, answer)

@@ -1,0 +1,154 @@
+"""A port in another pod gets a floating IP: before the user's own call goes out, the port stands there as a shadow.
+
+What crosspod/shadow.py says of shadows is made here; what is no longer needed is taken away by the job `shadow`, which
+the request has announced. Neutron's refusals that need a look into two pods are said here, in its words.
+"""
+import json
+from urllib.parse import urlencode
+
+from tricircle import marks
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request
+from tricircle.crosspod import rbac, shadow
+from tricircle.crosspod.observe import INTERFACES
+from tricircle.crosspod.steps import run
+from tricircle.errors import BadGateway, BadRequest, NotFound, PodUnreachable
+from tricircle.routing import replicas, rewrite
+from tricircle.routing.catalogue import Path
+from tricircle.store import replicas as rows
+
+ROUNDS = 4   # two requests for one subnet: one of them is refused, and looks again
+
+
+def ensure(gateway: Gateway, request: Request, path: Path, port_id: str, home: dict, pod: dict) -> None:
+    """See to it that a floating IP of a pod can be associated with a port of another pod.
+
+    Args:
+        gateway, request: as everywhere.
+        path: of the floating IP, or of all of them.
+        port_id: home id; one that the caller may not see is left to the pod, which does not know it.
+        home: row of its pod.
+        pod: row of the floating IP's pod.
+
+    Raises:
+        NotFound: no router joins the port's subnet with the external network.
+        BadRequest: the port has no such address, or several.
+        Refused: a pod refused a shadow.
+        PodUnreachable, BadGateway: a pod does not answer, or not properly.
+    """
+    asked = request.body_json.get("floatingip")
+    if not isinstance(asked, dict) or asked.get("port_id") != port_id:
+        return
+    port = read(gateway, request, home, "ports", "port", port_id)
+    external = _external(gateway, request, path, pod, asked)
+    if not port or not external:
+        return
+    inner = _inside(port, asked.get("fixed_ip_address"))
+    router_id, local_router, gate = _router(gateway, home, pod, port, inner, external)
+    def replicate(collection: str, resource_id: str) -> bool:
+        return replicas.ensure(gateway.db, gateway.upstream, request.caller, collection, resource_id, home, pod)
+
+    if replicate("networks", port["network_id"]):
+        rbac.sync(gateway.db, gateway.upstream, port["network_id"], home, pod)   # it may be shared with the caller
+    for subnet_id in dict.fromkeys(address["subnet_id"] for address in replicas.inside(port)):
+        replicate("subnets", subnet_id)
+    _oust(gateway, pod, port)
+    replicate("ports", port_id)
+    local = rows.to_local(gateway.db, pod["pod_id"], [port["network_id"], inner["subnet_id"]])
+    address = {"subnet_id": local[inner["subnet_id"]], "ip_address": gate}
+    _attach(gateway, pod, router_id, local_router, local[port["network_id"]], address)
+
+
+def read(gateway: Gateway, request: Request, pod: dict, collection: str, member: str, resource_id: str) -> dict | None:
+    """Something as its pod shows it to the caller, in home ids; None when it does not. Raises PodUnreachable."""
+    there = rewrite.down(gateway.db, pod["pod_id"], f"/v2.0/{collection}/{resource_id}".encode()).decode()
+    answer = gateway.upstream.call(pod["pod_name"], "network", "GET", there, headers=request.caller.headers)
+    if answer.status >= 500:
+        raise PodUnreachable(pod["pod_name"], "network", f"answered {answer.status} to GET /v2.0/{collection}")
+    return json.loads(rewrite.up(gateway.db, pod["pod_id"], answer.body))[member] if answer.ok else None
+
+
+def _external(gateway: Gateway, request: Request, path: Path, pod: dict, asked: dict) -> str | None:
+    """The external network of a floating IP that is to be made, or is there."""
+    if not path.member:
+        return asked.get("floating_network_id")
+    there = read(gateway, request, pod, "floatingips", "floatingip", path.member)
+    return there["floating_network_id"] if there else None
+
+
+def _inside(port: dict, wanted: str | None) -> dict:
+    """Which of the port's addresses is meant: (subnet_id, ip_address)."""
+    found = [ip for ip in replicas.inside(port) if wanted in (None, ip["ip_address"])]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        words = (f"Port {port['id']} has multiple fixed IPv4 addresses.  Must provide a specific IPv4 address when "
+                 "assigning a floating IP")
+    elif wanted:
+        words = f"Port {port['id']} does not have fixed ip {wanted}"
+    else:
+        words = f"Cannot add floating IP to port {port['id']} that has no fixed IPv4 addresses"
+    raise BadRequest(f"Bad floatingip request: {words}.")
+
+
+def _router(gateway: Gateway, home: dict, pod: dict, port: dict, inner: dict, external: str) -> tuple[str, str, str]:
+    """(home id, id in the floating IP's pod, address on the port's subnet) of the router that joins both sides."""
+    subnet = inner["subnet_id"]
+    there = rows.to_local(gateway.db, home["pod_id"], [port["network_id"], subnet])
+    query = {"network_id": there.get(port["network_id"], port["network_id"]), "device_owner": INTERFACES,
+             "fields": ("device_id", "fixed_ips")}
+    gates = {each["device_id"]: ip["ip_address"] for each in _listed(gateway, home, "ports", query)
+             for ip in each["fixed_ips"] if ip["subnet_id"] == there.get(subnet, subnet)}
+    homes = rows.to_home(gateway.db, home["pod_id"], list(gates))
+    by_home = {homes.get(device, device): ip for device, ip in gates.items()}
+    local = rows.to_local(gateway.db, pod["pod_id"], list(by_home))
+    known = {local.get(router_id, router_id): router_id for router_id in by_home}
+    query = {"id": list(known), "fields": ("id", "external_gateway_info")}
+    for router in _listed(gateway, pod, "routers", query) if known else ():
+        if (router["external_gateway_info"] or {}).get("network_id") == external:
+            return known[router["id"]], router["id"], by_home[known[router["id"]]]
+    raise NotFound(f"External network {external} is not reachable from subnet {subnet}. Therefore, cannot associate "
+                   f"Port {port['id']} with a Floating IP.", "ExternalGatewayForFloatingIPNotFound")
+
+
+def _oust(gateway: Gateway, pod: dict, port: dict) -> None:
+    """Delete other ports' shadows with this one's addresses: at home they are this port's, so those ports are gone."""
+    local = rows.to_local(gateway.db, pod["pod_id"], [port["id"], port["network_id"]])
+    if port["id"] in local:
+        return
+    for address in replicas.inside(port):
+        query = {"network_id": local[port["network_id"]], "fixed_ips": f"ip_address={address['ip_address']}",
+                 "fields": ("id", "description")}
+        for other in _listed(gateway, pod, "ports", query):
+            if marks.is_marked(other) and marks.home_id(other) != port["id"]:
+                rows.drop(gateway.db, marks.home_id(other), pod["pod_id"])
+                gateway.upstream.ask(pod["pod_name"], "network", "DELETE", f"/v2.0/ports/{other['id']}")
+
+
+def _attach(gateway: Gateway, pod: dict, router_id: str, local_router: str, network: str, address: dict) -> None:
+    def send(method: str, path: str, body: object) -> tuple[int, object]:
+        answer = gateway.upstream.ask(pod["pod_name"], "network", method, path, body)
+        return answer.status, answer.json()
+
+    query = {"network_id": network, "description": marks.shadow(router_id),
+             "project_id": gateway.upstream.account.project_id(), "fields": ("id", "device_id", "fixed_ips")}
+    failure = None
+    for _ in range(ROUNDS):
+        steps = shadow.attach(_listed(gateway, pod, "ports", query), router_id, local_router, network, address)
+        if not steps:
+            return
+        _, failure = run(steps, send)
+        if failure and failure.status not in (400, 404, 409):
+            break
+    if failure:
+        raise BadGateway(f"pod {pod['pod_name']}: {failure}")
+
+
+def _listed(gateway: Gateway, pod: dict, collection: str, query: dict) -> list[dict]:
+    """A pod's list, asked as Tricircle itself: routers' interfaces are not the port's owner's to see."""
+    path = f"/v2.0/{collection}?{urlencode(query, doseq=True)}"
+    answer = gateway.upstream.ask(pod["pod_name"], "network", "GET", path)
+    body = answer.json() if answer.ok else None
+    if not isinstance(body, dict) or collection not in body:
+        raise PodUnreachable(pod["pod_name"], "network", f"answered {answer.status} to GET /v2.0/{collection}")
+    return body[collection]

@@ -1,0 +1,127 @@
+"""Floating IPs for ports in other pods: what stands for a port in the pod of the external network. Pure.
+
+Neutron associates a floating IP with a port of its own pod, behind a router that has an interface on the port's subnet.
+So the port, its network and its subnet have replicas there, *shadows*, and the router an interface on them that is
+administratively down: Neutron is content, its agent plumbs nothing, and the router's route over the bridge leads to the
+real port. Shadows are made by the request that needs them (api/shadows.py), and go by the job of the network.
+"""
+from dataclasses import dataclass, field
+
+from tricircle import marks
+
+
+@dataclass(frozen=True)
+class Port:
+    """A shadow of a port.
+
+    Args:
+        port_id: in its pod.
+        home_id: of the real one.
+        routers: home ids of the routers through which floating IPs reach it; empty when it has none.
+    """
+
+    port_id: str
+    home_id: str
+    routers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Interface:
+    """An interface of a router on a shadow.
+
+    Args:
+        port_id: in its pod.
+        router_id: home id of the router it is for.
+        local_id: the router to which it is attached in this pod; empty when to none (yet).
+    """
+
+    port_id: str
+    router_id: str
+    local_id: str
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """A network's shadow in a pod; `subnets` are home ids."""
+
+    network_id: str
+    ports: tuple[Port, ...] = ()
+    interfaces: tuple[Interface, ...] = ()
+    subnets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Home:
+    """The real network: {port: its device}, and home ids of the routers that have an interface on it."""
+
+    ports: dict[str, str] = field(default_factory=dict)
+    routers: frozenset[str] = frozenset()
+
+
+def unused_ports(shadow: Shadow, home: Home) -> list[Port]:
+    """Shadows without a floating IP, without a port, or behind a router that has left the network."""
+    return [port for port in shadow.ports if port.home_id not in home.ports or not port.routers & home.routers]
+
+
+def unused_interfaces(shadow: Shadow, home: Home) -> list[Interface]:
+    """Interfaces through which no floating IP reaches a port any more."""
+    unused = unused_ports(shadow, home)
+    needed = {router for port in shadow.ports if port not in unused for router in port.routers}
+    return [interface for interface in shadow.interfaces if interface.router_id not in needed]
+
+
+def is_unused(shadow: Shadow, home: Home) -> bool:
+    """Whether all of it can go."""
+    return len(unused_ports(shadow, home)) == len(shadow.ports)
+
+
+def undo(shadow: Shadow, home: Home) -> list[dict]:
+    """Take away what is unused. Neutron disassociates a floating IP when its port goes, and keeps a network with ports.
+
+    Returns:
+        Steps as `crosspod.steps.run` takes them.
+    """
+    return [*(_delete("ports", port.port_id, f"delete the shadow of port {port.home_id}")
+              for port in unused_ports(shadow, home)),
+            *(_undo_interface(interface) for interface in unused_interfaces(shadow, home)),
+            *([_delete("networks", shadow.network_id, "delete the network's shadow")] if is_unused(shadow, home)
+              else [])]
+
+
+def attach(ports: list[dict], router_id: str, local_id: str, network_id: str, address: dict) -> list[dict]:
+    """Give a router its interface on a shadow.
+
+    Args:
+        ports: the shadow's, as Neutron shows them, that have the router's mark.
+        router_id: home id.
+        local_id: of the router in the pod.
+        network_id: of the shadow.
+        address: subnet_id (of the shadow) and ip_address of the router's interface at home.
+
+    Returns:
+        Steps as `crosspod.steps.run` takes them; none when it is so already.
+    """
+    mine = next((port for port in ports if address["subnet_id"] in {ip["subnet_id"] for ip in port["fixed_ips"]}), None)
+    if mine and mine["device_id"]:
+        return []
+    mark = marks.shadow(router_id)
+    body = {"name": mark, "description": mark, "network_id": network_id, "admin_state_up": False,
+            "security_groups": [], "fixed_ips": [address]}
+    make = {"name": f"create the router's interface {address['ip_address']} on the shadow, down", "method": "POST",
+            "path": "/v2.0/ports", "body": {"port": body}, "register": "port"}
+    join = {"name": f"attach the interface {address['ip_address']}", "method": "PUT",
+            "path": f"/v2.0/routers/{local_id}/add_router_interface",
+            "body": {"port_id": mine["id"] if mine else {"made": "port"}}}
+    return [join] if mine else [make, join]
+
+
+def _undo_interface(interface: Interface) -> dict:
+    if not interface.local_id:
+        return _delete("ports", interface.port_id, "delete the router's interface on the shadow")
+    return {"name": "detach the router's interface on the shadow", "method": "PUT",
+            "path": f"/v2.0/routers/{interface.local_id}/remove_router_interface",
+            "body": {"port_id": interface.port_id}, "done_on": [404]}
+
+
+def _delete(collection: str, resource_id: str, words: str) -> dict:
+    return {"name": words, "method": "DELETE", "path": f"/v2.0/{collection}/{resource_id}", "done_on": [404]}

@@ -1,0 +1,256 @@
+"""Floating IPs for ports in the external network's pod and in others: the user sees his own, and one NAT's worth."""
+import uuid
+
+import pytest
+
+from tests.functional.outside import Outside
+from tests.functional.user import User
+
+INTERFACE = "network:router_interface"
+
+
+class Case:
+    """A project with a router that has an external network in Pod2 and a subnet in each pod, a port on each."""
+
+    def __init__(self, gateway, outside, router_in="az1"):
+        self.gateway, self.cloud, self.outside, self.user = gateway, gateway.cloud, outside, User(gateway)
+        self.router = self.user.make("routers", name="r", availability_zone_hints=[router_in])["id"]
+        self.nets, self.subnets, self.ports = {}, {}, {}
+        for pod in ("Pod1", "Pod2"):
+            self.nets[pod], self.subnets[pod] = self.user.wired(f"az{pod[-1]}")
+            self.join("add", pod)
+            self.ports[pod] = self.user.make("ports", network_id=self.nets[pod])
+        self.user.network.ok("PUT", f"/routers/{self.router}", {"router": {"external_gateway_info": outside.info}})
+
+    def join(self, verb, pod):
+        """Put the pod's subnet on the router, or take it off."""
+        return self.user.network.put(f"/routers/{self.router}/{verb}_router_interface",
+                                     {"subnet_id": self.subnets[pod]})
+
+    def floating(self, **fields):
+        """A floating IP as the answer shows it."""
+        return self.user.make("floatingips", floating_network_id=self.outside.network, **fields)
+
+    def put(self, floating, **fields):
+        """Change it; the answer."""
+        return self.user.network.put(f"/floatingips/{floating['id']}", {"floatingip": fields})
+
+    def show(self, floating):
+        """It, as it is now."""
+        return self.user.network.ok("GET", f"/floatingips/{floating['id']}")["floatingip"]
+
+    def seen(self, pod):
+        """What the user sees of a floating IP on his port in a pod."""
+        port = self.user.network.ok("GET", f"/ports/{self.ports[pod]['id']}")["port"]
+        return {"port_id": port["id"], "fixed_ip_address": port["fixed_ips"][0]["ip_address"],
+                "router_id": self.router, "port_details": {name: port[name] for name in (
+                    "name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner")}}
+
+    def shadows(self, kind, pod="Pod2"):
+        """What stands for this project's things in a pod."""
+        mine = [self.router, *self.nets.values(), *self.subnets.values(), *(p["id"] for p in self.ports.values())]
+        return [row for row in self.cloud[pod].network.shelf(kind).values() if row["description"] in (
+            *(f"tricircle:{each}" for each in mine), f"tricircle:shadow:{self.router}")]
+
+    def jobs(self):
+        """Resources of the jobs `shadow`."""
+        return [job["resource_id"] for job in self.gateway.client("admin", "admin").ok("GET", "/jobs")["jobs"]
+                if job["kind"] == "shadow"]
+
+
+@pytest.fixture
+def outside(gateway):
+    return Outside(gateway)
+
+
+@pytest.fixture
+def case(gateway, outside):
+    return Case(gateway, outside)
+
+
+def part(floating, wanted):
+    return {name: floating[name] for name in wanted}
+
+
+@pytest.mark.parametrize("pod", ["Pod1", "Pod2"])
+def test_a_floating_ip_is_made_on_a_port_of_either_pod(case, pod):
+    floating = case.floating(port_id=case.ports[pod]["id"])
+    assert part(floating, case.seen(pod)) == case.seen(pod)
+    assert case.show(floating) == floating
+    assert case.user.network.ok("GET", "/floatingips")["floatingips"] == [floating]
+    by_port = f"/floatingips?port_id={case.ports[pod]['id']}"
+    assert case.user.network.ok("GET", by_port)["floatingips"] == [floating]
+    assert case.user.network.ok("GET", f"/floatingips?router_id={case.router}")["floatingips"] == [floating]
+    details = case.user.network.ok("GET", f"/floatingips/{floating['id']}?fields=id")["floatingip"]
+    assert details == {"id": floating["id"]}
+
+
+def test_what_stands_for_a_port_is_down_behind_its_router_and_nobody_sees_it(case):
+    kinds = ("networks", "subnets", "ports", "routers")
+    before = {kind: case.user.network.ok("GET", f"/{kind}")[kind] for kind in kinds}
+    everything = case.gateway.client("network", "admin").ok("GET", "/ports")["ports"]
+    case.floating(port_id=case.ports["Pod1"]["id"])
+    port, = [p for p in case.shadows("ports") if not p["device_owner"]]
+    interface, = [p for p in case.shadows("ports") if p["device_owner"] == INTERFACE]
+    network, = case.shadows("networks")
+    subnet, = case.shadows("subnets")
+    real = case.cloud["Pod1"].network.shelf("subnets")[case.subnets["Pod1"]]
+    assert (network["provider:network_type"], network["project_id"]) == ("vxlan", case.user.project)
+    assert (subnet["cidr"], subnet["gateway_ip"], subnet["enable_dhcp"]) == (real["cidr"], real["gateway_ip"], False)
+    assert [ip["ip_address"] for ip in port["fixed_ips"]] == [
+        ip["ip_address"] for ip in case.ports["Pod1"]["fixed_ips"]]
+    assert (interface["admin_state_up"], interface["fixed_ips"][0]["ip_address"]) == (False, real["gateway_ip"])
+    assert interface["project_id"] != case.user.project
+    for kind, rows in before.items():
+        assert case.user.network.ok("GET", f"/{kind}")[kind] == rows, kind
+    seen = {p["id"] for p in case.gateway.client("network", "admin").ok("GET", "/ports")["ports"]}
+    assert seen - {p["id"] for p in everything} == {p["id"] for p in case.cloud["Pod2"].network.shelf("ports").values()
+                                                    if p["device_owner"] == "network:floatingip"
+                                                    } - {p["id"] for p in everything}
+    for hidden in (port, interface):
+        assert case.user.network.get(f"/ports/{hidden['id']}").status == 404
+
+
+def test_a_quota_counts_what_the_user_has_made(case):
+    path = f"/quotas/{case.user.project}/details"
+    before = case.user.network.ok("GET", path)["quota"]
+    case.floating(port_id=case.ports["Pod1"]["id"])
+    after = case.user.network.ok("GET", path)["quota"]
+    assert {name: after[name] for name in after if name != "floatingip"} == {
+        name: before[name] for name in before if name != "floatingip"}
+    assert after["floatingip"]["used"] == before["floatingip"]["used"] + 1
+
+
+def test_it_moves_between_ports_and_pods_and_comes_off(case):
+    floating = case.floating()
+    for pod in ("Pod1", "Pod2", "Pod1", "Pod1"):
+        answer = case.put(floating, port_id=case.ports[pod]["id"])
+        assert answer.status == 200
+        assert part(answer["floatingip"], case.seen(pod)) == case.seen(pod)
+    answer = case.put(floating, port_id=None)
+    assert (answer["floatingip"]["port_id"], answer["floatingip"]["fixed_ip_address"]) == (None, None)
+    assert case.show(floating)["port_details"] is None
+    assert case.nets["Pod1"] in case.jobs()
+    assert case.user.network.delete(f"/floatingips/{floating['id']}").status == 204
+
+
+def test_refusals_are_neutrons_own(case, outside):
+    port = case.ports["Pod1"]["id"]
+    lonely = case.user.make("ports", network_id=case.user.wired("az1")[0])["id"]
+    bare = case.user.make("ports", network_id=case.user.net("az1"))["id"]
+    stranger = User(case.gateway)
+    his = stranger.make("ports", network_id=stranger.wired("az1")[0])["id"]
+    floating = case.floating()
+    before = case.cloud.snapshot()["Pod2"]["network"]["floatingips"]
+    for body, status, kind in (
+            ({"port_id": lonely}, 404, "ExternalGatewayForFloatingIPNotFound"),
+            ({"port_id": bare}, 400, "BadRequest"),
+            ({"port_id": port, "fixed_ip_address": "10.99.99.99"}, 400, "BadRequest"),
+            ({"port_id": port, "fixed_ip_address": 5}, 400, "BadRequest"),
+            ({"port_id": his}, 404, "PortNotFound"),
+            ({"port_id": str(uuid.uuid4())}, 404, "PortNotFound"),
+            ({"port_id": 5}, 400, "HTTPBadRequest")):
+        answer = case.put(floating, **body)
+        assert (answer.status, answer["NeutronError"]["type"]) == (status, kind), body
+        made = case.user.network.post("/floatingips", {"floatingip": {"floating_network_id": outside.network, **body}})
+        assert (made.status, made["NeutronError"]["type"]) == (status, kind), body
+    assert case.cloud.snapshot()["Pod2"]["network"]["floatingips"] == before
+    assert case.shadows("networks") == []
+    case.put(floating, port_id=port)
+    answer = case.put(case.floating(), port_id=port)
+    assert (answer.status, answer["NeutronError"]["type"]) == (409, "FloatingIPPortAlreadyAssociated")
+
+
+def test_a_port_with_two_addresses_is_asked_which(case):
+    second = case.user.subnet(case.nets["Pod1"])
+    case.user.network.ok("PUT", f"/routers/{case.router}/add_router_interface", {"subnet_id": second})
+    subnets = [case.subnets["Pod1"], second]
+    port = case.user.make("ports", network_id=case.nets["Pod1"], fixed_ips=[{"subnet_id": each} for each in subnets])
+    answer = case.user.network.post("/floatingips", {"floatingip": {
+        "floating_network_id": case.outside.network, "port_id": port["id"]}})
+    assert (answer.status, "multiple" in answer["NeutronError"]["message"]) == (400, True)
+    for address in port["fixed_ips"]:
+        floating = case.floating(port_id=port["id"], fixed_ip_address=address["ip_address"])
+        assert (floating["port_id"], floating["fixed_ip_address"]) == (port["id"], address["ip_address"])
+    assert len(case.shadows("networks")) == 1
+
+
+def test_what_a_floating_ip_needs_stays(case):
+    case.floating(port_id=case.ports["Pod1"]["id"])
+    answer = case.join("remove", "Pod1")
+    assert (answer.status, answer["NeutronError"]["type"]) == (409, "RouterInterfaceInUseByFloatingIP")
+    answer = case.user.network.put(f"/routers/{case.router}", {"router": {"external_gateway_info": None}})
+    assert (answer.status, answer["NeutronError"]["type"]) == (409, "RouterExternalGatewayInUseByFloatingIp")
+    assert case.user.network.delete(f"/routers/{case.router}").status == 409
+    assert case.join("remove", "Pod2").status == 200
+
+
+def test_a_port_or_server_that_is_gone_has_no_floating_ip_in_anybodys_eyes(case):
+    floating = case.floating(port_id=case.ports["Pod1"]["id"])
+    case.user.network.ok("DELETE", f"/ports/{case.ports['Pod1']['id']}")
+    assert (case.show(floating)["port_id"], case.show(floating)["port_details"]) == (None, None)
+    server = case.user.boot(case.nets["Pod1"], "az1")
+    port, = [p["id"] for p in case.user.network.ok("GET", f"/ports?device_id={server}")["ports"]]
+    assert case.put(floating, port_id=port).status == 200
+    assert case.show(floating)["port_details"]["device_id"] == server
+    case.user.compute.ok("DELETE", f"/servers/{server}")
+    assert case.show(floating)["port_id"] is None
+    assert set(case.jobs()) == {case.nets["Pod1"]}
+
+
+def test_two_projects_may_have_the_same_addresses(gateway, outside):
+    cases = [Case(gateway, outside), Case(gateway, outside, "az2")]
+    for case in cases:
+        network = case.user.net("az1")
+        subnet = case.user.make("subnets", network_id=network, ip_version=4, cidr="10.88.0.0/24")["id"]
+        case.user.network.ok("PUT", f"/routers/{case.router}/add_router_interface", {"subnet_id": subnet})
+        port = case.user.make("ports", network_id=network, fixed_ips=[{"ip_address": "10.88.0.10"}])["id"]
+        floating = case.floating(port_id=port)
+        assert (floating["port_id"], floating["router_id"]) == (port, case.router)
+
+
+def test_a_dead_pod_is_said_and_what_is_known_is_shown(case):
+    floating = case.floating(port_id=case.ports["Pod1"]["id"])
+    case.cloud["Pod1"].refuse()
+    answer = case.user.network.get(f"/floatingips/{floating['id']}")
+    assert (answer.status, answer.headers["X-Tricircle-Unreachable-Pods"]) == (200, "Pod1")
+    assert answer["floatingip"]["port_id"] == case.ports["Pod1"]["id"]
+    assert case.put(floating, port_id=case.ports["Pod1"]["id"]).status == 503
+
+
+def test_each_pod_may_have_an_external_network(gateway, outside):
+    case = Case(gateway, Outside(gateway, "Pod1"))
+    for pod in ("Pod2", "Pod1"):
+        floating = case.floating(port_id=case.ports[pod]["id"])
+        assert part(floating, case.seen(pod)) == case.seen(pod)
+    assert (len(case.shadows("networks", "Pod1")), case.shadows("networks", "Pod2")) == (1, [])
+    other = Case(gateway, outside)
+    assert other.floating(port_id=other.ports["Pod1"]["id"])["router_id"] == other.router
+
+
+def test_a_network_that_has_moved_is_called_by_its_name_in_its_pod(gateway, outside):
+    """It keeps its id for the user; its pod, and that of the external network, call it otherwise."""
+    case = Case(gateway, Outside(gateway, "Pod1"))
+    network, subnet = case.user.wired()
+    server = case.user.boot(network, "az2")
+    assert case.user.network.ok("GET", f"/networks/{network}")["network"]["availability_zones"] in ([], ["az2"])
+    case.user.network.ok("PUT", f"/routers/{case.router}/add_router_interface", {"subnet_id": subnet})
+    port, = case.user.network.ok("GET", f"/ports?device_id={server}")["ports"]
+    floating = case.floating(port_id=port["id"])
+    assert (floating["port_id"], floating["fixed_ip_address"]) == (port["id"], port["fixed_ips"][0]["ip_address"])
+    assert floating["port_details"]["network_id"] == network
+    assert [row["id"] != network for row in case.cloud["Pod1"].network.shelf("networks").values()
+            if row["description"] == f"tricircle:{network}"] == [True]
+
+
+def test_a_port_on_a_network_that_is_shared_with_its_project(gateway, outside):
+    admin, case = User(gateway, "admin"), Case(gateway, outside)
+    network, _ = admin.wired("az1")
+    admin.network.ok("POST", "/rbac-policies", {"rbac_policy": {
+        "object_type": "network", "object_id": network, "action": "access_as_shared",
+        "target_tenant": case.user.project}})
+    gate = case.user.make("ports", network_id=network)["id"]
+    case.user.network.ok("PUT", f"/routers/{case.router}/add_router_interface", {"port_id": gate})
+    port = case.user.make("ports", network_id=network)["id"]
+    floating = case.floating(port_id=port)
+    assert (floating["port_id"], floating["router_id"]) == (port, case.router)
