@@ -1,6 +1,8 @@
 """Nova's old API for floating IPs: the address comes from the pod of its pool, wherever the project is at home."""
 import pytest
 
+from tests.functional.outside import Outside
+from tests.functional.test_floatingips import Case
 from tests.functional.user import NUMBERS, User
 
 
@@ -44,3 +46,22 @@ def test_pools_of_all_pods(user, pool):
 def test_no_such_pool(cloud, user, pool, body, status):
     with cloud.unchanged():
         assert user.compute.post("/os-floating-ips", body).status == status
+
+
+def test_a_server_gets_and_loses_an_address_of_another_pod(gateway):
+    case = Case(gateway, Outside(gateway))
+    floating, server = case.floating(), case.user.boot(case.nets["Pod1"], "az1")
+
+    def act(name, **fields):
+        body = {name: {"address": floating["floating_ip_address"], **fields}}
+        return case.user.compute.post(f"/servers/{server}/action", body).status
+
+    assert act("addFloatingIp", fixed_address="192.0.2.99") == 400
+    assert act("removeFloatingIp") == 409
+    assert act("addFloatingIp") == 202
+    shown = case.show(floating)
+    assert shown["port_details"]["device_id"] == server
+    assert act("removeFloatingIp") == 202
+    assert case.show(floating)["port_id"] is None
+    assert act("addFloatingIp", fixed_address=shown["fixed_ip_address"]) == 202
+    assert case.show(floating)["port_details"] == shown["port_details"]
