@@ -21,8 +21,7 @@ def pool(gateway):
     network = boss.make("networks", **{"name": f"ext{next(NUMBERS)}", "router:external": True,
                                        "availability_zone_hints": ["Pod2"]})
     boss.subnet(network["id"])
-    yield network
-    boss.network.ok("DELETE", f"/networks/{network['id']}")
+    return network
 
 
 @pytest.mark.parametrize("by", ["name", "id", None])
