@@ -169,6 +169,15 @@ def test_a_port_with_two_addresses_is_asked_which(case):
     assert len(case.shadows("networks")) == 1
 
 
+def test_a_port_that_has_another_address_now_is_followed(case):
+    port = case.ports["Pod1"]["id"]
+    floating = case.floating(port_id=port)
+    new = floating["fixed_ip_address"].rsplit(".", 1)[0] + ".200"
+    case.user.network.ok("PUT", f"/ports/{port}", {"port": {"fixed_ips": [{"ip_address": new}]}})
+    answer = case.put(floating, port_id=port, fixed_ip_address=new)
+    assert (answer.status, answer["floatingip"]["fixed_ip_address"]) == (200, new)
+
+
 def test_what_a_floating_ip_needs_stays(case):
     case.floating(port_id=case.ports["Pod1"]["id"])
     answer = case.join("remove", "Pod1")

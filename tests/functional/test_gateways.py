@@ -150,6 +150,11 @@ def test_an_interface_that_overlaps_the_external_network_of_another_pod_is_refus
     answer = user.network.put(f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
     assert answer.status == 400
     assert "overlaps" in answer["NeutronError"]["message"]
+    other = homed(user, "Pod1")
+    user.network.ok("PUT", f"/routers/{other}/add_router_interface", {"subnet_id": subnet})
+    answer = put(user, other, outside.info)
+    assert answer.status == 400
+    assert "overlaps" in answer["NeutronError"]["message"]
 
 
 def test_the_gateway_of_a_stranger_stays_his(cloud, gateway, user, outside):
