@@ -2,6 +2,7 @@
 import pytest
 
 from tests.functional.gateway import Gateway
+from tests.functional.outside import Outside
 from tests.functional.standin import Cloud
 
 # Files that take longest, a file being one processor's: begun last, one of them is what all others wait for at the end.
@@ -30,6 +31,26 @@ def gateway(cloud, tmp_path_factory):
     made.start().register()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def external(cloud, gateway):
+    """Makes external networks in pods (see Outside) for the time of a test."""
+    made = []
+
+    def make(pod="Pod2"):
+        made.append(Outside(gateway, pod))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.vanish(cloud)
+
+
+@pytest.fixture
+def outside(external):
+    """An external network in Pod2."""
+    return external()
 
 
 @pytest.fixture

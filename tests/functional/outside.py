@@ -30,5 +30,16 @@ class Outside:
         return {"network_id": self.network}
 
     def delete(self):
-        """Without a trace."""
+        """As an administrator does when nothing hangs on it any more."""
         self.admin.ok("DELETE", f"/networks/{self.network}")
+
+    def vanish(self, cloud):
+        """With all that hangs on it: everybody sees an external network, the next test's users, too."""
+        shelf = cloud[self.pod].network.shelf
+        for kind, field in (("floatingips", "floating_network_id"), ("ports", "network_id"), ("subnets", "network_id"),
+                            ("networks", "id")):
+            for row in [row for row in shelf(kind).values() if row[field] == self.network]:
+                del shelf(kind)[row["id"]]
+        for router in shelf("routers").values():
+            if (router["external_gateway_info"] or {}).get("network_id") == self.network:
+                router["external_gateway_info"] = None

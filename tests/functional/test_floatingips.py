@@ -3,7 +3,6 @@ import uuid
 
 import pytest
 
-from tests.functional.outside import Outside
 from tests.functional.user import User
 
 INTERFACE = "network:router_interface"
@@ -56,11 +55,6 @@ class Case:
         """Resources of the jobs `shadow`."""
         return [job["resource_id"] for job in self.gateway.client("admin", "admin").ok("GET", "/jobs")["jobs"]
                 if job["kind"] == "shadow"]
-
-
-@pytest.fixture
-def outside(gateway):
-    return Outside(gateway)
 
 
 @pytest.fixture
@@ -175,6 +169,15 @@ def test_a_port_with_two_addresses_is_asked_which(case):
     assert len(case.shadows("networks")) == 1
 
 
+def test_a_port_that_has_another_address_now_is_followed(case):
+    port = case.ports["Pod1"]["id"]
+    floating = case.floating(port_id=port)
+    new = floating["fixed_ip_address"].rsplit(".", 1)[0] + ".200"
+    case.user.network.ok("PUT", f"/ports/{port}", {"port": {"fixed_ips": [{"ip_address": new}]}})
+    answer = case.put(floating, port_id=port, fixed_ip_address=new)
+    assert (answer.status, answer["floatingip"]["fixed_ip_address"]) == (200, new)
+
+
 def test_what_a_floating_ip_needs_stays(case):
     case.floating(port_id=case.ports["Pod1"]["id"])
     answer = case.join("remove", "Pod1")
@@ -218,8 +221,8 @@ def test_a_dead_pod_is_said_and_what_is_known_is_shown(case):
     assert case.put(floating, port_id=case.ports["Pod1"]["id"]).status == 503
 
 
-def test_each_pod_may_have_an_external_network(gateway, outside):
-    case = Case(gateway, Outside(gateway, "Pod1"))
+def test_each_pod_may_have_an_external_network(gateway, outside, external):
+    case = Case(gateway, external("Pod1"))
     for pod in ("Pod2", "Pod1"):
         floating = case.floating(port_id=case.ports[pod]["id"])
         assert part(floating, case.seen(pod)) == case.seen(pod)
@@ -228,9 +231,9 @@ def test_each_pod_may_have_an_external_network(gateway, outside):
     assert other.floating(port_id=other.ports["Pod1"]["id"])["router_id"] == other.router
 
 
-def test_a_network_that_has_moved_is_called_by_its_name_in_its_pod(gateway, outside):
+def test_a_network_that_has_moved_is_called_by_its_name_in_its_pod(gateway, external):
     """It keeps its id for the user; its pod, and that of the external network, call it otherwise."""
-    case = Case(gateway, Outside(gateway, "Pod1"))
+    case = Case(gateway, external("Pod1"))
     network, subnet = case.user.wired()
     server = case.user.boot(network, "az2")
     assert case.user.network.ok("GET", f"/networks/{network}")["network"]["availability_zones"] in ([], ["az2"])

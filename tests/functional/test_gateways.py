@@ -4,15 +4,9 @@ import uuid
 
 import pytest
 
-from tests.functional.outside import Outside
 from tests.functional.user import User, holders
 
 INFO = "external_gateway_info"
-
-
-@pytest.fixture
-def outside(gateway):
-    return Outside(gateway)
 
 
 @pytest.fixture
@@ -94,16 +88,16 @@ def test_what_else_is_changed_is_changed_at_home(cloud, user, outside):
     assert cloud["Pod1"].network.shelf("routers")[router]["name"] == "new"
 
 
-def test_a_gateway_moves_from_a_pods_network_to_another_pods(cloud, gateway, user, outside):
-    here = Outside(gateway, "Pod1")
+def test_a_gateway_moves_from_a_pods_network_to_another_pods(cloud, user, outside, external):
+    here = external("Pod1")
     router = homed(user, "Pod1")
     for each in (here, outside, here):
         assert put(user, router, each.info)["router"][INFO]["network_id"] == each.network
         assert gateways(cloud, router) == {each.pod: each.network}
 
 
-def test_refusals_are_neutrons_own_and_leave_the_gateway_as_it_was(cloud, gateway, user, outside):
-    here = Outside(gateway, "Pod1")
+def test_refusals_are_neutrons_own_and_leave_the_gateway_as_it_was(cloud, user, outside, external):
+    here = external("Pod1")
     router = homed(user, "Pod1")
     put(user, router, here.info)
     before = user.network.ok("GET", f"/routers/{router}")["router"][INFO]
@@ -130,8 +124,8 @@ def test_a_gateway_is_taken_back_when_the_rest_is_refused(cloud, user, outside):
     assert gateways(cloud, router) == {"Pod2": outside.network}
 
 
-def test_a_dead_pod_is_named_and_the_old_gateway_stays(cloud, gateway, user, outside):
-    here = Outside(gateway, "Pod1")
+def test_a_dead_pod_is_named_and_the_old_gateway_stays(cloud, user, outside, external):
+    here = external("Pod1")
     router = homed(user, "Pod1")
     put(user, router, here.info)
     cloud["Pod2"].refuse()
@@ -154,6 +148,11 @@ def test_an_interface_that_overlaps_the_external_network_of_another_pod_is_refus
     network = user.net("az1")
     subnet = user.make("subnets", network_id=network, ip_version=4, cidr=outside.cidr)["id"]
     answer = user.network.put(f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
+    assert answer.status == 400
+    assert "overlaps" in answer["NeutronError"]["message"]
+    other = homed(user, "Pod1")
+    user.network.ok("PUT", f"/routers/{other}/add_router_interface", {"subnet_id": subnet})
+    answer = put(user, other, outside.info)
     assert answer.status == 400
     assert "overlaps" in answer["NeutronError"]["message"]
 

@@ -1,7 +1,6 @@
 """The worker, for real: routers whose external network is in another pod than their subnets."""
 import pytest
 
-from tests.functional.outside import Outside
 from tests.functional.scene import Scene
 from tests.functional.test_worker_crash import work_and_die
 
@@ -11,11 +10,6 @@ ANYWHERE = "0.0.0.0/0"
 @pytest.fixture
 def scene(cloud, gateway):
     return Scene(cloud, gateway)
-
-
-@pytest.fixture
-def outside(gateway):
-    return Outside(gateway)
 
 
 def assert_way_out(scene):
@@ -43,8 +37,8 @@ def test_a_subnet_leaves_through_another_pod_whichever_came_first(scene, outside
     assert scene.traces() == before
 
 
-def test_the_way_out_moves_with_the_external_network(scene, gateway, outside, worker):
-    here = Outside(gateway, "Pod1")
+def test_the_way_out_moves_with_the_external_network(scene, outside, worker, external):
+    here = external("Pod1")
     scene.outside(outside.info)
     scene.change("add")
     scene.settle()

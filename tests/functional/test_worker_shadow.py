@@ -5,7 +5,6 @@ import threading
 import pytest
 
 from tests.functional.gateway import until
-from tests.functional.outside import Outside
 from tests.functional.test_floatingips import Case
 from tests.functional.test_worker_crash import power_cut
 
@@ -13,8 +12,8 @@ PATIENCE = 180
 
 
 @pytest.fixture
-def case(gateway):
-    return Case(gateway, Outside(gateway))
+def case(gateway, outside):
+    return Case(gateway, outside)
 
 
 def owed(case):

@@ -95,13 +95,13 @@ def change(gateway: Gateway, request: Request, path: Path) -> Response | None:
     if missing:
         raise failure(next(iter(missing.values())))
     away = had.get(path.member, {})
-    target = _target(gateway, request.caller, body[INFO])
-    if not away and (target is None or target["pod_id"] == home["pod_id"]):
+    aim = target(gateway, request.caller, body[INFO])
+    if not away and (aim is None or aim["pod_id"] == home["pod_id"]):
         return None
     task = _Change(gateway, request, path, home)
     with announced(gateway.db, "router", [path.member], request.caller.project_id):
         try:
-            return task.carry_out(body, target, away)
+            return task.carry_out(body, aim, away)
         except PodUnreachable as error:
             raise failure(error) from error
 
@@ -118,8 +118,8 @@ def create(gateway: Gateway, request: Request, path: Path) -> Response | None:
     body = (request.body_json or {}).get("router")
     if request.method != "POST" or path.member or not isinstance(body, dict) or not body.get("availability_zone_hints"):
         return None
-    target = _target(gateway, request.caller, body.get(INFO))
-    if target is None or target["az_name"] in body["availability_zone_hints"]:
+    aim = target(gateway, request.caller, body.get(INFO))
+    if aim is None or aim["az_name"] in body["availability_zone_hints"]:
         return None
     made = generic.plain(gateway, _with_body(request, {key: body[key] for key in body if key != INFO}), path)
     if made.status != 201:
@@ -142,7 +142,7 @@ def _unmake(gateway: Gateway, request: Request, path: Path) -> None:
     generic.plain(gateway, replace(request, method="DELETE", path=path.whole, query="", body=b"", body_json=None), path)
 
 
-def _target(gateway: Gateway, caller: Caller, wanted: Any) -> dict | None:
+def target(gateway: Gateway, caller: Caller, wanted: Any) -> dict | None:
     """The pod of the external network that is asked for; None when there is none, or nobody knows it."""
     network = wanted.get("network_id") if isinstance(wanted, dict) else None
     if not isinstance(network, str) or not UUID.match(network):

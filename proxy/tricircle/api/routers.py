@@ -39,6 +39,7 @@ def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
         _check_subnets(gateway, request, path.member)
     if path.rest == "/remove_router_interface":
         _check_floating_ips(gateway, request, path.member)
+    _check_outside(gateway, request, path)
     changed = gateways.change(gateway, request, path) or owing(gateway, request, path, "router", [path.member])
     return _dressed(gateway, request, path, changed)
 
@@ -113,11 +114,28 @@ def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:
                          f"{limit}: raise it there and in Tricircle's [bridge]max_routes", "RoutesExhausted")
     outside = _subnets(gateway, router_id, GATEWAY)
     for pod_name, cidr in _asked(gateway, request):
-        for other, cidrs in there.items():
-            clash = next((each for each in cidrs + outside[other] if other != pod_name and _overlap(each, cidr)), None)
-            if clash:
-                raise BadRequest(f"Bad router request: Cidr {cidr} in pod {pod_name} overlaps with cidr {clash}, which "
-                                 f"the router joins in pod {other}.")
+        _refuse_overlap(pod_name, cidr, {other: there[other] + outside[other] for other in there})
+
+
+def _check_outside(gateway: Gateway, request: Request, path: Path) -> None:
+    """The same for an external network: no single pod sees all of the router's subnets. Raises BadRequest."""
+    body = (request.body_json or {}).get("router")
+    if path.rest or not isinstance(body, dict) or gateways.INFO not in body:
+        return
+    target = gateways.target(gateway, request.caller, body[gateways.INFO])
+    if target:
+        query = urlencode({"network_id": body[gateways.INFO]["network_id"], "fields": "cidr"})
+        there = _subnets(gateway, path.member, INTERFACE)
+        for subnet in _listed(gateway, target["pod_name"], "subnets", query) if any(there.values()) else ():
+            _refuse_overlap(target["pod_name"], subnet["cidr"], there)
+
+
+def _refuse_overlap(pod_name: str, cidr: str, there: dict[str, list[str]]) -> None:
+    for other, cidrs in there.items():
+        clash = next((each for each in cidrs if other != pod_name and _overlap(each, cidr)), None)
+        if clash:
+            raise BadRequest(f"Bad router request: Cidr {cidr} in pod {pod_name} overlaps with cidr {clash}, which "
+                             f"the router joins in pod {other}.")
 
 
 def _check_floating_ips(gateway: Gateway, request: Request, router_id: str) -> None:

@@ -53,7 +53,8 @@ def ensure(gateway: Gateway, request: Request, path: Path, port_id: str, home: d
     for subnet_id in dict.fromkeys(address["subnet_id"] for address in replicas.inside(port)):
         replicate("subnets", subnet_id)
     _oust(gateway, pod, port)
-    replicate("ports", port_id)
+    if not replicate("ports", port_id):
+        _agree(gateway, pod, port)
     local = rows.to_local(gateway.db, pod["pod_id"], [port["network_id"], inner["subnet_id"]])
     address = {"subnet_id": local[inner["subnet_id"]], "ip_address": gate}
     _attach(gateway, pod, router_id, local_router, local[port["network_id"]], address)
@@ -123,6 +124,16 @@ def _oust(gateway: Gateway, pod: dict, port: dict) -> None:
             if marks.is_marked(other) and marks.home_id(other) != port["id"]:
                 rows.drop(gateway.db, marks.home_id(other), pod["pod_id"])
                 gateway.upstream.ask(pod["pod_name"], "network", "DELETE", f"/v2.0/ports/{other['id']}")
+
+
+def _agree(gateway: Gateway, pod: dict, port: dict) -> None:
+    """A shadow that is there already has the addresses that its port had when it was made."""
+    wanted = [{name: ip[name] for name in ("subnet_id", "ip_address")} for ip in replicas.inside(port)]
+    member, addresses = json.loads(rewrite.down(gateway.db, pod["pod_id"], rewrite.dump([port["id"], wanted])))
+    shown = _listed(gateway, pod, "ports", {"id": member, "fields": "fixed_ips"})
+    if any(each["fixed_ips"] != addresses for each in shown):
+        gateway.upstream.ask(pod["pod_name"], "network", "PUT", f"/v2.0/ports/{member}",
+                             {"port": {"fixed_ips": addresses}})
 
 
 def _attach(gateway: Gateway, pod: dict, router_id: str, local_router: str, network: str, address: dict) -> None:
