@@ -63,13 +63,11 @@ def worker(gateway):
 
 @pytest.fixture(autouse=True)
 def whole(request):
-    """After each test: every fault off, no breaker open, no job left for the next one's worker, no way out of a pod."""
+    """After each test: every fault off, no breaker open, no job left for the next one's worker."""
     yield
     used = "cloud" in request.fixturenames and request.getfixturevalue("cloud").recover()
     if "gateway" in request.fixturenames:
         gateway = request.getfixturevalue("gateway")
         gateway.forget_jobs()
-        for pod in gateway.cloud:
-            pod.network.close_outside()
         if used and gateway.api.running:
             gateway.settle()

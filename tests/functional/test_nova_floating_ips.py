@@ -1,9 +1,8 @@
 """Nova's old API for floating IPs: the address comes from the pod of its pool, wherever the project is at home."""
 import pytest
 
-from tests.functional.outside import Outside
 from tests.functional.test_floatingips import Case
-from tests.functional.user import NUMBERS, User
+from tests.functional.user import User
 
 
 @pytest.fixture
@@ -15,13 +14,9 @@ def user(gateway):
 
 
 @pytest.fixture
-def pool(gateway):
+def pool(outside):
     """An external network in Pod2: its record."""
-    boss = User(gateway, "admin")
-    network = boss.make("networks", **{"name": f"ext{next(NUMBERS)}", "router:external": True,
-                                       "availability_zone_hints": ["Pod2"]})
-    boss.subnet(network["id"])
-    return network
+    return outside.admin.ok("GET", f"/networks/{outside.network}")["network"]
 
 
 @pytest.mark.parametrize("by", ["name", "id", None])
@@ -47,8 +42,8 @@ def test_no_such_pool(cloud, user, pool, body, status):
         assert user.compute.post("/os-floating-ips", body).status == status
 
 
-def test_a_server_gets_and_loses_an_address_of_another_pod(gateway):
-    case = Case(gateway, Outside(gateway))
+def test_a_server_gets_and_loses_an_address_of_another_pod(gateway, outside):
+    case = Case(gateway, outside)
     floating, server = case.floating(), case.user.boot(case.nets["Pod1"], "az1")
 
     def act(name, **fields):

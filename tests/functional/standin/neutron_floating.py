@@ -10,17 +10,6 @@ FREE = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": 
 class Floating:
     """What Neutron does around floating addresses; mixed into `Neutron`."""
 
-    def close_outside(self):
-        """External networks go, with all that hangs on them: everybody sees them, the next test's user too."""
-        gone = {row["id"] for row in self.shelf("networks").values() if row["router:external"]}
-        for plural, field in (("floatingips", "floating_network_id"), ("ports", "network_id"),
-                              ("subnets", "network_id"), ("networks", "id")):
-            for id in [id for id, row in self.shelf(plural).items() if row[field] in gone]:
-                del self.shelf(plural)[id]
-        for router in self.shelf("routers").values():
-            if (router["external_gateway_info"] or {}).get("network_id") in gone:
-                router["external_gateway_info"] = None
-
     def details_of(self, row) -> dict | None:
         """What a floating address shows of its port."""
         port = self.shelf("ports").get(row["port_id"])
