@@ -178,6 +178,18 @@ def test_a_port_that_has_another_address_now_is_followed(case):
     assert (answer.status, answer["floatingip"]["fixed_ip_address"]) == (200, new)
 
 
+def test_what_goes_under_a_requests_hands_is_made_again(case):
+    """A job that takes shadows away may be slower than its claim lasts."""
+    floating = case.floating(port_id=case.ports["Pod1"]["id"])
+    assert case.user.network.delete(f"/floatingips/{floating['id']}").status == 204
+    for kind in ("ports", "subnets", "networks"):
+        for row in case.shadows(kind):
+            del case.cloud["Pod2"].network.shelf(kind)[row["id"]]
+    case.ports["Pod1"] = case.user.make("ports", network_id=case.nets["Pod1"])
+    floating = case.floating(port_id=case.ports["Pod1"]["id"])
+    assert part(floating, case.seen("Pod1")) == case.seen("Pod1")
+
+
 def test_what_a_floating_ip_needs_stays(case):
     case.floating(port_id=case.ports["Pod1"]["id"])
     answer = case.join("remove", "Pod1")

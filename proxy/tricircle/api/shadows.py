@@ -44,7 +44,21 @@ def ensure(gateway: Gateway, request: Request, path: Path, port_id: str, home: d
     if not port or not external:
         return
     inner = _inside(port, asked.get("fixed_ip_address"))
-    router_id, local_router, gate = _router(gateway, home, pod, port, inner, external)
+    joint = _router(gateway, home, pod, port, inner, external)
+    try:
+        _stand_in(gateway, request, home, pod, port, inner, joint)
+    except replicas.Refused as refused:
+        if refused.status != 404:
+            raise
+        # What was there went under our hands: a job that took it away was slower than its claim.
+        for gone in (port_id, port["network_id"], *(address["subnet_id"] for address in replicas.inside(port))):
+            rows.drop(gateway.db, gone, pod["pod_id"])
+        _stand_in(gateway, request, home, pod, port, inner, joint)
+
+
+def _stand_in(gateway: Gateway, request: Request, home: dict, pod: dict, port: dict, inner: dict,
+              joint: tuple[str, str, str]) -> None:
+    """Make the port's shadow, or complete it, behind the router `joint`. Raises as `ensure`."""
     def replicate(collection: str, resource_id: str) -> bool:
         return replicas.ensure(gateway.db, gateway.upstream, request.caller, collection, resource_id, home, pod)
 
@@ -53,9 +67,10 @@ def ensure(gateway: Gateway, request: Request, path: Path, port_id: str, home: d
     for subnet_id in dict.fromkeys(address["subnet_id"] for address in replicas.inside(port)):
         replicate("subnets", subnet_id)
     _oust(gateway, pod, port)
-    if not replicate("ports", port_id):
+    if not replicate("ports", port["id"]):
         _agree(gateway, pod, port)
     local = rows.to_local(gateway.db, pod["pod_id"], [port["network_id"], inner["subnet_id"]])
+    router_id, local_router, gate = joint
     address = {"subnet_id": local[inner["subnet_id"]], "ip_address": gate}
     _attach(gateway, pod, router_id, local_router, local[port["network_id"]], address)
 
