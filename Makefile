@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 COLLECTIONS := $(VENV)/share/tricircle/collections
 
-.PHONY: help venv test bench lint clean
+.PHONY: help venv test test-long bench lint clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,8 +20,13 @@ $(VENV)/.done: setup.cfg collections/requirements.yml
 	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python tools/collection.py $(COLLECTIONS)
 	touch $@
 
+PYTEST := $(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder
+
 test: venv ## unit and functional tests: no root, no lab
-	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder tests/unit tests/functional
+	$(PYTEST) tests/unit tests/functional --ignore tests/functional/long
+
+test-long: venv ## those that run many playbooks: who dies when, north-south and members of groups in other pods
+	$(PYTEST) tests/functional/long
 
 bench: venv ## how fast it is, each figure beside its baseline (memcached should be installed)
 	$(BIN)/python -m tests.bench

@@ -6,9 +6,8 @@ from tests.functional.outside import Outside
 from tests.functional.standin import Cloud
 
 # Files that take longest, a file being one processor's: begun last, one of them is what all others wait for at the end.
-LONGEST = ("test_catch_up", "test_worker_crash", "test_worker_shadow", "test_worker_outside", "test_worker_members",
-           "test_process", "test_worker_router", "test_pools", "test_mounts", "test_shared", "test_worker_refused",
-           "test_streams", "test_moving", "test_worker_groups")
+LONGEST = ("test_catch_up", "test_worker_crash", "test_process", "test_worker_router", "test_pools", "test_mounts",
+           "test_shared", "test_worker_refused", "test_streams", "test_moving", "test_worker_groups")
 
 
 def pytest_collection_modifyitems(items):

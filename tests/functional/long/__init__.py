@@ -1,0 +1,1 @@
+"""What runs many playbooks: `make test-long`."""
