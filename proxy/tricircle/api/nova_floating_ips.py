@@ -21,8 +21,7 @@ ACTIONS = ("addFloatingIp", "removeFloatingIp")
 
 def create(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """A new address comes from the pod of its pool; where that is unclear, the project's pod says what is wrong."""
-    body = request.body_json if isinstance(request.body_json, dict) else {}
-    pool = body.get("pool")
+    pool = (request.body_json or {}).get("pool")
     if request.method != "POST" or path.member or not isinstance(pool, str | None):
         return None
     having = gateway.locator.having(request.caller, NETWORK, f"/v2.0/networks?{_query(pool)}")
@@ -48,9 +47,9 @@ def action(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """
     if request.method != "POST" or path.rest != "/action" or (request.microversion or ()) >= GONE:
         return None
-    name, given = next(((name, (request.body_json or {}).get(name)) for name in ACTIONS
-                        if isinstance((request.body_json or {}).get(name), dict)), (None, None))
-    address = given.get("address") if name else None
+    body = request.body_json or {}
+    name = next((name for name in ACTIONS if isinstance(body.get(name), dict)), None)
+    address = body[name].get("address") if name else None
     if not isinstance(address, str) or not UUID.match(path.member):
         return None
     found = _neutron(gateway, request, "GET", "floatingips", {"floating_ip_address": address})
@@ -63,7 +62,7 @@ def action(gateway: Gateway, request: Request, path: Path) -> Response | None:
             raise Conflict(f"Floating IP {address} is not associated with instance {path.member}.")
         wanted = {"port_id": None}
     else:
-        wanted = _port(ports, given.get("fixed_address"))
+        wanted = _port(ports, body[name].get("fixed_address"))
     _neutron(gateway, request, "PUT", f"floatingips/{found[0]['id']}", {}, {"floatingip": wanted})
     return Response(202, [], b"")
 
