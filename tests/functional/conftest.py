@@ -6,14 +6,23 @@ from tests.functional.outside import Outside
 from tests.functional.standin import Cloud
 
 # Files that take longest, a file being one processor's: begun last, one of them is what all others wait for at the end.
-LONGEST = ("test_catch_up", "test_worker_crash", "test_process", "test_worker_router", "test_pools", "test_mounts",
-           "test_shared", "test_worker_refused", "test_streams", "test_moving", "test_worker_groups")
+LONGEST = ("test_process", "test_worker_router", "test_lists", "test_mounts", "test_pools", "test_shared", "test_moving",
+           "test_streams", "test_catch_up", "test_worker_crash", "test_worker_outside", "test_worker_shadow")
 
 
 def pytest_collection_modifyitems(items):
     """The longest files first."""
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failure tells what the processes said and which jobs there are: CI keeps nothing else of it."""
+    outcome = yield
+    report, gateway = outcome.get_result(), item.funcargs.get("gateway")
+    if report.failed and gateway:
+        report.sections += gateway.story().items()
 
 
 @pytest.fixture(scope="session")

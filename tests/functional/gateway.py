@@ -178,6 +178,13 @@ class Gateway:
             tables = [name for name, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in sorted(tables)}
 
+    def story(self, lines: int = 40) -> dict[str, str]:
+        """For whoever looks into a failure: the last lines of each log, without the debug ones, and all jobs."""
+        found = {path.name: [line for line in path.read_text().splitlines() if " DEBUG " not in line]
+                 for path in sorted(self.folder.glob("*.log"))}
+        jobs = "\n".join(str(row) for row in self.store()["jobs"] if "done" not in row)
+        return {**{name: "\n".join(text[-lines:]) for name, text in found.items()}, "jobs that are not done": jobs}
+
     def stop(self) -> None:
         """End the API."""
         if self.api:

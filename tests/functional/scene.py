@@ -4,7 +4,7 @@ import copy
 from tests.functional.gateway import until
 
 PODS = ("Pod1", "Pod2")
-PATIENCE = 180
+PATIENCE = 300   # more than a playbook may take
 
 
 class Scene:

@@ -1,5 +1,6 @@
 """Who gets to write when many want to."""
 import multiprocessing
+import sqlite3
 import threading
 import time
 
@@ -88,3 +89,17 @@ def test_a_writer_that_never_ends_is_not_waited_for_for_ever(store, monkeypatch,
     with store.write() as c:
         c.execute("INSERT INTO notes VALUES (1)")
     assert len(store.rows("SELECT * FROM notes")) == 1
+
+
+def test_a_commit_that_fails_gives_the_lock_back(store):
+    """As on a full disk: SQLite leaves the transaction open then, and nobody else could ever write."""
+    with store.write() as c:
+        c.execute("CREATE TABLE parents (id PRIMARY KEY)")
+        c.execute("CREATE TABLE children (parent REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(sqlite3.IntegrityError), store.write() as c:
+        c.execute("INSERT INTO children VALUES (1)")
+    other = Database(store.path)
+    with other.write() as c:
+        c.execute("INSERT INTO notes VALUES (1)")
+    other.close()
+    assert store.rows("SELECT * FROM children") == []

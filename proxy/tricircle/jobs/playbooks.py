@@ -16,7 +16,7 @@ from tricircle.crosspod.steps import Failure
 from tricircle.errors import TricircleError
 
 KEPT_FAILURES = 10
-TIMEOUT = 600
+TIMEOUT = 150   # seconds; a run takes a few, and what one that is cut off has done is seen by the next
 # Ansible reads more into a host's name than a name: Pod[1:9] is nine hosts.
 PLAIN_NAME = re.compile(r"[\w.-]+")
 HOST_VARS = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}

@@ -85,9 +85,7 @@ class Worker:
         """Work until a signal comes."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
-        # The lock says that no other worker lives here: whatever this machine held died with its predecessor.
-        inherited = jobs.expire(self.db, self.owner)
-        LOG.info("worker %s starts, %d interrupted jobs", self.owner, inherited)
+        LOG.info("worker %s starts, %d interrupted jobs", self.owner, self._inherit())
         number = self.conf.jobs.workers
         with ThreadPoolExecutor(number, thread_name_prefix="worker") as pool:
             loops = [pool.submit(self._loop) for _ in range(number)]
@@ -95,6 +93,14 @@ class Worker:
             self.stop.set()
         for loop in loops:
             loop.result()   # a loop that broke ends the process with its error, and systemd starts a sound one
+
+    def _inherit(self) -> int:
+        """The lock says that no other worker lives here: whatever this machine held died with its predecessor."""
+        try:
+            return jobs.expire(self.db, self.owner)
+        except StoreBusy as error:
+            LOG.warning("the leases of the former worker will end by themselves: %s", error)
+            return 0
 
     def _loop(self) -> None:
         while not self.stop.is_set():

@@ -87,17 +87,18 @@ class Database:
             StoreBusy: the lock was not to be had within `BUSY_SECONDS`, or the disk is full.
             sqlite3.IntegrityError: a constraint was violated; callers turn it into their own conflict.
         """
-        connection = self.connection()
-        # FULL: an allocation that was handed to a pod must not be forgotten by a power cut.
-        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        with _busy():
+            connection = self.connection()
+            # FULL: an allocation that was handed to a pod must not be forgotten by a power cut.
+            connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         with self._turn():
             try:
                 yield connection
-            except BaseException:
+                with _busy():
+                    connection.commit()
+            except BaseException:   # also of a commit on a full disk, which leaves the transaction open and locked
                 connection.rollback()
                 raise
-            with _busy():
-                connection.commit()
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 import pytest
 
 from tests.functional.scene import Scene
-from tests.functional.test_worker_crash import work_and_die
+from tests.functional.long.test_worker_crash import work_and_die
 
 ANYWHERE = "0.0.0.0/0"
 

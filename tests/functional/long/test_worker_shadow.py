@@ -6,7 +6,7 @@ import pytest
 
 from tests.functional.gateway import until
 from tests.functional.test_floatingips import Case
-from tests.functional.test_worker_crash import power_cut
+from tests.functional.long.test_worker_crash import power_cut
 
 PATIENCE = 180
 

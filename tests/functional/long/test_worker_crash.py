@@ -29,7 +29,8 @@ def work_and_die(scene):
     while not scene.settled():
         stops = [scene.cloud.stop_at_write(number, "after") for number in range(1, 5)]
         worker = scene.gateway.worker()
-        until(lambda: stops[0].reached or scene.settled(), PATIENCE)   # noqa: B023 - called within this turn
+        until(lambda: stops[0].reached or scene.settled() or not worker.running, PATIENCE)   # noqa: B023 - this turn's
+        assert worker.running, "the worker ended by itself"
         if stops[0].reached:
             power_cut(worker)
             deaths += 1
