@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from tests.functional.gateway import until
-from tests.functional.test_floatingips import Case
 from tests.functional.long.test_worker_crash import power_cut
+from tests.functional.test_floatingips import Case
 
 PATIENCE = 180
 
