@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A second project that is as like the guides' project as can be, made through the top region.
+
+    neighbour.py make FIXED      build it and print JSON, see `make`
+    neighbour.py remove          remove it, or what an aborted run has left
+
+FIXED is JSON, {"vm1": address, "vm2": address}, and says the guides' servers' addresses: here they are the same, as are the
+networks' names and CIDRs. What the guides' project lacks: two subnets on a network, a second router over
+both pods, external networks in both, a user who is no administrator. OS_* are of
+an administrator of the top region.
+"""
+
+import json
+import os
+import secrets
+import sys
+import time
+
+import openstack
+
+NAME = "neighbour"
+NETWORKS = {"net1": "az1", "net2": "az2", "net3": "az1", "net4": "az2"}
+SUBNETS = {"10.0.1.0/24": "net1", "10.0.11.0/24": "net1", "10.0.2.0/24": "net2", "10.0.3.0/24": "net3",
+           "10.0.4.0/24": "net4"}
+ROUTERS = {"router": ("ext-net1", ["10.0.1.0/24", "10.0.11.0/24", "10.0.2.0/24"]),
+           "router2": ("ext-net", ["10.0.3.0/24", "10.0.4.0/24"])}
+SERVERS = {"vm1": "net1", "vm2": "net2", "vm3": "net3", "vm4": "net4"}
+EXTERNAL = {"name": "ext-net1", "is_router_external": True, "provider_network_type": "vlan",
+            "provider_physical_network": "extern", "availability_zone_hints": ["Pod1"]}
+EXTERNAL_CIDR = "163.3.125.0/24"
+SECONDS = 300
+
+
+def make(fixed):
+    """Build all of it.
+
+    Args:
+        fixed: {server: address}.
+
+    Returns:
+        servers     {name: {id, zone, address}}
+        gateways    {router: its address outside}
+        second_address      of vm1, in the second subnet of its network
+        vlan        of ext-net1
+        floating_ip         of vm2
+    """
+    admin = openstack.connect()
+    external = admin.network.create_network(**EXTERNAL)
+    admin.network.create_subnet(name="ext-subnet1", network_id=external.id, ip_version=4, cidr=EXTERNAL_CIDR,
+                                is_dhcp_enabled=False)
+    tenant = newcomer(admin)
+    let_in(tenant)
+    subnets = networks(tenant)
+    ports = {name: port(tenant, subnets, network, fixed.get(name)) for name, network in SERVERS.items()}
+    routers = {name: router(tenant, subnets, outside, cidrs) for name, (outside, cidrs) in ROUTERS.items()}
+    servers = boot(tenant, admin, ports)
+    address = tenant.network.create_ip(floating_network_id=external.id, port_id=ports["vm2"].id)
+    second = [each["ip_address"] for each in ports["vm1"].fixed_ips if each["ip_address"].startswith("10.0.11.")]
+    gateways = {name: made.external_gateway_info["external_fixed_ips"][0]["ip_address"]
+                for name, made in routers.items()}
+    vlan = admin.network.get_network(external.id).provider_segmentation_id
+    return {"servers": servers, "gateways": gateways, "second_address": second[0], "vlan": vlan,
+            "floating_ip": address.floating_ip_address}
+
+
+def newcomer(admin):
+    """A connection as a member of a new project."""
+    project = admin.identity.create_project(name=NAME, domain_id="default")
+    login = {"username": NAME, "password": secrets.token_hex(16), "project_id": project.id}
+    user = admin.identity.create_user(name=NAME, domain_id="default", password=login["password"])
+    admin.identity.assign_project_role_to_user(project, user, admin.identity.find_role("member"))
+    return openstack.connect(load_envvars=False, load_yaml_config=False, region_name=os.environ["OS_REGION_NAME"],
+                             auth={**login, "auth_url": os.environ["OS_AUTH_URL"], "user_domain_id": "default"})
+
+
+def let_in(tenant):
+    """Pings and HTTP, from everywhere."""
+    group = next(tenant.network.security_groups(name="default"))
+    for rule in ({"protocol": "icmp"}, {"protocol": "tcp", "port_range_min": 80, "port_range_max": 80}):
+        tenant.network.create_security_group_rule(security_group_id=group.id, direction="ingress", **rule)
+
+
+def networks(tenant):
+    """The networks, each in its zone, and {CIDR: subnet}."""
+    made = {name: tenant.network.create_network(name=name, availability_zone_hints=[zone])
+            for name, zone in NETWORKS.items()}
+    return {cidr: tenant.network.create_subnet(name=f"subnet-{cidr.split('.')[2]}", network_id=made[network].id,
+                                               ip_version=4, cidr=cidr)
+            for cidr, network in SUBNETS.items()}
+
+
+def port(tenant, subnets, network, address):
+    """A port with an address in each subnet of its network; the first is the given one."""
+    mine = [subnets[cidr] for cidr, name in SUBNETS.items() if name == network]
+    fixed = [{"subnet_id": subnet.id} for subnet in mine]
+    if address:
+        fixed[0]["ip_address"] = address
+    return tenant.network.create_port(name=network, network_id=mine[0].network_id, fixed_ips=fixed)
+
+
+def router(tenant, subnets, outside, cidrs):
+    """A router, its gateway before its interfaces."""
+    gateway = {"network_id": tenant.network.find_network(outside, ignore_missing=False).id}
+    made = tenant.network.create_router(name=f"via-{outside}", external_gateway_info=gateway)
+    for cidr in cidrs:
+        tenant.network.add_interface_to_router(made, subnet_id=subnets[cidr].id)
+    return tenant.network.get_router(made.id)
+
+
+def boot(tenant, admin, ports):
+    """Boot all, then wait for them: {name: {id, zone, address}}."""
+    flavor = admin.compute.find_flavor("test", ignore_missing=False)
+    image = tenant.image.find_image(os.environ.get("IMAGE", "guest"), ignore_missing=False)
+    begun = {name: tenant.compute.create_server(name=name, flavor_id=flavor.id, image_id=image.id,
+                                                networks=[{"port": ports[name].id}],
+                                                availability_zone=NETWORKS[network])
+             for name, network in SERVERS.items()}
+    return {name: {"id": tenant.compute.wait_for_server(server, wait=SECONDS).id, "zone": NETWORKS[SERVERS[name]],
+                   "address": ports[name].fixed_ips[0]["ip_address"]}
+            for name, server in begun.items()}
+
+
+def remove():
+    """Remove it as its user would, then the user."""
+    admin = openstack.connect()
+    project = admin.identity.find_project(NAME)
+    if project:
+        empty(admin, project.id)
+        user = admin.identity.find_user(NAME)
+        if user:
+            admin.identity.delete_user(user)
+    external = admin.network.find_network("ext-net1")
+    if external:
+        admin.network.delete_network(external)
+    if project:
+        admin.identity.delete_project(project)
+
+
+def empty(admin, project_id):
+    """Everything of a project in the big region."""
+    for server in list(admin.compute.servers(all_projects=True, project_id=project_id)):
+        admin.compute.delete_server(server)
+        admin.compute.wait_for_delete(server, wait=SECONDS)
+    for address in list(admin.network.ips(project_id=project_id)):
+        admin.network.delete_ip(address)
+    for made in list(admin.network.routers(project_id=project_id)):
+        for interface in list(admin.network.ports(device_id=made.id, device_owner="network:router_interface")):
+            patiently(admin.network.remove_interface_from_router, made, port_id=interface.id)
+        patiently(admin.network.delete_router, made)
+    for network in list(admin.network.networks(project_id=project_id)):
+        for each in list(admin.network.ports(network_id=network.id, project_id=project_id)):
+            admin.network.delete_port(each)
+        admin.network.delete_network(network)
+    for group in list(admin.network.security_groups(project_id=project_id)):
+        for rule in list(admin.network.security_group_rules(security_group_id=group.id)):
+            admin.network.delete_security_group_rule(rule)
+
+
+def patiently(call, *args, **more):
+    """A floating IP that has just gone may be in a job's hands still, which holds what it needed."""
+    for _ in range(30):
+        try:
+            return call(*args, **more)
+        except openstack.exceptions.ConflictException as error:
+            last = error
+            time.sleep(2)
+    raise last
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "make":
+        print(json.dumps(make(json.loads(sys.argv[2]))))
+    else:
+        remove()
