@@ -5,10 +5,9 @@
     neighbour.py make FIXED      build it and print JSON, see `make`
     neighbour.py remove          remove it, or what an aborted run has left
 
-FIXED is JSON, {"vm1": address, "vm2": address}, and says the guides' servers' addresses: here they are the same, as are the
-networks' names and CIDRs. What the guides' project lacks: two subnets on a network, a second router over
-both pods, external networks in both, a user who is no administrator. OS_* are of
-an administrator of the top region.
+FIXED is JSON, {"vm1": address, "vm2": address}: the addresses of the guides' servers, which here are the same, as are
+the networks' names and CIDRs. What the guides' project lacks: two subnets on a network, a second router over both
+pods, external networks in both, a user who is no administrator. OS_* are those of the top region's administrator.
 """
 
 import json
