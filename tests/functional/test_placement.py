@@ -157,6 +157,13 @@ def test_an_id_that_nobody_has_is_not_found(user):
         assert (answer.status, list(answer.body)) == (404, [kind])
 
 
+def test_a_put_that_names_what_nobody_has_is_not_the_end_of_the_resource(gateway, user):
+    network, _ = user.wired("az2")
+    port = user.network.ok("POST", "/ports", {"port": {"network_id": network}})["port"]["id"]
+    assert user.network.put(f"/ports/{port}", {"port": {"security_groups": [str(uuid.uuid4())]}}).status == 404
+    assert port in {row[0] for row in gateway.store()["routings"]}
+
+
 def test_the_pod_is_told_in_a_header_never_in_the_body(user):
     network = user.net("az2")
     answer = user.network.get(f"/networks/{network}")

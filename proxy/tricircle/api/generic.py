@@ -155,8 +155,9 @@ def _remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer:
     if answer.ok and request.method == "POST" and not path.member and not path.collection.everywhere:
         _learn(gateway, request, path, pod, answer.json())
     if path.member and UUID.match(path.member) and not path.rest:
-        gone = answer.status == 404 or (request.method == "DELETE" and answer.status == 204
-                                        and path.service.name == "network")
+        # The 404 of a PUT may be about what its body names.
+        gone = (answer.status == 404 and request.method != "PUT") or (
+            request.method == "DELETE" and answer.status == 204 and path.service.name == "network")
         known = routings.home(gateway.db, path.member) if gone or request.method == "DELETE" else None
         # Nova and Cinder delete in the background: the row goes when the owner first gets 404.
         if known and request.method == "DELETE" and answer.ok and not gone:
