@@ -92,13 +92,17 @@ def job() -> None:
 
 
 @job.command("list")
-@click.option("--state", help="queued, running, done, failed or dead.")
+@click.option("--state", type=click.Choice(jobs.STATES))
+@click.option("--kind", help="router, network, security_group ...")
 @click.option("--resource", "resource_id", help="Id of a router or group; of a quota, service/collection/owner.")
+@click.option("--project", "project_id", help="Id of the project that owns the resource.")
+@click.option("--limit", type=click.IntRange(1, jobs.MOST), default=jobs.MOST, show_default=True,
+              help="At most so many.")
+@click.option("--marker", help="Id of a job: those that are listed after it.")
 @click.option("-f", "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @_with_file
-def job_list(conf: cfg.ConfigOpts, state: str | None, resource_id: str | None, form: str) -> None:
+def job_list(conf: cfg.ConfigOpts, form: str, **wanted: object) -> None:
     """Jobs, the newest first."""
-    wanted = {name: value for name, value in (("state", state), ("resource_id", resource_id)) if value}
     _show(jobs.list_all(_db(conf), **wanted),
           ("id", "kind", "resource_id", "state", "attempts", "created_at", "finished_at", "last_error"), form)
 
@@ -122,8 +126,17 @@ def job_show(conf: cfg.ConfigOpts, job_id: str, form: str) -> None:
 @click.argument("job_id")
 @_with_file
 def job_redo(conf: cfg.ConfigOpts, job_id: str) -> None:
-    """Run a failed or dead job again."""
+    """Run a failed, dead or cancelled job again."""
     click.echo(f"job {jobs.redo(_db(conf), job_id)['id']} is queued")
+
+
+@job.command("cancel")
+@click.argument("job_id")
+@_with_file
+def job_cancel(conf: cfg.ConfigOpts, job_id: str) -> None:
+    """Take a job off the queue, or from the worker that runs it; deal with a dead one."""
+    from tricircle.jobs import queue
+    click.echo(f"job {queue.cancel(conf, _db(conf), job_id)['id']} is cancelled")
 
 
 def _db(conf: cfg.ConfigOpts) -> Database:

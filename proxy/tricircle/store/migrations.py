@@ -181,3 +181,10 @@ def m009_pool_prefixes(db):
         project_id TEXT NOT NULL,       -- the subnet's
         until REAL NOT NULL,            -- in flight till then; later the pod's own list tells whether it is there
         PRIMARY KEY (pool_id, pod_id, cidr))""")
+
+
+@migrations()
+def m010_job_history(db):
+    """Pages of the jobs, and which of them are old. State `cancelled` is new."""
+    db.execute("CREATE INDEX jobs_created ON jobs (created_at, id)")
+    db.execute("CREATE INDEX jobs_finished ON jobs (finished_at)")
