@@ -32,12 +32,12 @@ def test_never_more_than_so_many_are_in_a_pod_and_nobody_waits_for_ever():
 
 def test_a_full_pod_is_named_and_other_pods_are_not_kept_from_others():
     slots = Slots(1, 0.01)
-    with slots.of(["a"]):
+    with slots.of({"a": ["steps"]}):
         with pytest.raises(PodBusy, match=r"1 jobs are at work in pod a:"), slots.of(["a", "b"]):
             pass
         with slots.of(["b"]):
             pass
-    with slots.of(["b", "a"]):
+    with slots.of({"b": [], "a": []}):
         pass
 
 

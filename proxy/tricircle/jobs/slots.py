@@ -2,7 +2,7 @@
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 
 from tricircle.errors import TricircleError
 
@@ -30,24 +30,25 @@ class Slots:
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
-    def of(self, pods: Collection[str]) -> Iterator[None]:
+    def of(self, pods: Iterable[str]) -> Iterator[None]:
         """Room in all of these pods for the time of the block.
 
         Raises:
             PodBusy: there was none.
         """
+        names = sorted(pods)
         with self._changed:
             # All at once: whoever waits keeps no room from others, so that no two can wait for each other.
-            if not self._changed.wait_for(lambda: not self._full(pods), self._seconds):
-                raise PodBusy(f"{self._number} jobs are at work in pod {', '.join(self._full(pods))}: "
+            if not self._changed.wait_for(lambda: not self._full(names), self._seconds):
+                raise PodBusy(f"{self._number} jobs are at work in pod {', '.join(self._full(names))}: "
                               "this one waits for its turn")
-            self._taken.update(pods)
+            self._taken.update(names)
         try:
             yield
         finally:
             with self._changed:
-                self._taken.subtract(pods)
+                self._taken.subtract(names)
                 self._changed.notify_all()
 
-    def _full(self, pods: Collection[str]) -> list[str]:
-        return [pod for pod in sorted(pods) if self._number and self._taken[pod] >= self._number]
+    def _full(self, names: list[str]) -> list[str]:
+        return [pod for pod in names if self._number and self._taken[pod] >= self._number]
