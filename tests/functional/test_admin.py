@@ -51,13 +51,14 @@ def test_a_top_pod_has_no_zones(admin):
     assert answer.status == 201
     made = answer["pod"]
     assert uuid.UUID(made.pop("pod_id"))
-    assert made == {"pod_name": "RegionOne", "az_name": "", "pod_az_name": "", "dc_name": "here"}
+    assert made == {"pod_name": "RegionOne", "az_name": "", "pod_az_name": "", "dc_name": "here", "status": "enabled",
+                    "disabled_reason": ""}
 
 
 def test_a_bottom_pod_comes_back_as_it_was_made(admin):
     made = pod(admin, pod_az_name=" inner ", dc_name="dc")["pod"]
     assert made == {"pod_id": made["pod_id"], "pod_name": "Pod1", "az_name": "az1", "pod_az_name": "inner",
-                    "dc_name": "dc"}
+                    "dc_name": "dc", "status": "enabled", "disabled_reason": ""}
     assert admin.ok("GET", f"/pods/{made['pod_id']}")["pod"] == made
     assert admin.ok("GET", "/pods")["pods"] == [made]
 

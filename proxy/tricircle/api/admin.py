@@ -11,7 +11,7 @@ from tricircle.store import jobs, pods, quotas
 from tricircle.upstream.account import SERVICE_TYPES
 
 LOG = logging.getLogger(__name__)
-POD_FIELDS = ("pod_id", "pod_name", "az_name", "pod_az_name", "dc_name")
+POD_FIELDS = ("pod_id", "pod_name", "az_name", "pod_az_name", "dc_name", "status", "disabled_reason")
 BINDING_FIELDS = ("id", "tenant_id", "pod_id", "created_at", "updated_at")
 JOB_FIELDS = ("id", "kind", "resource_id", "project_id", "state", "attempts", "not_before", "created_at", "started_at",
               "finished_at", "last_error")
@@ -47,8 +47,7 @@ def create_pod(gateway: Gateway, request: Request) -> Response:
     if "az_name" in given and not given["az_name"]:
         raise Unprocessable("az_name is empty: leave it out to register the top region")
     _check_region(gateway, given["pod_name"], given.get("az_name", ""))
-    pod = pods.create(gateway.db, given["pod_name"], given.get("az_name", ""), given.get("pod_az_name", ""),
-                      given.get("dc_name", ""))
+    pod = pods.create(gateway.db, **{"az_name": "", **given})
     if not pod["top"]:
         _lift_quota(gateway, pod["pod_name"])
         for key in quotas.owners(gateway.db):
@@ -97,7 +96,7 @@ def show_pod(gateway: Gateway, request: Request, pod_id: str) -> Response:
 
 
 def update_pod(gateway: Gateway, request: Request, pod_id: str) -> Response:
-    """Change zones or data centre; a pod's name is its region and stays."""
+    """Change zones, data centre, or whether something new may be placed there; a pod's name is its region and stays."""
     given = _texts(request, "pod", POD_FIELDS[1:])
     pod = pods.show(gateway.db, pod_id)
     if given.pop("pod_name", pod["pod_name"]) != pod["pod_name"]:

@@ -17,7 +17,7 @@ RULES = [
     _rule("pods:create", "Register a pod.", "POST", "/v1.0/pods"),
     _rule("pods:list", "List pods.", "GET", "/v1.0/pods"),
     _rule("pods:show", "Show a pod.", "GET", "/v1.0/pods/{pod_id}"),
-    _rule("pods:update", "Change a pod's zones or data centre.", "PUT", "/v1.0/pods/{pod_id}"),
+    _rule("pods:update", "Change a pod's zones or data centre, disable or drain it.", "PUT", "/v1.0/pods/{pod_id}"),
     _rule("pods:delete", "Forget a pod.", "DELETE", "/v1.0/pods/{pod_id}"),
     _rule("bindings:create", "Bind a project to a pod.", "POST", "/v1.0/bindings"),
     _rule("bindings:list", "List bindings.", "GET", "/v1.0/bindings"),
