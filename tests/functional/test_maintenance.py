@@ -142,13 +142,15 @@ def test_without_a_zone_any_enabled_pod_will_do(gateway):
 
 def test_what_can_have_replicas_draws_nothing_into_a_disabled_pod(gateway):
     user = bound(gateway, "Pod3")
-    group = user.make("security-groups", name="g")["id"]
-    assert holders(gateway.cloud, "network", "security-groups", group) == ["Pod3"]
+    body = {"server_group": {"name": "apart", "policies": ["anti-affinity"]}}
+    group = user.compute.ok("POST", "/os-server-groups", body)["server_group"]["id"]
+    assert holders(gateway.cloud, "compute", "server_groups", group) == ["Pod3"]
     put(gateway, "Pod3", status="disabled")
-    network = user.net("az1")
-    port = user.make("ports", network_id=network, security_groups=[group])
-    assert port["security_groups"] == [group]
-    assert holders(gateway.cloud, "network", "ports", port["id"]) != ["Pod3"]
+    server = {"name": "x", "flavorRef": "tiny", "imageRef": IMAGE, "networks": "none"}
+    body = {"server": server, "os:scheduler_hints": {"group": group}}
+    made = user.compute.ok("POST", "/servers", body, headers={"OpenStack-API-Version": "compute 2.37"})["server"]["id"]
+    assert holders(gateway.cloud, "compute", "servers", made) in (["Pod1"], ["Pod2"])
+    assert user.compute.ok("GET", f"/os-server-groups/{group}")["server_group"]["members"] == [made]
 
 
 def test_when_all_pods_are_disabled_things_are_read_and_nothing_is_made(gateway):
