@@ -81,6 +81,23 @@ def test_new_things_go_to_another_pod_of_the_zone_and_stay_together(gateway, sta
     assert places(gateway, user, zone) == {"Pod2"}
 
 
+def test_a_server_goes_where_its_network_is_unless_that_pod_is_disabled(gateway):
+    user = bound(gateway, "Pod1")
+    network, _ = user.wired("az1")
+    put(gateway, "Pod1", status="disabled", disabled_reason="new switches")
+    assert places(gateway, user, "az1") == {"Pod2"}
+    body = {"name": "x", "flavorRef": "tiny", "imageRef": IMAGE, "networks": [{"uuid": network}],
+            "availability_zone": "az1"}
+    with gateway.cloud.unchanged():
+        answer = user.compute.post("/servers", {"server": body}, headers={"OpenStack-API-Version": "compute 2.37"})
+    assert answer.status == 400
+    assert "Pod1" in answer["badRequest"]["message"]
+    assert "new switches" in answer["badRequest"]["message"]
+    put(gateway, "Pod1", status="enabled")
+    assert holders(gateway.cloud, "compute", "servers", user.boot(network, "az1")) == ["Pod1"]
+    assert bindings(gateway, user) == ["Pod2"]
+
+
 def test_a_zone_without_an_enabled_pod_refuses_in_the_services_words(gateway):
     user = bound(gateway, "Pod3")
     network, _ = user.wired("az2")

@@ -62,7 +62,9 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
     if path.collection.per_pod:
         homes.fixed += _per_pod(db, locator, caller, path, found)
     pinned = _one_pod(path, homes.fixed)
-    zoned = _zone_pod(db, owner, path, found, external, pinned)
+    # After a maintenance a project may be bound to another pod of the zone than that of its networks.
+    near = {pod["az_name"]: pod for _, pod in homes.light if pods.is_enabled(pod)}
+    zoned = _zone_pod(db, owner, path, found, external, pinned, near)
     following = [pod for _, pod in homes.light] + [item[3] for item in homes.movable
                                                    if path.member or pods.is_enabled(item[3])]
     pod = zoned or pinned or next(iter(following), None) or _default(db, path, owner)
@@ -126,7 +128,7 @@ def _one_pod(path: Path, fixed: list[tuple[str, dict]]) -> dict | None:
 
 
 def _zone_pod(db: Database, owner: str, path: Path, found: Mentions, external: bool,
-              pinned: dict | None) -> dict | None:
+              pinned: dict | None, near: dict[str, dict]) -> dict | None:
     if path.service.name == "network":
         asked = found.hints if not path.member else []
     else:
@@ -148,7 +150,7 @@ def _zone_pod(db: Database, owner: str, path: Path, found: Mentions, external: b
     if external:
         return candidates[0]
     zone = next(zone for zone in asked if any(pod["az_name"] == zone for pod in candidates))
-    return pods.pod_for_zone(db, owner, zone)
+    return near.get(zone) or pods.pod_for_zone(db, owner, zone)
 
 
 def closed(pod: dict) -> str:
