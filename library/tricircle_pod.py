@@ -34,6 +34,15 @@ options:
   dc_name:
     description: Data centre.
     type: str
+  status:
+    description:
+      - Whether new servers, volumes, networks and routers may be placed in the pod. From a C(draining) one the
+        projects' bindings are taken besides, where its zone has another enabled pod. None leaves it as it is.
+    choices: [enabled, disabled, draining]
+    type: str
+  disabled_reason:
+    description: Why the pod is not enabled, for users to read; with C(status) C(disabled) or C(draining).
+    type: str
   state:
     description: Whether the pod is registered.
     choices: [present, absent]
@@ -47,6 +56,13 @@ EXAMPLES = r"""
     cloud: RegionOne
     name: Pod1
     az_name: az1
+
+- name: Nothing new in Pod1 while its switches are changed
+  tricircle_pod:
+    cloud: RegionOne
+    name: Pod1
+    status: disabled
+    disabled_reason: new switches until Friday
 """
 
 RETURN = r"""
@@ -56,7 +72,7 @@ pod:
   type: dict
 """
 
-ATTRIBUTES = ("az_name", "pod_az_name", "dc_name")
+ATTRIBUTES = ("az_name", "pod_az_name", "dc_name", "status", "disabled_reason")
 SERVICE_TYPE = "Cascading"
 
 
@@ -136,6 +152,7 @@ def main():
             "endpoint": {},
             "name": {"required": True},
             **{name: {} for name in ATTRIBUTES},
+            "status": {"choices": ["enabled", "disabled", "draining"]},
             "state": {"choices": ["present", "absent"], "default": "present"},
         },
         required_one_of=[("cloud", "auth", "token")],

@@ -14,6 +14,7 @@ from tricircle import config
 from tricircle.errors import TricircleError
 from tricircle.store import Database, jobs, pods
 
+POD_FIELDS = ("pod_id", "pod_name", "az_name", "pod_az_name", "dc_name", "status", "disabled_reason")
 DEFAULT_FILE = "/etc/tricircle/tricircle.conf"
 
 
@@ -83,7 +84,56 @@ def pod() -> None:
 @_with_file
 def pod_list(conf: cfg.ConfigOpts, form: str) -> None:
     """The registered pods."""
-    _show(pods.list_all(_db(conf)), ("pod_id", "pod_name", "az_name", "pod_az_name", "dc_name"), form)
+    _show(pods.list_all(_db(conf)), POD_FIELDS, form)
+
+
+@pod.command("set")
+@click.argument("name")
+@click.option("--enable", "status", flag_value=pods.ENABLED, help="New things may be placed there again.")
+@click.option("--disable", "status", flag_value=pods.DISABLED, help="Maintenance: nothing new is placed there.")
+@click.option("--drain", "status", flag_value=pods.DRAINING,
+              help="The same, and projects are bound to other pods of the zone; says what is living there still.")
+@click.option("--reason", help="Why, for users to read.")
+@_with_file
+def pod_set(conf: cfg.ConfigOpts, name: str, status: str | None, reason: str | None) -> None:
+    """Say whether something new may be placed in a pod."""
+    given = {"status": status, "disabled_reason": reason}
+    changes = {field: value for field, value in given.items() if value is not None}
+    if not changes:
+        raise click.UsageError("give --enable, --disable, --drain or --reason")
+    found = pods.update(_db(conf), _pod(conf, name)["pod_id"], changes)
+    click.echo(f"pod {name} is {found['status']}")
+    if found["status"] == pods.DRAINING:
+        _show_living(conf, found, "table")
+
+
+@pod.command("show")
+@click.argument("name")
+@click.option("-f", "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@_with_file
+def pod_show(conf: cfg.ConfigOpts, name: str, form: str) -> None:
+    """What is living in a pod: servers, volumes, networks and routers of each project."""
+    _show_living(conf, _pod(conf, name), form)
+
+
+def _pod(conf: cfg.ConfigOpts, name: str) -> dict:
+    found = pods.by_name(_db(conf)).get(name)
+    if not found:
+        raise click.ClickException(f"there is no pod {name}")
+    return found
+
+
+def _show_living(conf: cfg.ConfigOpts, found: dict, form: str) -> None:
+    from tricircle.crosspod import living
+    from tricircle.upstream.account import Account
+    from tricircle.upstream.client import Upstream
+    counts = living.living(_db(conf), Upstream(conf, Account(conf)), found)
+    bound = {binding["tenant_id"] for binding in pods.bindings(_db(conf), pod_id=found["pod_id"])}
+    rows = [{"project_id": project, **dict.fromkeys(living.LISTS, 0), **counts.get(project, {}),
+             "bound": project in bound} for project in sorted(bound | counts.keys())]
+    _show(rows, ("project_id", *living.LISTS, "bound"), form)
+    if form == "table" and not counts:
+        click.echo(f"nothing is living in pod {found['pod_name']}")
 
 
 @main.group()
@@ -92,13 +142,17 @@ def job() -> None:
 
 
 @job.command("list")
-@click.option("--state", help="queued, running, done, failed or dead.")
+@click.option("--state", type=click.Choice(jobs.STATES))
+@click.option("--kind", help="router, network, security_group ...")
 @click.option("--resource", "resource_id", help="Id of a router or group; of a quota, service/collection/owner.")
+@click.option("--project", "project_id", help="Id of the project that owns the resource.")
+@click.option("--limit", type=click.IntRange(1, jobs.MOST), default=jobs.MOST, show_default=True,
+              help="At most so many.")
+@click.option("--marker", help="Id of a job: those that are listed after it.")
 @click.option("-f", "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @_with_file
-def job_list(conf: cfg.ConfigOpts, state: str | None, resource_id: str | None, form: str) -> None:
+def job_list(conf: cfg.ConfigOpts, form: str, **wanted: object) -> None:
     """Jobs, the newest first."""
-    wanted = {name: value for name, value in (("state", state), ("resource_id", resource_id)) if value}
     _show(jobs.list_all(_db(conf), **wanted),
           ("id", "kind", "resource_id", "state", "attempts", "created_at", "finished_at", "last_error"), form)
 
@@ -122,8 +176,17 @@ def job_show(conf: cfg.ConfigOpts, job_id: str, form: str) -> None:
 @click.argument("job_id")
 @_with_file
 def job_redo(conf: cfg.ConfigOpts, job_id: str) -> None:
-    """Run a failed or dead job again."""
+    """Run a failed, dead or cancelled job again."""
     click.echo(f"job {jobs.redo(_db(conf), job_id)['id']} is queued")
+
+
+@job.command("cancel")
+@click.argument("job_id")
+@_with_file
+def job_cancel(conf: cfg.ConfigOpts, job_id: str) -> None:
+    """Take a job off the queue, or from the worker that runs it; deal with a dead one."""
+    from tricircle.jobs import queue
+    click.echo(f"job {queue.cancel(conf, _db(conf), job_id)['id']} is cancelled")
 
 
 def _db(conf: cfg.ConfigOpts) -> Database:

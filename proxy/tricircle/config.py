@@ -56,6 +56,10 @@ JOBS = [
     cfg.StrOpt("clouds_file", default="/etc/tricircle/clouds.yaml",
                help="clouds.yaml with one cloud per pod, named like the pod; read by the playbooks."),
     cfg.IntOpt("workers", default=2, min=1, help="Jobs that run side by side."),
+    cfg.IntOpt("per_pod", default=4, min=0,
+               help="Of these, how many may run a playbook in one pod at the same time; 0 is no limit."),
+    cfg.IntOpt("history_days", default=14, min=1,
+               help="Days after which jobs that are done, failed or cancelled are forgotten, with their logs."),
 ]
 GROUPS = {None: DEFAULT, "api": API, "service_account": SERVICE_ACCOUNT, "pods": PODS, "bridge": BRIDGE, "jobs": JOBS}
 
@@ -87,3 +91,8 @@ def load(config_file: str | None = None) -> cfg.ConfigOpts:
 def database_path(conf: cfg.ConfigOpts) -> Path:
     """Where the database is."""
     return Path(conf.state_path) / "tricircle.sqlite"
+
+
+def jobs_folder(conf: cfg.ConfigOpts) -> Path:
+    """Where the jobs' working folders and lease files are."""
+    return Path(conf.state_path).absolute() / "jobs"

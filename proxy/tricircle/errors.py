@@ -7,7 +7,7 @@
       PodUnreachable              no whole answer came from a pod: nothing is known about what it did
       EndpointMissing             Keystone's catalogue has no such service in that region
       StoreBusy                   the database cannot take a write now
-      LeaseLost                   another worker has taken this job over: write nothing any more
+      LeaseLost                   the job was cancelled, or another worker has it: write nothing any more
 """
 
 
@@ -115,4 +115,4 @@ class StoreBusy(TricircleError):
 
 
 class LeaseLost(TricircleError):
-    """The job's lease has gone to another worker."""
+    """The job was cancelled, or its lease has gone to another worker."""

@@ -51,13 +51,14 @@ def test_a_top_pod_has_no_zones(admin):
     assert answer.status == 201
     made = answer["pod"]
     assert uuid.UUID(made.pop("pod_id"))
-    assert made == {"pod_name": "RegionOne", "az_name": "", "pod_az_name": "", "dc_name": "here"}
+    assert made == {"pod_name": "RegionOne", "az_name": "", "pod_az_name": "", "dc_name": "here", "status": "enabled",
+                    "disabled_reason": ""}
 
 
 def test_a_bottom_pod_comes_back_as_it_was_made(admin):
     made = pod(admin, pod_az_name=" inner ", dc_name="dc")["pod"]
     assert made == {"pod_id": made["pod_id"], "pod_name": "Pod1", "az_name": "az1", "pod_az_name": "inner",
-                    "dc_name": "dc"}
+                    "dc_name": "dc", "status": "enabled", "disabled_reason": ""}
     assert admin.ok("GET", f"/pods/{made['pod_id']}")["pod"] == made
     assert admin.ok("GET", "/pods")["pods"] == [made]
 
@@ -213,7 +214,7 @@ def test_roots_only_answer_get(fresh, method, path):
 
 @pytest.mark.parametrize(("method", "path"), [
     ("PATCH", "/pods"), ("DELETE", "/pods"), ("PUT", "/pods"), ("POST", "/pods/x"), ("PUT", "/bindings/x"),
-    ("POST", "/jobs"), ("DELETE", "/jobs/x")])
+    ("POST", "/jobs")])
 def test_wrong_methods(admin, method, path):
     assert admin.call(method, path).status == 405
 
@@ -239,7 +240,8 @@ def test_no_token_is_no_entry(fresh, path):
 
 @pytest.mark.parametrize(("method", "path"), [
     ("GET", "/pods"), ("POST", "/pods"), ("GET", "/pods/x"), ("PUT", "/pods/x"), ("DELETE", "/pods/x"),
-    ("GET", "/bindings"), ("POST", "/bindings"), ("DELETE", "/bindings/x"), ("GET", "/jobs"), ("PUT", "/jobs/x")])
+    ("GET", "/bindings"), ("POST", "/bindings"), ("DELETE", "/bindings/x"), ("GET", "/jobs"), ("PUT", "/jobs/x"),
+    ("DELETE", "/jobs/x")])
 @pytest.mark.parametrize("who", ["alice", "rita"])
 def test_the_api_is_for_administrators(fresh, method, path, who):
     body = {"pod": {"pod_name": "RegionOne"}} if method == "POST" else None
@@ -260,11 +262,66 @@ def test_every_answer_has_a_request_id_of_its_own(admin):
 def test_there_are_no_jobs_yet(admin):
     assert admin.ok("GET", "/jobs")["jobs"] == []
     assert admin.get("/jobs?bogus=1").status == 400
-    assert admin.put(f"/jobs/{uuid.uuid4()}").status == 404
+    for method in ("PUT", "DELETE"):
+        assert admin.call(method, f"/jobs/{uuid.uuid4()}").status == 404
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=many", "limit=", "limit=1.5", "limit=%C2%B2",
+                                   "state=lost", "state=", "marker=nobody", "marker=", "kind=a&kind=b", "offset=1"])
+def test_wrong_questions_for_jobs_are_refused(admin, query):
+    answer = admin.get(f"/jobs?{query}")
+    assert (answer.status, answer["error"]["code"]) == (400, 400)
+
+
+def insert_jobs(gateway, *jobs):
+    """Jobs that are (id, state, created_at)."""
+    with sqlite3.connect(gateway.folder / "state" / "tricircle.sqlite", timeout=10) as db:
+        db.executemany("INSERT INTO jobs (id, kind, resource_id, project_id, state, not_before, created_at) "
+                       "VALUES (?, 'router', 'r 1&2', 'p', ?, 0, ?)", jobs)
+
+
+def test_jobs_come_by_pages_that_the_links_lead_through(fresh, admin):
+    insert_jobs(fresh, *((str(number), "done" if number % 2 else "dead", float(number // 3)) for number in range(10)))
+    whole = [job["id"] for job in admin.ok("GET", "/jobs")["jobs"]]
+    assert whole == ["9", "6", "7", "8", "3", "4", "5", "0", "1", "2"]
+    for size in (1, 3, 9, 10):
+        seen, url = [], f"/jobs?limit={size}&resource_id=r%201%262"
+        while url:
+            page = admin.ok("GET", url)
+            assert len(page["jobs"]) <= size
+            seen += [job["id"] for job in page["jobs"]]
+            url = page["jobs_links"][0]["href"] if "jobs_links" in page else None
+        assert seen == whole
+    page = admin.ok("GET", "/jobs?state=done&limit=2&marker=7")
+    assert [job["id"] for job in page["jobs"]] == ["3", "5"]
+    assert "jobs_links" not in admin.ok("GET", "/jobs?limit=10")
+    shown = cli(fresh, "job", "list", "--state", "dead", "--limit", "2", "--marker", "6", "-f", "json")
+    assert [job["id"] for job in json.loads(shown.stdout)] == ["8", "4"]
+
+
+def test_a_job_is_cancelled_and_redone_by_either_door(fresh, admin):
+    insert_jobs(fresh, ("over", "done", 1.0), ("owed", "queued", 2.0))
+    answer = admin.delete("/jobs/over")
+    assert answer.status == 409
+    assert "done" in answer["error"]["message"]
+    answer = admin.delete("/jobs/owed")
+    assert (answer.status, answer["job"]["state"]) == (202, "cancelled")
+    assert admin.ok("GET", "/jobs/owed")["job"]["log"][0]["text"] == "cancelled while queued"
+    assert admin.delete("/jobs/owed").status == 409
+    assert admin.put("/jobs/owed").status == 202
+    assert cli(fresh, "job", "cancel", "owed").returncode == 0
+    assert admin.ok("GET", "/jobs?state=cancelled")["jobs"][0]["id"] == "owed"
+    refused = cli(fresh, "job", "cancel", "over")
+    assert refused.returncode == 1
+    assert "Error: job over is done" in refused.stderr
+
+
+def cli(gateway, *words):
+    """Run `tricircle` on the gateway's own configuration."""
+    return subprocess.run([str(TRICIRCLE), *words, "--config-file", str(gateway.conf)], capture_output=True, text=True,
+                          timeout=120)
 
 
 def test_the_cli_sees_the_same_pods(fresh, admin):
     made = pod(admin)["pod"]
-    out = subprocess.run([str(TRICIRCLE), "pod", "list", "-f", "json", "--config-file", str(fresh.conf)], check=True,
-                         capture_output=True, timeout=30).stdout
-    assert json.loads(out) == [made]
+    assert json.loads(cli(fresh, "pod", "list", "-f", "json").stdout) == [made]

@@ -2,11 +2,13 @@
 import threading
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tricircle.errors import Conflict, LeaseLost, NotFound
+from tricircle.errors import BadRequest, Conflict, LeaseLost, NotFound
 from tricircle.jobs import queue
 from tricircle.store import Database, jobs, pods, replicas, spans
-from tricircle.store.db import now
+from tricircle.store.db import new_id, now
 from tricircle.upstream.deadline import Deadline
 
 
@@ -243,3 +245,107 @@ def test_a_replica_is_not_retired_under_a_request_that_wants_it(db):
     assert not replicas.claim(db, "r1", pod, "routers", "p", 30)["mine"]
     replicas.abandon(db, "r1", pod, fence)
     assert replicas.claim(db, "r1", pod, "routers", "p", 30)["mine"]
+
+
+def test_a_cancelled_job_is_nobodys_and_writes_nothing(db):
+    job = take_added(db)
+    cancelled, was_running = jobs.cancel(db, job["id"])
+    assert (cancelled["state"], was_running) == ("cancelled", True)
+    for write in (jobs.finish, lambda *args: jobs.fail(*args, "x"), lambda *args: jobs.renew(*args, 5)):
+        with pytest.raises(LeaseLost):
+            write(db, job)
+    jobs.log(db, job, "Pod1", "from the dead")
+    assert [line["text"] for line in jobs.log_of(db, job["id"])] == ["cancelled while running"]
+    assert jobs.show(db, job["id"])["state"] == "cancelled"
+    jobs.expire(db, "worker")
+    assert take(db) is None
+
+
+def test_a_request_after_the_cancelling_gets_a_new_job_and_a_cancelled_one_can_be_redone(db):
+    queued = add(db)
+    assert jobs.cancel(db, queued["id"])[1] is False
+    newer = add(db)
+    assert newer["id"] != queued["id"]
+    with pytest.raises(Conflict, match="newer"):
+        jobs.redo(db, queued["id"])
+    jobs.finish(db, take(db))
+    assert jobs.redo(db, queued["id"])["state"] == "queued"
+    assert take(db)["id"] == queued["id"]
+
+
+def test_what_is_over_is_not_cancelled_and_what_is_dead_is_dealt_with(db, monkeypatch):
+    done = take_added(db)
+    jobs.finish(db, done)
+    with pytest.raises(Conflict, match="done"):
+        jobs.cancel(db, done["id"])
+    with pytest.raises(NotFound):
+        jobs.cancel(db, "nobody")
+    monkeypatch.setattr(jobs, "MAX_ATTEMPTS", 1)
+    dead = take_added(db, resource="r2")
+    assert jobs.fail(db, dead, "x") == "dead"
+    assert jobs.cancel(db, dead["id"])[0]["state"] == "cancelled"
+    with pytest.raises(Conflict, match="cancelled"):
+        jobs.cancel(db, dead["id"])
+
+
+def test_two_who_announced_lose_nothing_by_a_cancelled_job(db):
+    """The first is done before the cancelling, the second after it: he is about to change what the job looks at."""
+    first, second = add(db, not_before=now() + 60), add(db, not_before=now() + 60)
+    jobs.release(db, first["id"])
+    jobs.cancel(db, first["id"])
+    waiting, = jobs.list_all(db, state="queued")
+    assert (waiting["holds"], waiting["held_until"] > now() + 50) == (1, True)
+    assert take(db) is None
+    assert jobs.release(db, second["id"])["id"] == waiting["id"]
+    assert take(db)["id"] == waiting["id"]
+
+
+def test_a_hold_that_was_withdrawn_after_the_cancelling_holds_nothing(db):
+    held = add(db, not_before=now() + 60)
+    jobs.cancel(db, held["id"])
+    jobs.withdraw(db, held["id"])
+    assert [job["holds"] for job in jobs.list_all(db, state="queued")] == [0]
+
+
+def test_old_jobs_are_forgotten_with_their_logs_but_none_that_is_owed_or_dead(db, monkeypatch):
+    monkeypatch.setattr(jobs, "BATCH", 2)
+    fresh = take_added(db, resource="fresh")
+    jobs.finish(db, fresh)
+    kept = set()
+    for number, state in enumerate(["done", "failed", "cancelled", "done", "done", "dead", "queued", "running"]):
+        job = add(db, f"r{number}")
+        jobs.log(db, job, "", "a line")
+        with db.write() as c:
+            c.execute("UPDATE jobs SET state = ?, finished_at = ?, not_before = 0 WHERE id = ?",
+                      (state, None if state in ("queued", "running") else 100.0, job["id"]))
+        kept |= {job["id"]} if state in ("dead", "queued", "running") else set()
+    assert jobs.prune(db, 101.0) == 5
+    assert {job["id"] for job in jobs.list_all(db)} == kept | {fresh["id"]}
+    assert {row["job_id"] for row in db.rows("SELECT job_id FROM job_log")} == kept
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.integers(1, 5), st.data())
+def test_pages_have_each_job_once_while_jobs_come_and_change(db, times, size, data):
+    def insert(*times):
+        with db.write(durable=False) as c:
+            c.executemany("INSERT INTO jobs (id, kind, resource_id, project_id, state, not_before, created_at) "
+                          "VALUES (?, 'router', 'r', 'p', 'queued', 0, ?)", [(new_id(), at) for at in times])
+
+    with db.write(durable=False) as c:
+        c.execute("DELETE FROM jobs")
+    insert(*times)
+    before, seen, marker = [job["id"] for job in jobs.list_all(db)], [], None
+    while page := jobs.list_all(db, limit=size, marker=marker):
+        seen += [job["id"] for job in page]
+        marker = seen[-1]
+        insert(4 + len(seen))
+        with db.write(durable=False) as c:
+            c.execute("UPDATE jobs SET state = 'done' WHERE id = ?", (data.draw(st.sampled_from(before)),))
+    assert seen == before
+
+
+def test_a_marker_that_is_gone_is_refused(db):
+    add(db)
+    with pytest.raises(BadRequest, match="begin without"):
+        jobs.list_all(db, marker="nobody")

@@ -105,7 +105,8 @@ class Register:
 
 
 class TestTricirclePod:
-    WANTED = {"name": "Pod1", "az_name": "az1", "pod_az_name": None, "dc_name": None, "state": "present"}  # noqa: RUF012
+    WANTED = {"name": "Pod1", "az_name": "az1", "pod_az_name": None, "dc_name": None, "status": None,  # noqa: RUF012
+              "disabled_reason": None, "state": "present"}
 
     def test_register_once(self):
         pods, register = load("tricircle_pod"), Register()
@@ -119,6 +120,18 @@ class TestTricirclePod:
         register = Register({"pod_id": "1", "pod_name": "Pod1", "az_name": "az9", "dc_name": "north"})
         assert pods.ensure(register, self.WANTED, check_mode=False)[0]
         assert register.find("Pod1") == {"pod_id": "1", "pod_name": "Pod1", "az_name": "az1", "dc_name": "north"}
+
+    def test_a_pod_is_disabled_once_and_a_status_that_is_not_named_stays(self):
+        pods = load("tricircle_pod")
+        register = Register({"pod_id": "1", "pod_name": "Pod1", "az_name": "az1", "status": "enabled",
+                             "disabled_reason": ""})
+        disabled = {**self.WANTED, "status": "disabled", "disabled_reason": "disks"}
+        assert pods.ensure(register, disabled, check_mode=True)[0]
+        assert register.asked == []
+        assert pods.ensure(register, disabled, check_mode=False)[0]
+        assert pods.ensure(register, disabled, check_mode=False) == (False, register.find("Pod1"))
+        assert pods.ensure(register, self.WANTED, check_mode=False)[0] is False
+        assert (register.find("Pod1")["status"], len(register.asked)) == ("disabled", 1)
 
     def test_absent_twice(self):
         pods, register = load("tricircle_pod"), Register({"pod_id": "1", "pod_name": "Pod1"})

@@ -112,7 +112,8 @@ def db(tmp_path):
     made = Database(tmp_path / "db")
     made.upgrade()
     for pod in ("a", "b"):
-        made.connection().execute("INSERT INTO pods VALUES (?, ?, 'az', '', '', NULL, NULL, 0, 0)", (pod, pod))
+        made.connection().execute("INSERT INTO pods (pod_id, pod_name, az_name, pod_az_name, dc_name, created_at, "
+                                  "updated_at) VALUES (?, ?, 'az', '', '', 0, 0)", (pod, pod))
     return made
 
 

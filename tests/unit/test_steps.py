@@ -1,11 +1,14 @@
 """How steps are carried out, and when they are not."""
+import os
 import time
 
 import pytest
 
+from tricircle import config
 from tricircle.crosspod import lease
 from tricircle.crosspod.steps import run
-from tricircle.jobs import heartbeat
+from tricircle.errors import LeaseLost
+from tricircle.jobs import heartbeat, queue
 from tricircle.store import Database, jobs
 
 
@@ -108,3 +111,48 @@ def test_a_heartbeat_notices_that_the_job_has_gone_and_leaves_the_others_file_al
         lease.write(beat.path, fresh["fence"], fresh["lease_until"])
         assert beat._lost.wait(5)
     assert lease.stands(beat.path, fresh["fence"])
+
+
+def test_a_cancelled_job_begins_no_step_whenever_its_heartbeat_beats(claimed, tmp_path):
+    """Also when it renews the lease just before the cancelling, and writes the file just after it."""
+    db, job = claimed
+    path = tmp_path / lease.name(job["id"])
+    with heartbeat.Heartbeat(db, job, 60, tmp_path) as beat:
+        renewed = jobs.renew(db, job, 60)
+        queue.cancel(config_of(tmp_path), db, job["id"])
+        assert not lease.stands(path, job["fence"])
+        with pytest.raises(LeaseLost):
+            lease.write(path, job["fence"], renewed)
+        assert beat.lost()
+        done, failure = run([step("a")], Pod(), lambda: lease.stands(path, job["fence"]))
+    assert (done, failure.kind) == ([], "LeaseLost")
+    with pytest.raises(LeaseLost), heartbeat.Heartbeat(db, job, 60, tmp_path):
+        pass   # cancelled between the claim and the file
+    jobs.redo(db, job["id"])
+    again = jobs.claim(db, "worker", 60)
+    with heartbeat.Heartbeat(db, again, 60, tmp_path) as beat:
+        assert not beat.lost()
+    assert not path.exists()
+
+
+def config_of(folder):
+    """Lease files are in `folder` itself."""
+    (folder / "jobs").symlink_to(folder)
+    conf = config.load()
+    conf.set_override("state_path", str(folder))
+    return conf
+
+
+def test_a_heartbeat_that_ends_late_leaves_the_file_of_the_next_claim(claimed, tmp_path):
+    db, job = claimed
+    with heartbeat.Heartbeat(db, job, 60, tmp_path) as beat:
+        lease.write(beat.path, job["fence"] + 1, time.time() + 60)
+    assert lease.stands(beat.path, job["fence"] + 1)
+
+
+def test_only_files_that_nobody_renews_are_tidied_away(tmp_path):
+    for name, age in (("old.lease", 100), ("old.lease.3", 100), ("young.lease", 0), ("worker.lock", 100)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    lease.tidy(tmp_path, time.time() - 50)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["worker.lock", "young.lease"]

@@ -1,19 +1,21 @@
 """Tricircle's own API, v1.0: pods, bindings, jobs. The original's URLs and JSON, with the right status codes."""
 import logging
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.crosspod import quota_numbers
 from tricircle.errors import BadRequest, MethodNotAllowed, NotFound, PodUnreachable, Unprocessable
+from tricircle.jobs import queue
 from tricircle.store import jobs, pods, quotas
 from tricircle.upstream.account import SERVICE_TYPES
 
 LOG = logging.getLogger(__name__)
-POD_FIELDS = ("pod_id", "pod_name", "az_name", "pod_az_name", "dc_name")
+POD_FIELDS = ("pod_id", "pod_name", "az_name", "pod_az_name", "dc_name", "status", "disabled_reason")
 BINDING_FIELDS = ("id", "tenant_id", "pod_id", "created_at", "updated_at")
 JOB_FIELDS = ("id", "kind", "resource_id", "project_id", "state", "attempts", "not_before", "created_at", "started_at",
               "finished_at", "last_error")
+JOB_FILTERS = {"state", "kind", "resource_id", "project_id", "limit", "marker"}
 LONGEST = 255
 
 
@@ -45,8 +47,7 @@ def create_pod(gateway: Gateway, request: Request) -> Response:
     if "az_name" in given and not given["az_name"]:
         raise Unprocessable("az_name is empty: leave it out to register the top region")
     _check_region(gateway, given["pod_name"], given.get("az_name", ""))
-    pod = pods.create(gateway.db, given["pod_name"], given.get("az_name", ""), given.get("pod_az_name", ""),
-                      given.get("dc_name", ""))
+    pod = pods.create(gateway.db, **{"az_name": "", **given})
     if not pod["top"]:
         _lift_quota(gateway, pod["pod_name"])
         for key in quotas.owners(gateway.db):
@@ -95,7 +96,7 @@ def show_pod(gateway: Gateway, request: Request, pod_id: str) -> Response:
 
 
 def update_pod(gateway: Gateway, request: Request, pod_id: str) -> Response:
-    """Change zones or data centre; a pod's name is its region and stays."""
+    """Change zones, data centre, or whether something new may be placed there; a pod's name is its region and stays."""
     given = _texts(request, "pod", POD_FIELDS[1:])
     pod = pods.show(gateway.db, pod_id)
     if given.pop("pod_name", pod["pod_name"]) != pod["pod_name"]:
@@ -137,12 +138,32 @@ def delete_binding(gateway: Gateway, request: Request, binding_id: str) -> Respo
 
 
 def list_jobs(gateway: Gateway, request: Request) -> Response:
-    """Jobs, the newest first; filters `state`, `kind`, `resource_id`, `project_id`."""
-    query = _query(request)
-    unknown = set(query) - {"state", "kind", "resource_id", "project_id"}
-    if unknown:
-        raise BadRequest(f"unknown filter {', '.join(sorted(unknown))}")
-    return Response.of_json(200, {"jobs": [_only(job, JOB_FIELDS) for job in jobs.list_all(gateway.db, **query)]})
+    """Jobs, the newest first, by pages; filters `state`, `kind`, `resource_id`, `project_id`.
+
+    Raises:
+        BadRequest: something else is asked for, or a value cannot be.
+    """
+    pairs = parse_qsl(request.query, keep_blank_values=True)
+    query = dict(pairs)
+    unknown = set(query) - JOB_FILTERS
+    if unknown or len(query) < len(pairs):
+        raise BadRequest(f"unknown filter {', '.join(sorted(unknown))[:LONGEST]}" if unknown else
+                         "a filter is given twice")
+    if query.get("state", jobs.STATES[0]) not in jobs.STATES:
+        raise BadRequest(f"state is one of {', '.join(jobs.STATES)}")
+    size = _page_size(query.pop("limit", str(jobs.MOST)))
+    found = jobs.list_all(gateway.db, **query, limit=size + 1)
+    page = {"jobs": [_only(job, JOB_FIELDS) for job in found[:size]]}
+    if len(found) > size:
+        following = urlencode(query | {"limit": size, "marker": found[size - 1]["id"]})
+        page["jobs_links"] = [{"rel": "next", "href": f"{request.root}/v1.0/jobs?{following}"}]
+    return Response.of_json(200, page)
+
+
+def _page_size(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > LONGEST or int(text) < 1:
+        raise BadRequest("limit is a whole number from 1 on")
+    return min(int(text), jobs.MOST)
 
 
 def show_job(gateway: Gateway, request: Request, job_id: str) -> Response:
@@ -153,8 +174,13 @@ def show_job(gateway: Gateway, request: Request, job_id: str) -> Response:
 
 
 def redo_job(gateway: Gateway, request: Request, job_id: str) -> Response:
-    """Run a failed or dead job again."""
+    """Run a failed, dead or cancelled job again."""
     return Response.of_json(202, {"job": _only(jobs.redo(gateway.db, job_id), JOB_FIELDS)})
+
+
+def cancel_job(gateway: Gateway, request: Request, job_id: str) -> Response:
+    """Take a job off the queue, or from its worker. 202: a call that is under way in a pod may still end there."""
+    return Response.of_json(202, {"job": _only(queue.cancel(gateway.conf, gateway.db, job_id), JOB_FIELDS)})
 
 
 ROUTES = (
@@ -165,7 +191,7 @@ ROUTES = (
     ("GET", "bindings/<binding_id>", "bindings:show", show_binding),
     ("DELETE", "bindings/<binding_id>", "bindings:delete", delete_binding),
     ("GET", "jobs", "jobs:list", list_jobs), ("GET", "jobs/<job_id>", "jobs:show", show_job),
-    ("PUT", "jobs/<job_id>", "jobs:redo", redo_job),
+    ("PUT", "jobs/<job_id>", "jobs:redo", redo_job), ("DELETE", "jobs/<job_id>", "jobs:cancel", cancel_job),
 )
 
 

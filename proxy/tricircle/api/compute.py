@@ -61,9 +61,9 @@ def zones(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """The zones of all pods; in detail, with the hosts that the pods show to an administrator."""
     if request.method != "GET" or path.member:
         return None
-    names = sorted({pod["az_name"] for pod in pods.bottom(gateway.db)})
     hosts = {"hosts": None} if path.service.name == "compute" else {}
-    records = {name: {"zoneName": name, "zoneState": {"available": True}, **hosts} for name in names}
+    records = {name: {"zoneName": name, "zoneState": {"available": enabled}, **hosts}
+               for name, enabled in pods.zones(gateway.db).items()}
     if path.rest != "/detail":
         return Response.of_json(200, {"availabilityZoneInfo": list(records.values())})
     rows = pods.by_name(gateway.db)

@@ -11,7 +11,7 @@ from tricircle.errors import ApiError, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import default_group, replicas
 from tricircle.routing.catalogue import UUID, Path
-from tricircle.routing.placement import Placed, apart
+from tricircle.routing.placement import Placed, apart, closed
 from tricircle.routing.references import Mentions
 from tricircle.store import jobs, pods
 from tricircle.store import replicas as rows
@@ -59,7 +59,9 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
 
 def _move_network(gateway: Gateway, request: Request, path: Path, network_id: str, home: dict, pod: dict) -> None:
     def cannot(reason: str) -> ApiError:
-        return apart(path, f"{reason}: it is in pod {home['pod_name']}, the server's place is pod {pod['pod_name']}")
+        why = "" if pods.is_enabled(home) else f"; {closed(home)}"
+        return apart(path, f"{reason}: it is in pod {home['pod_name']}, "
+                           f"the server's place is pod {pod['pod_name']}{why}")
 
     def bring_pool(pool_id: str) -> None:
         owner = gateway.locator.find(request.caller, "network", "subnetpools", pool_id)

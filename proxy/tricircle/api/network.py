@@ -27,10 +27,9 @@ def zones(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """The user's zones, one record a zone and kind of resource, as Neutron lists them."""
     if request.method != "GET" or path.member:
         return None
-    names = sorted({pod["az_name"] for pod in pods.bottom(gateway.db)})
     return Response.of_json(200, {"availability_zones": [
-        {"name": name, "resource": resource, "state": "available"}
-        for name in names for resource in ("network", "router")]})
+        {"name": name, "resource": resource, "state": "available" if enabled else "unavailable"}
+        for name, enabled in pods.zones(gateway.db).items() for resource in ("network", "router")]})
 
 
 HANDLERS = {("network", "networks"): networks, ("network", "availability_zones"): zones}

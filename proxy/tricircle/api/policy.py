@@ -17,7 +17,7 @@ RULES = [
     _rule("pods:create", "Register a pod.", "POST", "/v1.0/pods"),
     _rule("pods:list", "List pods.", "GET", "/v1.0/pods"),
     _rule("pods:show", "Show a pod.", "GET", "/v1.0/pods/{pod_id}"),
-    _rule("pods:update", "Change a pod's zones or data centre.", "PUT", "/v1.0/pods/{pod_id}"),
+    _rule("pods:update", "Change a pod's zones or data centre, disable or drain it.", "PUT", "/v1.0/pods/{pod_id}"),
     _rule("pods:delete", "Forget a pod.", "DELETE", "/v1.0/pods/{pod_id}"),
     _rule("bindings:create", "Bind a project to a pod.", "POST", "/v1.0/bindings"),
     _rule("bindings:list", "List bindings.", "GET", "/v1.0/bindings"),
@@ -25,7 +25,8 @@ RULES = [
     _rule("bindings:delete", "Delete a binding.", "DELETE", "/v1.0/bindings/{binding_id}"),
     _rule("jobs:list", "List jobs.", "GET", "/v1.0/jobs"),
     _rule("jobs:show", "Show a job with its log.", "GET", "/v1.0/jobs/{job_id}"),
-    _rule("jobs:redo", "Run a failed job again.", "PUT", "/v1.0/jobs/{job_id}"),
+    _rule("jobs:redo", "Run a failed, dead or cancelled job again.", "PUT", "/v1.0/jobs/{job_id}"),
+    _rule("jobs:cancel", "Take a job off the queue, or from its worker.", "DELETE", "/v1.0/jobs/{job_id}"),
     _rule("pin_pod", "Send any request to a pod of one's choice.", "GET", "any path, with header X-Tricircle-Pod"),
 ]
 

@@ -56,7 +56,7 @@ def run(steps: list[dict], send: Callable[[str, str, Any], tuple[int, Any]],
     made: dict[str, str] = {}
     for step in steps:
         if not allowed():
-            return done, Failure(step["name"], 0, "LeaseLost", "another worker has taken this job over")
+            return done, Failure(step["name"], 0, "LeaseLost", "this job was cancelled, or another worker has it")
         began = time.monotonic()
         status, answer = send(step["method"], step["path"], _fill(step.get("body"), made))
         if 200 <= status < 300:

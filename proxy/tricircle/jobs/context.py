@@ -1,12 +1,13 @@
 """What a job needs besides itself."""
 from dataclasses import dataclass
-from pathlib import Path
 
 from oslo_config import cfg
 
-from tricircle.errors import TricircleError
+from tricircle import config
+from tricircle.errors import LeaseLost, TricircleError
 from tricircle.jobs import playbooks
 from tricircle.jobs.heartbeat import Heartbeat
+from tricircle.jobs.slots import Slots
 from tricircle.store import Database, jobs
 from tricircle.upstream.client import Upstream
 
@@ -32,6 +33,7 @@ class Context:
         conf, db, upstream: as everywhere.
         job: as claimed.
         heartbeat: keeps its lease.
+        slots: the pods' room for playbooks.
         rounds: playbooks run so far.
     """
 
@@ -40,6 +42,7 @@ class Context:
     upstream: Upstream
     job: dict
     heartbeat: Heartbeat
+    slots: Slots
     rounds: int = 0
 
     def log(self, pod: str, text: str) -> None:
@@ -47,13 +50,22 @@ class Context:
         jobs.log(self.db, self.job, pod, text)
 
     def apply(self, playbook: str, steps: dict[str, list[dict]]) -> dict[str, playbooks.Outcome]:
-        """Carry out steps by a playbook. Raises playbooks.PlaybookFailed."""
+        """Carry out steps by a playbook.
+
+        Raises:
+            PlaybookFailed: see playbooks.run.
+            PodBusy: other jobs are at work in one of the pods; what was planned would be stale when they have ended.
+            LeaseLost: the job was cancelled, or another worker has it.
+        """
         self.rounds += 1
-        folder = jobs_folder(self.conf) / f"{self.job['id']}-{self.job['fence']}-{self.rounds}"
-        return playbooks.run(self.conf, playbooks.Run(playbook, folder, self.heartbeat.path, self.job["fence"], steps,
-                                                      self.log, self.heartbeat.lost))
+        folder = config.jobs_folder(self.conf) / f"{self.job['id']}-{self.job['fence']}-{self.rounds}"
+        with self.slots.of(steps):
+            self._go_on()
+            outcomes = playbooks.run(self.conf, playbooks.Run(playbook, folder, self.heartbeat.path,
+                                                              self.job["fence"], steps, self.log, self.heartbeat.lost))
+        self._go_on()
+        return outcomes
 
-
-def jobs_folder(conf: cfg.ConfigOpts) -> Path:
-    """Where the jobs' working folders and lease files are."""
-    return Path(conf.state_path).absolute() / "jobs"
+    def _go_on(self) -> None:
+        if self.heartbeat.lost():
+            raise LeaseLost(f"job {self.job['id']} was cancelled, or another worker has it")

@@ -21,7 +21,7 @@ class Heartbeat:
 
     def __init__(self, db: Database, job: dict, seconds: float, folder: Path):
         self.db, self.job, self.seconds = db, job, seconds
-        self.path = folder / f"{job['id']}.lease"
+        self.path = folder / lease.name(job["id"])
         self._stop, self._lost = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job['id']}", daemon=True)
 
@@ -33,12 +33,11 @@ class Heartbeat:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        if not self._lost.is_set():
-            self.path.unlink(missing_ok=True)
+        lease.end(self.path, self.job["fence"])
 
     def lost(self) -> bool:
-        """Whether another worker has the job."""
-        return self._lost.is_set()
+        """Whether another worker has the job, or it was cancelled. The file knows that before the next renewal."""
+        return self._lost.is_set() or not lease.stands(self.path, self.job["fence"])
 
     def _beat(self) -> None:
         try:

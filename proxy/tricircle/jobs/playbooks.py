@@ -12,6 +12,7 @@ import ansible_runner
 from oslo_config import cfg
 
 import tricircle
+from tricircle.crosspod import lease
 from tricircle.crosspod.steps import Failure
 from tricircle.errors import TricircleError
 
@@ -153,9 +154,14 @@ def _prune(folder: Path, well: bool) -> None:
     """Runs that went well leave nothing; of those that did not the last ones are kept for the operator."""
     if well:
         shutil.rmtree(folder, ignore_errors=True)
-    kept = sorted((path for path in folder.parent.iterdir() if path.is_dir()), key=_age)
+    kept = sorted((path for path in folder.parent.iterdir() if path.is_dir() and not _in_use(path)), key=_age)
     for old in kept[:-KEPT_FAILURES]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _in_use(path: Path) -> bool:
+    """Another job's playbook must not lose its folder because ten others have failed while it ran."""
+    return path.with_name(lease.name(path.name.rsplit("-", 2)[0])).exists()
 
 
 def _age(path: Path) -> float:

@@ -1,8 +1,12 @@
-"""Announce a job, wait for a job."""
+"""Announce a job, wait for a job, cancel a job."""
 import contextlib
 import time
 from collections.abc import Iterator
 
+from oslo_config import cfg
+
+from tricircle import config
+from tricircle.crosspod import lease
 from tricircle.store import Database, jobs
 from tricircle.store.db import now
 from tricircle.upstream.deadline import Deadline
@@ -45,3 +49,21 @@ def wait(db: Database, job_id: str, deadline: Deadline) -> bool:
     while (job := jobs.show(db, job_id))["state"] in ("queued", "running") and not deadline.passed():
         time.sleep(POLL_SECONDS)
     return job["state"] == "done"
+
+
+def cancel(conf: cfg.ConfigOpts, db: Database, job_id: str) -> dict:
+    """Take a job off the queue, or from the worker that runs it.
+
+    When this returns, its playbook begins no further call to a pod; one that is under way ends as it ends. The worker
+    stops the playbook, and writes no outcome.
+
+    Returns:
+        The job, cancelled.
+
+    Raises:
+        NotFound, Conflict: as `store.jobs.cancel`.
+    """
+    job, was_running = jobs.cancel(db, job_id)
+    if was_running:
+        lease.revoke(config.jobs_folder(conf) / lease.name(job_id), job["fence"])
+    return job

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from oslo_config import cfg
 
 from tricircle import config
+from tricircle.crosspod import lease
 from tricircle.crosspod.followers import PARTS
 from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError
 from tricircle.jobs import (
@@ -24,15 +25,19 @@ from tricircle.jobs import (
     server_group,
     shadow,
 )
-from tricircle.jobs.context import Context, jobs_folder
+from tricircle.jobs.context import Context
 from tricircle.jobs.heartbeat import Heartbeat
+from tricircle.jobs.slots import PodBusy, Slots
 from tricircle.store import Database, jobs
+from tricircle.store.db import now
 from tricircle.upstream.account import Account
 from tricircle.upstream.client import Upstream
 
 LOG = logging.getLogger(__name__)
 LEASE_SECONDS = 15.0
 POLL_SECONDS = 0.2
+SWEEP_SECONDS = 3600.0
+DAY = 86400.0
 KINDS: dict[str, Callable[[Context], None]] = {
     "members": members.converge,
     "network": network.converge,
@@ -55,7 +60,7 @@ def run(conf: cfg.ConfigOpts) -> None:
     # ansible-runner writes its environment into a file: a password of the shell that started us must not be in it.
     for name in [name for name in os.environ if name.startswith("OS_")]:
         del os.environ[name]
-    folder = jobs_folder(conf)
+    folder = config.jobs_folder(conf)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(folder / "worker.lock", "w") as lock:
         _lock(lock)
@@ -79,7 +84,7 @@ class Worker:
     def __init__(self, conf: cfg.ConfigOpts, db: Database, upstream: Upstream):
         self.conf, self.db, self.upstream = conf, db, upstream
         self.owner = socket.gethostname()
-        self.stop = threading.Event()
+        self.stop, self.slots = threading.Event(), Slots(conf.jobs.per_pod)
 
     def run(self) -> None:
         """Work until a signal comes."""
@@ -87,8 +92,8 @@ class Worker:
             signal.signal(number, lambda *_: self.stop.set())
         LOG.info("worker %s starts, %d interrupted jobs", self.owner, self._inherit())
         number = self.conf.jobs.workers
-        with ThreadPoolExecutor(number, thread_name_prefix="worker") as pool:
-            loops = [pool.submit(self._loop) for _ in range(number)]
+        with ThreadPoolExecutor(number + 1, thread_name_prefix="worker") as pool:
+            loops = [pool.submit(self._loop) for _ in range(number)] + [pool.submit(self._sweep)]
             wait(loops, return_when=FIRST_EXCEPTION)
             self.stop.set()
         for loop in loops:
@@ -115,12 +120,26 @@ class Worker:
                 self.stop.wait(POLL_SECONDS)
         self.db.close()
 
+    def _sweep(self) -> None:
+        """Forget what is old, now and then."""
+        while not self.stop.is_set():
+            try:
+                old = jobs.prune(self.db, now() - self.conf.jobs.history_days * DAY)
+                LOG.info("%d old jobs are forgotten", old)
+            except StoreBusy as error:
+                LOG.warning("no old job could be forgotten: %s", error)
+            lease.tidy(config.jobs_folder(self.conf), now() - SWEEP_SECONDS)
+            self.stop.wait(SWEEP_SECONDS)
+        self.db.close()
+
     def work(self, job: dict) -> None:
         """Run a claimed job and write its outcome, unless another worker has it by then."""
         LOG.info("job %s: %s %s, attempt %d", job["id"], job["kind"], job["resource_id"], job["attempts"])
         try:
-            with Heartbeat(self.db, job, LEASE_SECONDS, jobs_folder(self.conf)) as heartbeat:
-                error = self._attempt(Context(self.conf, self.db, self.upstream, job, heartbeat))
+            with Heartbeat(self.db, job, LEASE_SECONDS, config.jobs_folder(self.conf)) as heartbeat:
+                error = self._attempt(Context(self.conf, self.db, self.upstream, job, heartbeat, self.slots))
+            if isinstance(error, PodBusy):
+                job = job | {"attempts": job["attempts"] - 1}   # it has not been tried
             if error:
                 LOG.warning("job %s: %s", job["id"], error)
                 LOG.info("job %s is %s", job["id"], jobs.fail(self.db, job, str(error), _patient(error)))

@@ -202,6 +202,9 @@ REFERENCES = {
     "server_uuid": ("compute", "servers"),
 }
 
+# What stays in the pod where it is made, and draws everything else there: not made in a pod that is not enabled.
+SETTLES = frozenset({("compute", "servers"), ("volume", "volumes"), ("network", "networks"), ("network", "routers")})
+
 # What an RBAC policy can share.
 SHARED = {"network": "networks", "security_group": "security-groups", "qos_policy": "qos/policies",
           "subnetpool": "subnetpools", "address_scope": "address-scopes", "address_group": "address-groups"}

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from tricircle.errors import ApiError, BadRequest, Conflict, NotFound, Unavailable
 from tricircle.routing import numbers
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import UUID, Path, find
+from tricircle.routing.catalogue import SETTLES, UUID, Path, find
 from tricircle.routing.locator import Locator
 from tricircle.routing.references import Mentions
 from tricircle.store import Database, pods
@@ -51,7 +51,7 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
 
     Raises:
         BadRequest, Conflict: the request names things of two pods that cannot be brought together (compute and
-            volume say 400, network 409), or a zone that no pod has.
+            volume say 400, network 409), a zone that no pod has, or makes something in a pod that is not enabled.
         NotFound: Neutron's answer for an unknown zone.
         Unavailable: no pod is registered, or the one that may know an id cannot be reached.
     """
@@ -62,11 +62,16 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
     if path.collection.per_pod:
         homes.fixed += _per_pod(db, locator, caller, path, found)
     pinned = _one_pod(path, homes.fixed)
-    zoned = _zone_pod(db, owner, path, found, external, pinned)
-    following = [pod for _, pod in homes.light] + [item[3] for item in homes.movable]
+    # After a maintenance a project may be bound to another pod of the zone than that of its networks.
+    near = {pod["az_name"]: pod for _, pod in homes.light if pods.is_enabled(pod)}
+    zoned = _zone_pod(db, owner, path, found, external, pinned, near)
+    following = [pod for _, pod in homes.light] + [item[3] for item in homes.movable
+                                                   if path.member or pods.is_enabled(item[3])]
     pod = zoned or pinned or next(iter(following), None) or _default(db, path, owner)
     if pod is None:
         raise Unavailable("no pod is registered with Tricircle yet")
+    if not path.member and (path.service.name, path.collection.path) in SETTLES and not pods.is_enabled(pod):
+        raise apart(path, closed(pod))
     return Placed(pod, [item for item in homes.movable if item[3]["pod_id"] != pod["pod_id"]],
                   [item for item in homes.light if item[1]["pod_id"] != pod["pod_id"]])
 
@@ -123,7 +128,7 @@ def _one_pod(path: Path, fixed: list[tuple[str, dict]]) -> dict | None:
 
 
 def _zone_pod(db: Database, owner: str, path: Path, found: Mentions, external: bool,
-              pinned: dict | None) -> dict | None:
+              pinned: dict | None, near: dict[str, dict]) -> dict | None:
     if path.service.name == "network":
         asked = found.hints if not path.member else []
     else:
@@ -145,7 +150,14 @@ def _zone_pod(db: Database, owner: str, path: Path, found: Mentions, external: b
     if external:
         return candidates[0]
     zone = next(zone for zone in asked if any(pod["az_name"] == zone for pod in candidates))
-    return pods.pod_for_zone(db, owner, zone)
+    return near.get(zone) or pods.pod_for_zone(db, owner, zone)
+
+
+def closed(pod: dict) -> str:
+    """Why nothing new is placed in a pod, for whoever wants to."""
+    reason = f" ({pod['disabled_reason']})" if pod["disabled_reason"] else ""
+    return (f"pod {pod['pod_name']} of availability zone {pod['az_name']} takes nothing new now, it is "
+            f"{pod['status']}{reason}: name another zone, or what is elsewhere")
 
 
 def apart(path: Path, message: str) -> ApiError:

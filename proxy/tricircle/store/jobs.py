@@ -6,12 +6,15 @@ releases it afterwards. Were the gateway to die in between, the hold runs out an
 import random
 import sqlite3
 
-from tricircle.errors import Conflict, LeaseLost, NotFound
+from tricircle.errors import BadRequest, Conflict, LeaseLost, NotFound
 from tricircle.store.db import Database, new_id, now
 
+STATES = ("queued", "running", "done", "failed", "dead", "cancelled")
 MAX_ATTEMPTS = 10
 BACKOFF_SECONDS = 1.0
 BACKOFF_LIMIT = 300.0
+BATCH = 500
+MOST = 1000   # in one list
 INSERT = ("INSERT INTO jobs (id, kind, resource_id, project_id, state, queued_key, not_before, holds, held_until, "
           "created_at) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?) ")
 # A new request deserves all the attempts: what made the job fail so far may be what the request has changed.
@@ -111,11 +114,17 @@ def _take(db: Database, job: dict, owner: str, lease_seconds: float) -> bool:
             "AND holds = ? AND (state = 'queued' OR lease_until < ?)",
             (key, owner, at + lease_seconds, at, job["id"], job["state"], job["fence"], job["attempts"],
              job["holds"], at)).rowcount
-        # Somebody is still between his announcement and his call: what he is about to do needs a job after this one.
-        if taken and job["holds"] and job["held_until"] > at:
-            c.execute(INSERT, (new_id(), job["kind"], job["resource_id"], job["project_id"], key, job["held_until"],
-                               job["holds"], job["held_until"], at))
+        if taken:
+            _hand_on(c, job, at)
     return bool(taken)
+
+
+def _hand_on(c: sqlite3.Connection, job: dict, at: float) -> None:
+    """Somebody is still between his announcement and his call: what he is about to do needs a job after this one."""
+    if job["holds"] and job["held_until"] > at:
+        key = f"{job['kind']}:{job['resource_id']}"
+        c.execute(INSERT, (new_id(), job["kind"], job["resource_id"], job["project_id"], key, job["held_until"],
+                           job["holds"], job["held_until"], at))
 
 
 def renew(db: Database, job: dict, lease_seconds: float) -> float:
@@ -158,7 +167,7 @@ def fail(db: Database, job: dict, error: str, patient: bool = False) -> str:
             (state, key if again else None, at + backoff(job["attempts"]), None if again else at, error,
              min(job["attempts"], MAX_ATTEMPTS - 1) if patient else job["attempts"], job["id"], job["fence"])).rowcount
     if not written:
-        raise LeaseLost(f"job {job['id']} belongs to another worker now")
+        raise _lost(job)
     return state
 
 
@@ -183,12 +192,56 @@ def redo(db: Database, job_id: str) -> dict:
         with db.write() as c:
             done = c.execute(
                 "UPDATE jobs SET state = 'queued', queued_key = ?, not_before = ?, attempts = 0, finished_at = NULL "
-                "WHERE id = ? AND state IN ('failed', 'dead')", (key, now(), job_id)).rowcount
+                "WHERE id = ? AND state IN ('failed', 'dead', 'cancelled')", (key, now(), job_id)).rowcount
     except sqlite3.IntegrityError as error:
         raise Conflict(f"a newer job is queued for {job['kind']} {job['resource_id']} already") from error
     if not done:
-        raise Conflict(f"job {job_id} is {show(db, job_id)['state']}: only a failed or dead job can be redone")
+        state = show(db, job_id)["state"]
+        raise Conflict(f"job {job_id} is {state}: only a failed, dead or cancelled one can be redone")
     return show(db, job_id)
+
+
+def cancel(db: Database, job_id: str) -> tuple[dict, bool]:
+    """Take a job off the queue, or from its worker; one that is dead is dealt with.
+
+    What a request has announced and not done yet is left to a job after this one, as when it had just begun.
+
+    Returns:
+        (the job, cancelled and with a fence that nobody holds; whether it was running).
+
+    Raises:
+        NotFound: no such job.
+        Conflict: it is over.
+    """
+    show(db, job_id)
+    at = now()
+    with db.write() as c:
+        job = dict(c.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone())
+        if job["state"] not in ("queued", "running", "dead"):
+            raise Conflict(f"job {job_id} is {job['state']}: only a queued, running or dead job can be cancelled")
+        c.execute("UPDATE jobs SET state = 'cancelled', queued_key = NULL, running_key = NULL, fence = fence + 1, "
+                  "lease_owner = NULL, lease_until = NULL, holds = 0, held_until = NULL, finished_at = ? "
+                  "WHERE id = ?", (at, job_id))
+        _hand_on(c, job, at)
+    cancelled = show(db, job_id)
+    log(db, cancelled, "", f"cancelled while {job['state']}")
+    return cancelled, job["state"] == "running"
+
+
+def prune(db: Database, before: float) -> int:
+    """Forget the jobs that ended before a time, with their logs. A dead one stays until somebody has dealt with it.
+
+    Returns:
+        How many there were.
+    """
+    pruned = 0
+    while old := db.rows("SELECT id FROM jobs WHERE finished_at < ? AND state IN ('done', 'failed', 'cancelled') "
+                         "LIMIT ?", (before, BATCH)):   # in pieces: nobody waits long for the write lock
+        with db.write(durable=False) as c:
+            # Not one that has been redone since the look.
+            pruned += c.executemany("DELETE FROM jobs WHERE id = ? AND finished_at < ?",
+                                    [(job["id"], before) for job in old]).rowcount
+    return pruned
 
 
 def expire(db: Database, owner: str) -> int:
@@ -207,13 +260,26 @@ def show(db: Database, job_id: str) -> dict:
 
 
 def list_all(db: Database, state: str | None = None, kind: str | None = None, resource_id: str | None = None,
-             project_id: str | None = None) -> list[dict]:
-    """Jobs, newest first; each argument that is given must match."""
+             project_id: str | None = None, limit: int = MOST, marker: str | None = None) -> list[dict]:
+    """Jobs, newest first; each field that is given must match.
+
+    Args:
+        limit: at most so many.
+        marker: id of the last job of the page before. The order never changes, so pages have each job once.
+
+    Raises:
+        BadRequest: there is no job `marker` (any more).
+    """
     wanted = {"state": state, "kind": kind, "resource_id": resource_id, "project_id": project_id}
-    given = {name: value for name, value in wanted.items() if value is not None}
-    where = "WHERE " + " AND ".join(f"{name} = ?" for name in given) if given else ""
-    sql = f"SELECT * FROM jobs {where} ORDER BY created_at DESC, id"  # noqa: S608 - column names are constants
-    return db.rows(sql, tuple(given.values()))
+    given = {f"{name} = ?": (value,) for name, value in wanted.items() if value is not None}
+    if marker is not None:
+        last = db.row("SELECT created_at, id FROM jobs WHERE id = ?", (marker,))
+        if not last:
+            raise BadRequest(f"marker {marker} is no job, or it has been forgotten meanwhile: begin without it")
+        given["(created_at < ? OR (created_at = ? AND id > ?))"] = (last["created_at"], last["created_at"], last["id"])
+    where = "WHERE " + " AND ".join(given) if given else ""
+    sql = f"SELECT * FROM jobs {where} ORDER BY created_at DESC, id LIMIT ?"  # noqa: S608 - column names are constants
+    return db.rows(sql, (*(value for values in given.values() for value in values), limit))
 
 
 def log(db: Database, job: dict, pod: str, text: str) -> None:
@@ -234,4 +300,8 @@ def _write_running(db: Database, job: dict, changes: str, args: tuple) -> None:
         sql = f"UPDATE jobs SET {changes} WHERE id = ? AND fence = ? AND state = 'running'"  # noqa: S608 - constants
         written = c.execute(sql, (*args, job["id"], job["fence"])).rowcount
     if not written:
-        raise LeaseLost(f"job {job['id']} belongs to another worker now")
+        raise _lost(job)
+
+
+def _lost(job: dict) -> LeaseLost:
+    return LeaseLost(f"job {job['id']} was cancelled, or another worker has it")

@@ -181,3 +181,17 @@ def m009_pool_prefixes(db):
         project_id TEXT NOT NULL,       -- the subnet's
         until REAL NOT NULL,            -- in flight till then; later the pod's own list tells whether it is there
         PRIMARY KEY (pool_id, pod_id, cidr))""")
+
+
+@migrations()
+def m010_job_history(db):
+    """Pages of the jobs, and which of them are old. State `cancelled` is new."""
+    db.execute("CREATE INDEX jobs_created ON jobs (created_at, id)")
+    db.execute("CREATE INDEX jobs_finished ON jobs (finished_at)")
+
+
+@migrations()
+def m011_pod_status(db):
+    """Maintenance of a pod: whether new things may be placed there, and why not."""
+    db.execute("ALTER TABLE pods ADD COLUMN status TEXT NOT NULL DEFAULT 'enabled'")   # enabled disabled draining
+    db.execute("ALTER TABLE pods ADD COLUMN disabled_reason TEXT NOT NULL DEFAULT ''")

@@ -10,7 +10,7 @@ from tests.functional.scene import PODS, Scene
 from tests.functional.standin import neutron_routers
 from tests.functional.standin.identity import PASSWORD
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
