@@ -181,3 +181,14 @@ def m009_pool_prefixes(db):
         project_id TEXT NOT NULL,       -- the subnet's
         until REAL NOT NULL,            -- in flight till then; later the pod's own list tells whether it is there
         PRIMARY KEY (pool_id, pod_id, cidr))""")
+
+
+@migrations()
+def m010_interfaces(db):
+    """What a router had in each pod: see store/interfaces.py."""
+    db.execute("""CREATE TABLE interfaces (
+        router_id TEXT NOT NULL,
+        pod_id TEXT NOT NULL REFERENCES pods ON DELETE CASCADE,
+        subnet_id TEXT NOT NULL,        -- as the pod calls it
+        ip TEXT NOT NULL,
+        PRIMARY KEY (router_id, pod_id, subnet_id))""")
