@@ -57,7 +57,14 @@ JOBS = [
                help="clouds.yaml with one cloud per pod, named like the pod; read by the playbooks."),
     cfg.IntOpt("workers", default=2, min=1, help="Jobs that run side by side."),
 ]
-GROUPS = {None: DEFAULT, "api": API, "service_account": SERVICE_ACCOUNT, "pods": PODS, "bridge": BRIDGE, "jobs": JOBS}
+DRIFT = [
+    cfg.FloatOpt("interval", default=600.0, min=0.0,
+                 help="Seconds between two sweeps, in which the worker compares the pods with what they should be and "
+                      "logs each difference as a warning; 0 is never."),
+    cfg.BoolOpt("repair", default=False, help="Let a sweep put right what it finds."),
+]
+GROUPS = {None: DEFAULT, "api": API, "service_account": SERVICE_ACCOUNT, "pods": PODS, "bridge": BRIDGE, "jobs": JOBS,
+          "drift": DRIFT}
 
 
 def list_opts() -> list[tuple[str | None, list]]:

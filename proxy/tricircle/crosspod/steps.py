@@ -2,7 +2,7 @@
 
 A step is a dictionary:
     name        in words, for the log
-    differs     what is not as it should be, in words, for a report; empty when an earlier step says it. The name by default
+    differs     what is not as it should be, for a report; empty when an earlier step says it; the name by default
     method, path, body      of the call. {"made": NAME} anywhere in the body stands for the id that an earlier step made
     register    NAME under which later steps find the id in the answer
     done_on     statuses besides 2xx that mean it is already so

@@ -16,6 +16,7 @@ from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleErro
 from tricircle.jobs import (
     everywhere,
     followers,
+    leftovers,
     members,
     network,
     quota,
@@ -24,8 +25,9 @@ from tricircle.jobs import (
     server_group,
     shadow,
 )
-from tricircle.jobs.context import Context, jobs_folder
+from tricircle.jobs.context import Context, Surroundings, jobs_folder
 from tricircle.jobs.heartbeat import Heartbeat
+from tricircle.jobs.sweep import Sweep
 from tricircle.store import Database, jobs
 from tricircle.upstream.account import Account
 from tricircle.upstream.client import Upstream
@@ -34,6 +36,7 @@ LOG = logging.getLogger(__name__)
 LEASE_SECONDS = 15.0
 POLL_SECONDS = 0.2
 KINDS: dict[str, Callable[[Context], None]] = {
+    "leftovers": leftovers.converge,
     "members": members.converge,
     "network": network.converge,
     "quota": quota.converge,
@@ -86,6 +89,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
         LOG.info("worker %s starts, %d interrupted jobs", self.owner, self._inherit())
+        Sweep(Surroundings(self.conf, self.db, self.upstream), self.stop).start()
         number = self.conf.jobs.workers
         with ThreadPoolExecutor(number, thread_name_prefix="worker") as pool:
             loops = [pool.submit(self._loop) for _ in range(number)]
