@@ -1,21 +1,16 @@
 """The command `tricircle`."""
 import json
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import wraps
 
 import click
 from oslo_config import cfg
-from rich.console import Console
-from rich.table import Table
 
 from tricircle import config
-from tricircle.errors import TricircleError
+from tricircle.cli_drift import drift
 from tricircle.store import Database, jobs, pods
+from tricircle.terminal import as_form, cell, database, show, with_file
 
 POD_FIELDS = ("pod_id", "pod_name", "az_name", "pod_az_name", "dc_name", "status", "disabled_reason")
-DEFAULT_FILE = "/etc/tricircle/tricircle.conf"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,23 +19,8 @@ def main() -> None:
     """Several OpenStack sites as one big region."""
 
 
-def _with_file(command: Callable) -> Callable:
-    """Give a command `--config-file`, read the file for it, and print Tricircle's errors as one line."""
-    @click.option("--config-file", default=DEFAULT_FILE, show_default=True, envvar="TRICIRCLE_CONFIG_FILE",
-                  help="Configuration.")
-    @wraps(command)
-    def run(config_file: str, **arguments: object) -> object:
-        try:
-            return command(config.load(config_file), **arguments)
-        except cfg.Error as error:
-            raise click.ClickException(f"{config_file}: {error}") from error
-        except TricircleError as error:
-            raise click.ClickException(str(error)) from error
-    return run
-
-
 @main.command()
-@_with_file
+@with_file
 def serve(conf: cfg.ConfigOpts) -> None:
     """Run the four APIs: admin, compute, volume, network."""
     from tricircle.api import serve as api
@@ -51,7 +31,7 @@ def serve(conf: cfg.ConfigOpts) -> None:
 
 
 @main.command()
-@_with_file
+@with_file
 def worker(conf: cfg.ConfigOpts) -> None:
     """Run the jobs: converge routers and security groups over the pods."""
     from tricircle.api.wsgi import log_to_stderr
@@ -67,7 +47,7 @@ def db() -> None:
 
 
 @db.command("upgrade")
-@_with_file
+@with_file
 def db_upgrade(conf: cfg.ConfigOpts) -> None:
     """Make the database, or bring its schema up to date."""
     done = Database(config.database_path(conf)).upgrade()
@@ -80,11 +60,11 @@ def pod() -> None:
 
 
 @pod.command("list")
-@click.option("-f", "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@_with_file
+@as_form
+@with_file
 def pod_list(conf: cfg.ConfigOpts, form: str) -> None:
     """The registered pods."""
-    _show(pods.list_all(_db(conf)), POD_FIELDS, form)
+    show(pods.list_all(database(conf)), POD_FIELDS, form)
 
 
 @pod.command("set")
@@ -94,14 +74,14 @@ def pod_list(conf: cfg.ConfigOpts, form: str) -> None:
 @click.option("--drain", "status", flag_value=pods.DRAINING,
               help="The same, and projects are bound to other pods of the zone; says what is living there still.")
 @click.option("--reason", help="Why, for users to read.")
-@_with_file
+@with_file
 def pod_set(conf: cfg.ConfigOpts, name: str, status: str | None, reason: str | None) -> None:
     """Say whether something new may be placed in a pod."""
     given = {"status": status, "disabled_reason": reason}
     changes = {field: value for field, value in given.items() if value is not None}
     if not changes:
         raise click.UsageError("give --enable, --disable, --drain or --reason")
-    found = pods.update(_db(conf), _pod(conf, name)["pod_id"], changes)
+    found = pods.update(database(conf), _pod(conf, name)["pod_id"], changes)
     click.echo(f"pod {name} is {found['status']}")
     if found["status"] == pods.DRAINING:
         _show_living(conf, found, "table")
@@ -109,15 +89,15 @@ def pod_set(conf: cfg.ConfigOpts, name: str, status: str | None, reason: str | N
 
 @pod.command("show")
 @click.argument("name")
-@click.option("-f", "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@_with_file
+@as_form
+@with_file
 def pod_show(conf: cfg.ConfigOpts, name: str, form: str) -> None:
     """What is living in a pod: servers, volumes, networks and routers of each project."""
     _show_living(conf, _pod(conf, name), form)
 
 
 def _pod(conf: cfg.ConfigOpts, name: str) -> dict:
-    found = pods.by_name(_db(conf)).get(name)
+    found = pods.by_name(database(conf)).get(name)
     if not found:
         raise click.ClickException(f"there is no pod {name}")
     return found
@@ -127,11 +107,11 @@ def _show_living(conf: cfg.ConfigOpts, found: dict, form: str) -> None:
     from tricircle.crosspod import living
     from tricircle.upstream.account import Account
     from tricircle.upstream.client import Upstream
-    counts = living.living(_db(conf), Upstream(conf, Account(conf)), found)
-    bound = {binding["tenant_id"] for binding in pods.bindings(_db(conf), pod_id=found["pod_id"])}
+    counts = living.living(database(conf), Upstream(conf, Account(conf)), found)
+    bound = {binding["tenant_id"] for binding in pods.bindings(database(conf), pod_id=found["pod_id"])}
     rows = [{"project_id": project, **dict.fromkeys(living.LISTS, 0), **counts.get(project, {}),
              "bound": project in bound} for project in sorted(bound | counts.keys())]
-    _show(rows, ("project_id", *living.LISTS, "bound"), form)
+    show(rows, ("project_id", *living.LISTS, "bound"), form)
     if form == "table" and not counts:
         click.echo(f"nothing is living in pod {found['pod_name']}")
 
@@ -149,67 +129,47 @@ def job() -> None:
 @click.option("--limit", type=click.IntRange(1, jobs.MOST), default=jobs.MOST, show_default=True,
               help="At most so many.")
 @click.option("--marker", help="Id of a job: those that are listed after it.")
-@click.option("-f", "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@_with_file
+@as_form
+@with_file
 def job_list(conf: cfg.ConfigOpts, form: str, **wanted: object) -> None:
     """Jobs, the newest first."""
-    _show(jobs.list_all(_db(conf), **wanted),
+    show(jobs.list_all(database(conf), **wanted),
           ("id", "kind", "resource_id", "state", "attempts", "created_at", "finished_at", "last_error"), form)
 
 
 @job.command("show")
 @click.argument("job_id")
-@click.option("-f", "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@_with_file
-def job_show(conf: cfg.ConfigOpts, job_id: str, form: str) -> None:
+@as_form
+@with_file
+def jobshow(conf: cfg.ConfigOpts, job_id: str, form: str) -> None:
     """One job, with the log of its tasks."""
-    found, lines = jobs.show(_db(conf), job_id), jobs.log_of(_db(conf), job_id)
+    found, lines = jobs.show(database(conf), job_id), jobs.log_of(database(conf), job_id)
     if form == "json":
         click.echo(json.dumps({**found, "log": lines}, indent=2))
         return
-    _show([{"field": name, "value": _cell(name, value)} for name, value in found.items()], ("field", "value"), form)
+    show([{"field": name, "value": cell(name, value)} for name, value in found.items()], ("field", "value"), form)
     for line in lines:
-        click.echo(f"{_cell('at', line['at'])}  {line['pod']:10}  {line['text']}")
+        click.echo(f"{cell('at', line['at'])}  {line['pod']:10}  {line['text']}")
 
 
 @job.command("redo")
 @click.argument("job_id")
-@_with_file
+@with_file
 def job_redo(conf: cfg.ConfigOpts, job_id: str) -> None:
     """Run a failed, dead or cancelled job again."""
-    click.echo(f"job {jobs.redo(_db(conf), job_id)['id']} is queued")
+    click.echo(f"job {jobs.redo(database(conf), job_id)['id']} is queued")
 
 
 @job.command("cancel")
 @click.argument("job_id")
-@_with_file
+@with_file
 def job_cancel(conf: cfg.ConfigOpts, job_id: str) -> None:
     """Take a job off the queue, or from the worker that runs it; deal with a dead one."""
     from tricircle.jobs import queue
-    click.echo(f"job {queue.cancel(conf, _db(conf), job_id)['id']} is cancelled")
+    click.echo(f"job {queue.cancel(conf, database(conf), job_id)['id']} is cancelled")
 
 
-def _db(conf: cfg.ConfigOpts) -> Database:
-    path = config.database_path(conf)
-    if not path.exists():
-        raise click.ClickException(f"there is no database at {path}: run `tricircle db upgrade`, or check state_path")
-    return Database(path)
-
-
-def _show(rows: list[dict], fields: tuple[str, ...], form: str) -> None:
-    if form == "json":
-        click.echo(json.dumps([{field: row[field] for field in fields} for row in rows], indent=2))
-        return
-    table = Table(*fields)
-    for row in rows:
-        table.add_row(*(_cell(field, row[field]) for field in fields))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
-
-
-def _cell(field: str, value: object) -> str:
-    if isinstance(value, float) and (field.endswith("_at") or field in ("at", "not_before", "lease_until")):
-        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return "" if value is None else str(value)
+main.add_command(drift)
 
 
 if __name__ == "__main__":

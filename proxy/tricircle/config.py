@@ -61,7 +61,14 @@ JOBS = [
     cfg.IntOpt("history_days", default=14, min=1,
                help="Days after which jobs that are done, failed or cancelled are forgotten, with their logs."),
 ]
-GROUPS = {None: DEFAULT, "api": API, "service_account": SERVICE_ACCOUNT, "pods": PODS, "bridge": BRIDGE, "jobs": JOBS}
+DRIFT = [
+    cfg.FloatOpt("interval", default=600.0, min=0.0,
+                 help="Seconds between two sweeps, in which the worker compares the pods with what they should be and "
+                      "logs each difference as a warning; 0 is never."),
+    cfg.BoolOpt("repair", default=False, help="Let a sweep put right what it finds."),
+]
+GROUPS = {None: DEFAULT, "api": API, "service_account": SERVICE_ACCOUNT, "pods": PODS, "bridge": BRIDGE, "jobs": JOBS,
+          "drift": DRIFT}
 
 
 def list_opts() -> list[tuple[str | None, list]]:

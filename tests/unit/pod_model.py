@@ -13,7 +13,7 @@ INTERFACE = "network:router_interface"
 SERVICE = "service"
 DEFAULTS = {
     "networks": {"description": "", "subnets": []},
-    "subnets": {"description": "", "ip_version": 4},
+    "subnets": {"description": "", "ip_version": 4, "gateway_ip": None},
     "ports": {"description": "", "device_id": "", "device_owner": "", "fixed_ips": []},
     "routers": {"description": "", "admin_state_up": True, "routes": [], "external_gateway_info": None},
     "floatingips": {"port_id": None, "router_id": None},
@@ -74,7 +74,7 @@ class Neutron:
         if method == "POST":
             given = body[kind[:-1]]
             getattr(self, f"_check_{kind}")(given)
-            return {kind[:-1]: self.add(kind, project_id=SERVICE, **given)}
+            return {kind[:-1]: self.add(kind, **{"project_id": SERVICE, **given})}
         row = self._row(kind, names[1])
         if method == "DELETE":
             getattr(self, f"_delete_{kind}")(row)
@@ -86,6 +86,9 @@ class Neutron:
             self._check_networks({**row, **body["network"]})
         row.update(body[kind[:-1]])
         return {}
+
+    def _check_routers(self, given):
+        """Whatever there is, Neutron makes another one."""
 
     def _check_networks(self, given):
         for other in self.rows["networks"].values():
@@ -130,7 +133,14 @@ class Neutron:
         return [ip_network(self.rows["subnets"][ip["subnet_id"]]["cidr"]) for port in ports for ip in port["fixed_ips"]]
 
     def _add_router_interface(self, router, body):
-        port = self._row("ports", body["port_id"])
+        if "subnet_id" in body:
+            subnet = self._row("subnets", body["subnet_id"])
+            if any(ip["subnet_id"] == subnet["id"] for port in self._interfaces(router) for ip in port["fixed_ips"]):
+                raise Refused(400, "BadRequest")
+            port = self.add("ports", network_id=subnet["network_id"], project_id=router["project_id"],
+                            fixed_ips=[{"subnet_id": subnet["id"], "ip_address": subnet["gateway_ip"]}])
+        else:
+            port = self._row("ports", body["port_id"])
         if port["device_id"]:
             raise Refused(409, "PortInUse")
         port.update(device_id=router["id"], device_owner=INTERFACE)

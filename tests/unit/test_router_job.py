@@ -12,7 +12,7 @@ from tricircle.crosspod.steps import run
 from tricircle.jobs import router
 from tricircle.jobs.context import JobFailed
 from tricircle.jobs.playbooks import Outcome
-from tricircle.store import Database, bridges, jobs, pods, replicas, routings
+from tricircle.store import Database, bridges, interfaces, jobs, pods, replicas, routings
 from tricircle.store.db import now
 
 
@@ -23,7 +23,8 @@ class Context:
         self.conf, self.db, self.upstream = config.load(), Database(folder / "tricircle.sqlite"), Cloud("Pod1", "Pod2")
         self.db.upgrade()
         self.ids = {name: pods.create(self.db, name, name.lower())["pod_id"] for name in self.upstream.pods}
-        self.job = {"resource_id": "R", "project_id": "P"}
+        jobs.enqueue(self.db, "router", "R", "P")
+        self.job = jobs.claim(self.db, "worker", 3600)
         self.add_router("Pod1", "R", "")
         routings.learn(self.db, [("R", "routers", "P")], self.ids["Pod1"])
 
@@ -33,7 +34,8 @@ class Context:
     def add_interface(self, pod, router_id):
         neutron = self.upstream.pods[pod]
         network = neutron.add("networks", name="user")
-        subnet = neutron.add("subnets", network_id=network["id"], cidr=f"10.0.{pod[-1]}.0/24")
+        subnet = neutron.add("subnets", network_id=network["id"], cidr=f"10.0.{pod[-1]}.0/24",
+                             gateway_ip=f"10.0.{pod[-1]}.1")
         neutron.add("ports", network_id=network["id"], device_id=router_id, device_owner=INTERFACE,
                     fixed_ips=[{"subnet_id": subnet["id"], "ip_address": f"10.0.{pod[-1]}.1"}])
 
@@ -42,6 +44,12 @@ class Context:
         row = replicas.claim(self.db, "R", self.ids["Pod2"], "routers", "P", 30)
         self.add_router("Pod2", "local", "tricircle:R")
         replicas.settle(self.db, "R", self.ids["Pod2"], "local", row["fence"])
+
+    def detach(self, pod):
+        """Somebody takes the user's interface off the router in the pod itself."""
+        ports = self.upstream.pods[pod].rows["ports"]
+        for port in [row["id"] for row in ports.values() if row["device_id"] and not row["description"]]:
+            del ports[port]
 
     def apply(self, playbook, steps):
         done = {pod: run(todo, self.upstream.pods[pod].call) for pod, todo in steps.items()}
@@ -62,8 +70,8 @@ def test_it_builds_and_takes_back(context):
     context.add_interface("Pod2", "local")
     router.converge(context)
     assert context.routes("Pod1", "R") == [{"destination": "10.0.2.0/24", "nexthop": "100.64.0.2"}]
-    ports = context.upstream.pods["Pod2"].rows["ports"]
-    del ports[next(row["id"] for row in ports.values() if not row["description"])]
+    interfaces.forget(context.db, "R")
+    context.detach("Pod2")
     router.converge(context)
     assert context.routes("Pod1", "R") == []
     assert context.upstream.pods["Pod2"].rows["routers"] == {}
@@ -141,10 +149,7 @@ def test_when_the_home_is_gone_replicas_and_bridge_go(context):
     context.add_replica()
     context.add_interface("Pod2", "local")
     router.converge(context)
-    for pod in context.upstream.pods.values():
-        users = [row["id"] for row in pod.rows["ports"].values() if not row["description"]]
-        for port in users:
-            del pod.rows["ports"][port]
+    take_apart(context)
     home = context.upstream.pods["Pod1"]
     for port in [row["id"] for row in home.rows["ports"].values() if row["device_id"] == "R"]:
         del home.rows["ports"][port]
@@ -173,9 +178,9 @@ def die_after(context, done):
 
 def take_apart(context):
     """The user takes his subnets off the router, the other pod's first."""
-    for pod in context.upstream.pods.values():
-        for port in [row["id"] for row in pod.rows["ports"].values() if not row["description"]]:
-            del pod.rows["ports"][port]
+    interfaces.forget(context.db, "R")
+    for pod in context.upstream.pods:
+        context.detach(pod)
 
 
 def assert_nothing_left(context):
@@ -202,3 +207,69 @@ def test_whatever_was_done_in_either_pod_before_the_power_cut_nothing_is_left_in
         router.converge(context)
     router.converge(context)
     assert_nothing_left(context)
+
+
+def test_a_detached_interface_comes_back_unless_it_was_taken_off_through_the_gateway(context):
+    built(context)
+    before = context.routes("Pod1", "R"), context.routes("Pod2", "local")
+    context.detach("Pod2")
+    router.converge(context)
+    assert (context.routes("Pod1", "R"), context.routes("Pod2", "local")) == before
+    assert user_interfaces(context, "Pod2") == [("local", "10.0.2.1")]
+
+
+def test_a_deleted_replica_comes_back_with_its_interfaces(context):
+    built(context)
+    pod = context.upstream.pods["Pod2"]
+    for port in [row["id"] for row in pod.rows["ports"].values() if row["device_id"] == "local"]:
+        del pod.rows["ports"][port]
+    del pod.rows["routers"]["local"]
+    router.converge(context)
+    (replica,) = pod.rows["routers"].values()
+    assert (replica["description"], replica["project_id"], replica["name"]) == ("tricircle:R", "P", "r")
+    assert replicas.of_resource(context.db, "R") == {context.ids["Pod2"]: replica["id"]}
+    assert user_interfaces(context, "Pod2") == [(replica["id"], "10.0.2.1")]
+    assert context.routes("Pod2", replica["id"]) == [{"destination": "10.0.1.0/24", "nexthop": "100.64.0.1"}]
+
+
+def test_a_subnet_that_is_gone_does_not_come_back_and_is_forgotten(context):
+    built(context)
+    context.detach("Pod2")
+    subnets = context.upstream.pods["Pod2"].rows["subnets"]
+    del subnets[next(row["id"] for row in subnets.values() if row["cidr"] == "10.0.2.0/24")]
+    router.converge(context)
+    assert interfaces.of_router(context.db, "R") == {}
+    assert_plumbing_gone(context)
+
+
+def test_what_a_request_has_announced_to_take_off_is_not_written_down_again(context, monkeypatch):
+    """The request comes after the job's last look, and is through before the job writes down what it saw."""
+    built(context)
+    context.db.connection().execute("DELETE FROM interfaces")
+
+    def take_off():
+        held = jobs.enqueue(context.db, "router", "R", "P", not_before=now() + 60)
+        interfaces.forget(context.db, "R")
+        context.detach("Pod2")
+        jobs.release(context.db, held["id"])
+
+    during(monkeypatch, plan, "steps", take_off)
+    router.converge(context)
+    assert interfaces.of_router(context.db, "R") == {}
+
+
+def built(context):
+    context.add_interface("Pod1", "R")
+    context.add_replica()
+    context.add_interface("Pod2", "local")
+    router.converge(context)
+
+
+def user_interfaces(context, pod):
+    return [(row["device_id"], row["fixed_ips"][0]["ip_address"])
+            for row in context.upstream.pods[pod].rows["ports"].values() if not row["description"]]
+
+
+def assert_plumbing_gone(context):
+    for pod in context.upstream.pods.values():
+        assert [row for row in pod.rows["networks"].values() if row["description"]] == []

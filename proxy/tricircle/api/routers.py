@@ -11,11 +11,11 @@ from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
 from tricircle.crosspod import view
 from tricircle.errors import BadRequest, Conflict, PodUnreachable
-from tricircle.jobs.queue import wait
+from tricircle.jobs.queue import announced, wait
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.references import mentions
-from tricircle.store import bridges, jobs, pods, replicas, routings
+from tricircle.store import bridges, interfaces, jobs, pods, replicas, routings
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
@@ -39,6 +39,7 @@ def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
         _check_subnets(gateway, request, path.member)
     if path.rest == "/remove_router_interface":
         _check_floating_ips(gateway, request, path.member)
+        return _dressed(gateway, request, path, _remove_interface(gateway, request, path))
     _check_outside(gateway, request, path)
     changed = gateways.change(gateway, request, path) or owing(gateway, request, path, "router", [path.member])
     return _dressed(gateway, request, path, changed)
@@ -91,11 +92,19 @@ def _delete_router(gateway: Gateway, request: Request, path: Path) -> Response:
     refusal = gateways.clear(gateway, request, path)
     if refusal:
         return refusal
+    interfaces.forget(gateway.db, path.member)
     job = jobs.enqueue(gateway.db, "router", path.member, request.caller.project_id)
     if not wait(gateway.db, job["id"], Deadline(TEARDOWN_SECONDS)):
         raise Conflict(f"Router {path.member} is still being taken apart across pods: delete it again in a moment",
                        "RouterInUse")
     return owing(gateway, request, path, "router", [path.member])
+
+
+def _remove_interface(gateway: Gateway, request: Request, path: Path) -> Response:
+    """What is taken off here is meant to stay off: the job is not to put it back."""
+    with announced(gateway.db, "router", [path.member], request.caller.project_id):
+        interfaces.forget(gateway.db, path.member)
+        return owing(gateway, request, path, "router", [path.member])
 
 
 def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:

@@ -9,10 +9,26 @@ class Interface:
     Args:
         port_id: its port.
         cidrs: IPv4 subnets on it. IPv6 has none here: a bridge is IPv4, so such subnets stay within their pod.
+        addresses: pairs (subnet id, address) of the same.
     """
 
     port_id: str
     cidrs: tuple[str, ...]
+    addresses: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An interface that the router had, and that nobody has taken off it through the gateway.
+
+    Args:
+        subnet_id, cidr: of a subnet that the pod still has.
+        ip: the router's address there, which is the subnet's gateway.
+    """
+
+    subnet_id: str
+    cidr: str
+    ip: str
 
 
 @dataclass(frozen=True)
@@ -68,6 +84,7 @@ class Pod:
     router: Router | None = None
     ports: tuple[BridgePort, ...] = ()
     bridge: Bridge | None = None
+    lost: tuple[Lost, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 from oslo_config import cfg
 
 from tricircle import marks
-from tricircle.crosspod.model import Bridge, BridgePort, Interface, Observed, Pod, Router
+from tricircle.crosspod.model import Bridge, BridgePort, Interface, Lost, Observed, Pod, Router
 from tricircle.errors import PodUnreachable
 from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
@@ -74,6 +74,17 @@ class Pods:
         return Observed(router_id, project_id, None if gone else home, pods,
                         {pod: str(error) for pod, error in failed.items()})
 
+    def lost(self, pod: str, known: dict[str, str]) -> tuple[Lost, ...]:
+        """Those of a router's former interfaces, {subnet id: address}, that can be put on it again.
+
+        Neutron attaches a subnet in one call, at the subnet's gateway; one that had another address there is its
+        user's business. Raises PodUnreachable.
+        """
+        query = question({"id": sorted(known)}, ("id", "cidr", "gateway_ip"))
+        return tuple(Lost(subnet["id"], subnet["cidr"], subnet["gateway_ip"])
+                     for subnet in self._list(pod, "subnets", query, Deadline(SECONDS))
+                     if subnet["gateway_ip"] == known[subnet["id"]])
+
     def vlans(self, conf: cfg.ConfigOpts, project_id: str, names: list[str]) -> tuple[set[int], set[int]]:
         """VLANs of the trunk that the pods use. Pods that do not answer cannot be asked: their own refusal comes later.
 
@@ -142,11 +153,15 @@ def question(which: dict, fields: tuple[str, ...] = ()) -> str:
 
 def _router(raw: dict, ports: list[dict], cidrs: dict[str, str], shadowed: bool) -> Router:
     routes = frozenset((route["destination"], route["nexthop"]) for route in raw.get("routes") or [])
-    interfaces = [Interface(port["id"], tuple(sorted(cidrs[ip["subnet_id"]] for ip in port["fixed_ips"]
-                                                     if ip["subnet_id"] in cidrs))) for port in ports]
+    interfaces = [_interface(port, cidrs) for port in ports]
     return Router(raw["id"], raw["name"], raw["admin_state_up"], raw["project_id"], routes,
                   tuple(sorted(interfaces, key=lambda interface: interface.port_id)),
                   bool((raw.get("external_gateway_info") or {}).get("network_id")), shadowed)
+
+
+def _interface(port: dict, cidrs: dict[str, str]) -> Interface:
+    addresses = sorted((ip["subnet_id"], ip["ip_address"]) for ip in port["fixed_ips"] if ip["subnet_id"] in cidrs)
+    return Interface(port["id"], tuple(sorted(cidrs[subnet] for subnet, _ in addresses)), tuple(addresses))
 
 
 def _bridge_port(port: dict, router: dict | None) -> BridgePort:

@@ -9,7 +9,7 @@ prefix of the steps was carried out, planning again from what is there then lead
 from ipaddress import ip_address, ip_network
 
 from tricircle import marks
-from tricircle.crosspod.model import Allocation, Bridge, BridgePort, Observed, Pod, Router, Segment, Wanted
+from tricircle.crosspod.model import Allocation, Bridge, BridgePort, Lost, Observed, Pod, Router, Segment, Wanted
 
 ANYWHERE = "0.0.0.0/0"
 
@@ -36,8 +36,8 @@ def exit_pod(observed: Observed) -> str | None:
 
 def idle(observed: Observed) -> list[str]:
     """Pods other than the home where nothing of the user's is left on the router: no interface, no gateway."""
-    return [pod for pod, seen in observed.pods.items()
-            if pod != observed.home and not (seen.router and _in_use(seen.router, bool(observed.home)))]
+    return [pod for pod, seen in observed.pods.items() if pod != observed.home and not seen.lost
+            and not (seen.router and _in_use(seen.router, bool(observed.home)))]
 
 
 def shadowed(observed: Observed) -> list[str]:
@@ -72,12 +72,16 @@ def steps(observed: Observed, pod: str, want: Wanted) -> list[dict]:
         Steps as `crosspod.steps.run` takes them.
     """
     seen, router_mark = observed.pods[pod], marks.bridge(observed.router_id)
+    if seen.lost and not seen.router:
+        # The rest hangs on it, and is seen to when it is there.
+        return _replica(observed, seen, want)
     keep = next((p for p in seen.ports if _fits(p, seen.bridge, want)), None)
     drop = [p for p in seen.ports if p is not keep]
     return [
         *_undo_routes(seen, want, drop),
         *(_undo_port(seen.router, port) for port in drop),
         *_mirror(seen.router, want),
+        *(_join(seen.router, lost) for lost in seen.lost),
         *_bridge(seen.bridge, want, marks.bridge(observed.project_id)),
         *_port(seen, want, keep, router_mark),
         *_routes(seen, want, drop),
@@ -98,10 +102,11 @@ def _wanted(pod: str, observed: Observed, allocation: Allocation, joined: list[s
 def _elsewhere(pod: str, observed: Observed, allocation: Allocation, joined: list[str]) -> frozenset[tuple[str, str]]:
     """Routes to the subnets of the other pods and to the outside, except where the user has said otherwise."""
     here = [ip_network(cidr) for cidr in _cidrs(observed.pods[pod])]
-    own = {destination for destination, hop in observed.pods[pod].router.routes
+    router = observed.pods[pod].router
+    own = {destination for destination, hop in (router.routes if router else ())
            if ip_address(hop) not in ip_network(allocation.segment.cidr)}
     gate = exit_pod(observed)
-    out = gate and not observed.pods[pod].router.has_gateway and ANYWHERE not in own
+    out = gate and ANYWHERE not in own and not (router and router.has_gateway)
     return frozenset({(ANYWHERE, allocation.ips[gate])} if out else ()) | frozenset(
         (cidr, allocation.ips[other]) for other in joined if other != pod and other in observed.pods
         for cidr in _cidrs(observed.pods[other])
@@ -110,7 +115,8 @@ def _elsewhere(pod: str, observed: Observed, allocation: Allocation, joined: lis
 
 
 def _cidrs(pod: Pod) -> list[str]:
-    return sorted(cidr for interface in pod.router.interfaces for cidr in interface.cidrs) if pod.router else []
+    found = [cidr for interface in pod.router.interfaces for cidr in interface.cidrs] if pod.router else []
+    return sorted(found + [lost.cidr for lost in pod.lost])
 
 
 def _fits(port: BridgePort, bridge: Bridge | None, want: Wanted) -> bool:
@@ -132,7 +138,8 @@ def _undo_routes(seen: Pod, want: Wanted, drop: list[BridgePort]) -> list[dict]:
     has = _plumbing(seen, want)
     # Neutron keeps an interface as long as a route needs it, so a port that is replaced takes all of them along.
     kept = frozenset() if any(port.attached for port in drop) else _kept(has, want)
-    return [_extraroutes("remove", seen.router, has - kept)] if has - kept else []
+    words = _routes_are(has - _kept(has, want), "not wanted")
+    return [_extraroutes("remove", seen.router, has - kept, words)] if has - kept else []
 
 
 def _kept(routes: frozenset, want: Wanted) -> frozenset[tuple[str, str]]:
@@ -143,25 +150,50 @@ def _routes(seen: Pod, want: Wanted, drop: list[BridgePort]) -> list[dict]:
     has = _plumbing(seen, want)
     target = want.routes | _kept(has, want)
     missing = target if any(port.attached for port in drop) else target - has
-    return [_extraroutes("add", seen.router, missing)] if missing else []
+    return [_extraroutes("add", seen.router, missing, _routes_are(target - has, "missing"))] if missing else []
 
 
-def _extraroutes(verb: str, router: Router, routes: frozenset[tuple[str, str]]) -> dict:
-    listed = sorted(routes)
-    words = ", ".join(f"{to} via {hop}" for to, hop in listed)
-    body = {"router": {"routes": [{"destination": to, "nexthop": hop} for to, hop in listed]}}
-    return {"name": f"{verb} {'route' if len(listed) == 1 else 'routes'} {words}", "method": "PUT",
+def _extraroutes(verb: str, router: Router, routes: frozenset[tuple[str, str]], differs: str) -> dict:
+    body = {"router": {"routes": [{"destination": to, "nexthop": hop} for to, hop in sorted(routes)]}}
+    return {"name": f"{verb} {_listed(routes)}", "differs": differs, "method": "PUT",
             "path": f"/v2.0/routers/{router.router_id}/{verb}_extraroutes", "body": body,
             "done_on": [404] if verb == "remove" else []}
 
 
+def _listed(routes: frozenset[tuple[str, str]]) -> str:
+    words = ", ".join(f"{to} via {hop}" for to, hop in sorted(routes))
+    return f"{'route' if len(routes) == 1 else 'routes'} {words}"
+
+
+def _routes_are(routes: frozenset[tuple[str, str]], what: str) -> str:
+    return f"{_listed(routes)} {'is' if len(routes) == 1 else 'are'} {what}" if routes else ""
+
+
 def _undo_port(router: Router | None, port: BridgePort) -> dict:
     if port.attached and router:
-        return {"name": f"detach the bridge port {port.ip}", "method": "PUT",
-                "path": f"/v2.0/routers/{router.router_id}/remove_router_interface",
+        return {"name": f"detach the bridge port {port.ip}", "differs": f"the bridge port {port.ip} is not wanted",
+                "method": "PUT", "path": f"/v2.0/routers/{router.router_id}/remove_router_interface",
                 "body": {"port_id": port.port_id}, "done_on": [404]}
-    return {"name": f"delete the bridge port {port.ip}", "method": "DELETE", "path": f"/v2.0/ports/{port.port_id}",
-            "done_on": [404]}
+    return {"name": f"delete the bridge port {port.ip}", "differs": f"the bridge port {port.ip} is not wanted",
+            "method": "DELETE", "path": f"/v2.0/ports/{port.port_id}", "done_on": [404]}
+
+
+def _replica(observed: Observed, seen: Pod, want: Wanted) -> list[dict]:
+    """A replica that is gone comes back, unless its home does not say how."""
+    if want.name is None:
+        return []
+    lost = ", ".join(each.ip for each in seen.lost)
+    body = {"name": want.name, "admin_state_up": want.admin_state_up, "project_id": observed.project_id,
+            "description": marks.replica(observed.router_id)}
+    return [{"name": "create the router's replica",
+             "differs": f"the router's replica is missing, and with it its interfaces {lost}",
+             "method": "POST", "path": "/v2.0/routers", "body": {"router": body}}]
+
+
+def _join(router: Router, lost: Lost) -> dict:
+    return {"name": f"attach the subnet {lost.cidr}", "differs": f"the interface {lost.ip} on {lost.cidr} is missing",
+            "method": "PUT", "path": f"/v2.0/routers/{router.router_id}/add_router_interface",
+            "body": {"subnet_id": lost.subnet_id}}
 
 
 def _mirror(router: Router | None, want: Wanted) -> list[dict]:
@@ -169,19 +201,20 @@ def _mirror(router: Router | None, want: Wanted) -> list[dict]:
         return []
     path = f"/v2.0/routers/{router.router_id}"
     if want.delete_router:
-        return [{"name": "delete the router's replica", "method": "DELETE", "path": path, "done_on": [404]}]
+        return [{"name": "delete the router's replica", "differs": "nothing uses the router's replica",
+                 "method": "DELETE", "path": path, "done_on": [404]}]
     asked = {"name": want.name, "admin_state_up": want.admin_state_up}
     changes = {key: value for key, value in asked.items() if value is not None and getattr(router, key) != value}
     if not changes:
         return []
-    return [{"name": f"mirror {' and '.join(changes)} of the router", "method": "PUT", "path": path,
-             "body": {"router": changes}}]
+    words = " and ".join(changes)
+    return [{"name": f"mirror {words} of the router", "differs": f"{words} of the replica: not as at home",
+             "method": "PUT", "path": path, "body": {"router": changes}}]
 
 
 def _bridge(bridge: Bridge | None, want: Wanted, mark: str) -> list[dict]:
     if bridge and want.drop_bridge:
-        return [{"name": "delete the bridge network", "method": "DELETE", "path": f"/v2.0/networks/{bridge.network_id}",
-                 "done_on": [404]}]
+        return [delete_network(bridge.network_id)]
     if not want.bridge:
         return []
     vlan, cidr = want.bridge.vlan, want.bridge.cidr
@@ -189,8 +222,15 @@ def _bridge(bridge: Bridge | None, want: Wanted, mark: str) -> list[dict]:
         return [_create_network(want.bridge, mark), _create_subnet({"made": "network"}, cidr, mark)]
     moved = [] if bridge.vlan == vlan else [
         {"name": f"move the bridge network to VLAN {vlan}", "method": "PUT", "takes_vlan": vlan,
+         "differs": f"the bridge network has VLAN {bridge.vlan} instead of {vlan}",
          "path": f"/v2.0/networks/{bridge.network_id}", "body": {"network": {"provider:segmentation_id": vlan}}}]
     return moved if cidr in dict(bridge.subnets) else [*moved, _create_subnet(bridge.network_id, cidr, mark)]
+
+
+def delete_network(network_id: str) -> dict:
+    """A step: a bridge network that nobody needs goes."""
+    return {"name": "delete the bridge network", "differs": "nothing uses the bridge network", "method": "DELETE",
+            "path": f"/v2.0/networks/{network_id}", "done_on": [404]}
 
 
 # openstack.cloud.network cannot give a description, and a network without its mark would be lost with a lost answer.
@@ -198,6 +238,7 @@ def _create_network(segment: Segment, mark: str) -> dict:
     body = {"name": mark, "description": mark, "provider:network_type": "vlan",
             "provider:physical_network": segment.physical_network, "provider:segmentation_id": segment.vlan}
     return {"name": f"create the bridge network on VLAN {segment.vlan}", "method": "POST", "path": "/v2.0/networks",
+            "differs": "the bridge network is missing",
             "body": {"network": body}, "register": "network", "takes_vlan": segment.vlan}
 
 
@@ -205,6 +246,7 @@ def _create_subnet(network: str | dict, cidr: str, mark: str) -> dict:
     body = {"name": mark, "description": mark, "network_id": network, "ip_version": 4, "cidr": cidr,
             "enable_dhcp": False, "gateway_ip": None}
     return {"name": f"create the bridge subnet {cidr}", "method": "POST", "path": "/v2.0/subnets",
+            "differs": f"the bridge subnet {cidr} is missing",
             "body": {"subnet": body}, "register": "subnet"}
 
 
@@ -212,6 +254,7 @@ def _port(seen: Pod, want: Wanted, keep: BridgePort | None, mark: str) -> list[d
     if not want.ip or (keep and keep.attached):
         return []
     attach = {"name": f"attach the bridge port {want.ip}", "method": "PUT",
+              "differs": f"the bridge port {want.ip} is not attached to the router" if keep else "",
               "path": f"/v2.0/routers/{seen.router.router_id}/add_router_interface",
               "body": {"port_id": keep.port_id if keep else {"made": "port"}}}
     return [attach] if keep else [_create_port(seen.bridge, want, mark), attach]
@@ -223,4 +266,5 @@ def _create_port(bridge: Bridge | None, want: Wanted, mark: str) -> dict:
     body = {"name": mark, "description": mark, "network_id": network, "security_groups": [],
             "fixed_ips": [{"subnet_id": subnet, "ip_address": want.ip}]}
     return {"name": f"create the bridge port {want.ip}", "method": "POST", "path": "/v2.0/ports",
+            "differs": f"the bridge port {want.ip} is missing",
             "body": {"port": body}, "register": "port"}

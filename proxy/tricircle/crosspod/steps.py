@@ -2,6 +2,7 @@
 
 A step is a dictionary:
     name        in words, for the log
+    differs     what is not as it should be, for a report; empty when an earlier step says it; the name by default
     method, path, body      of the call. {"made": NAME} anywhere in the body stands for the id that an earlier step made
     register    NAME under which later steps find the id in the answer
     done_on     statuses besides 2xx that mean it is already so
@@ -38,6 +39,11 @@ class Failure:
     def __str__(self) -> str:
         hint = f" ({HINTS[self.kind]})" if self.kind in HINTS else ""
         return f"{self.step}: {self.status or 'no answer'}: {self.message}{hint}"
+
+
+def differences(steps: list[dict]) -> list[str]:
+    """What the steps would put right, in words."""
+    return [words for step in steps if (words := step.get("differs", step["name"]))]
 
 
 def run(steps: list[dict], send: Callable[[str, str, Any], tuple[int, Any]],

@@ -25,8 +25,21 @@ class JobFailed(TricircleError):
         self.patient = patient
 
 
+# {pod: steps that it has yet to do}, {pod that did not answer: why}
+Plan = tuple[dict[str, list[dict]], dict[str, Exception]]
+
+
 @dataclass
-class Context:
+class Surroundings:
+    """What it takes to look at the pods; `conf`, `db`, `upstream` as everywhere."""
+
+    conf: cfg.ConfigOpts
+    db: Database
+    upstream: Upstream
+
+
+@dataclass
+class Context(Surroundings):
     """The surroundings of one attempt at a job.
 
     Args:
@@ -37,9 +50,6 @@ class Context:
         rounds: playbooks run so far.
     """
 
-    conf: cfg.ConfigOpts
-    db: Database
-    upstream: Upstream
     job: dict
     heartbeat: Heartbeat
     slots: Slots

@@ -3,7 +3,7 @@ import contextlib
 from collections.abc import Iterator
 
 from tricircle.crosspod import members
-from tricircle.jobs.context import Context, JobFailed
+from tricircle.jobs.context import Context, JobFailed, Plan, Surroundings
 from tricircle.jobs.queue import announced
 from tricircle.store import Database, bridges, pods, spans
 from tricircle.upstream.scatter import scatter
@@ -29,16 +29,26 @@ def converge(context: Context) -> None:
         PlaybookFailed, Unavailable: as usual.
     """
     project_id, db, upstream = context.job["resource_id"], context.db, context.upstream
-    spanned = spans.of_project(db, project_id)
-    rows = {name: pod for name, pod in pods.by_name(db).items() if pod["pod_id"] in spanned}
+    rows = _rows(db, project_id)
     # Before the ports: what Nova ends in between shows among them.
     changing, mute = scatter(rows, lambda name: members.changing(upstream, project_id, rows[name]))
-    seen, missing = scatter(rows, lambda name: members.look(db, upstream, project_id, rows[name],
-                                                            context.conf.bridge.cidr))
-    todo = {name: steps for name in seen if (steps := members.steps(name, seen, set(missing)))}
+    todo, missing = plan(context, project_id)
     outcomes = context.apply("converge_members", todo) if todo else {}
     problems = [f"pod {name}: {outcome.failure}" for name, outcome in outcomes.items() if outcome.failure]
     waiting = [*map(str, (mute | missing).values()), *(f"servers in pod {name} are still being built or deleted"
                                                        for name, busy in changing.items() if busy)]
     if problems or waiting:
         raise JobFailed("; ".join([*problems, *waiting]), patient=not problems)
+
+
+def plan(around: Surroundings, project_id: str) -> Plan:
+    """What each pod that answered has yet to do."""
+    rows = _rows(around.db, project_id)
+    seen, missing = scatter(rows, lambda name: members.look(around.db, around.upstream, project_id, rows[name],
+                                                            around.conf.bridge.cidr))
+    return {name: steps for name in seen if (steps := members.steps(name, seen, set(missing)))}, missing
+
+
+def _rows(db: Database, project_id: str) -> dict[str, dict]:
+    spanned = spans.of_project(db, project_id)
+    return {name: pod for name, pod in pods.by_name(db).items() if pod["pod_id"] in spanned}

@@ -1,12 +1,12 @@
 """The job `router`: observe, plan, apply, until a fresh look finds nothing to do."""
-from tricircle.crosspod import plan
+from tricircle.crosspod import plan, span
 from tricircle.crosspod.allocate import Allocator
 from tricircle.crosspod.model import Observed
 from tricircle.crosspod.observe import Pods
 from tricircle.jobs.context import Context, JobFailed
 from tricircle.jobs.members import owed
 from tricircle.jobs.playbooks import Outcome
-from tricircle.store import bridges, pods, replicas, routings, spans
+from tricircle.store import interfaces, pods, replicas, spans
 
 ROUNDS = 6
 RETIRE_SECONDS = 20.0   # less than a request waits for a replica, more than Neutron takes to delete one
@@ -58,18 +58,7 @@ class _Router:
         self.allocator = Allocator(context.conf, self.db, self.pods, self.ids)
 
     def observe(self) -> Observed:
-        by_id = {pod_id: name for name, pod_id in self.ids.items()}
-        known = routings.home(self.db, self.router_id)
-        # An unknown home is no proof that the router is gone: routings are a cache.
-        home = by_id[known["pod_id"]] if known else self.pods.home_of(self.router_id, list(self.ids))
-        spanned = {by_id[pod_id] for pod_id in spans.pods_of(self.db, self.router_id)}
-        project_id = bridges.owner(self.db, self.router_id) or (known or self.context.job)["project_id"]
-        names = sorted((spanned | {home}) - {None})
-        observed = self.pods.router(self.router_id, project_id, home, names)
-        seen = observed.pods[home].router if home in observed.pods else None
-        if seen and seen.project_id != project_id:   # an administrator's request on somebody else's router
-            return self.pods.router(self.router_id, seen.project_id, home, names)
-        return observed
+        return span.observe(self.db, self.pods, self.router_id, self.context.job["project_id"])
 
     def retire(self, observed: Observed) -> dict[str, int]:
         """Claim the replicas that nobody seems to use, to delete them: {pod: fence}."""
@@ -101,6 +90,9 @@ class _Router:
 
     def conclude(self, observed: Observed) -> None:
         """Nothing is left to do in the pods that answered."""
+        spanning = plan.members(observed, self.allocator.known(self.router_id))
+        interfaces.keep(self.db, self.context.job, {self.ids[pod]: span.addresses(seen) if spanning else {}
+                                                    for pod, seen in observed.pods.items() if not seen.lost})
         if observed.unreachable:
             raise JobFailed("; ".join(observed.unreachable.values()))
         leftover = [pod for pod, seen in observed.pods.items() if seen.router and not observed.home]

@@ -1,7 +1,7 @@
 """The job `security_group`: rules and sharing of all replicas of a group follow those of its home."""
 from tricircle.crosspod import groups, rbac
 from tricircle.errors import NotFound
-from tricircle.jobs.context import Context, JobFailed
+from tricircle.jobs.context import Context, JobFailed, Plan, Surroundings
 from tricircle.jobs.members import owed
 from tricircle.jobs.playbooks import Outcome
 from tricircle.store import pods, replicas, routings
@@ -16,10 +16,7 @@ def converge(context: Context) -> None:
         PlaybookFailed, Unavailable: as usual.
     """
     group_id = context.job["resource_id"]
-    spanned = replicas.of_resource(context.db, group_id)
-    rows = {row["pod_name"]: row for row in pods.bottom(context.db) if row["pod_id"] in spanned}
-    plans, unreachable = scatter(rows, lambda name: _plan(context, group_id, rows[name]))
-    todo = {pod: steps for pod, steps in plans.items() if steps}
+    todo, unreachable = plan(context, group_id)
     outcomes = _apply(context, group_id, todo) if todo else {}
     problems = [f"pod {pod}: {outcome.failure}" for pod, outcome in outcomes.items() if outcome.failure]
     if problems or unreachable:
@@ -32,10 +29,18 @@ def _apply(context: Context, group_id: str, todo: dict[str, list[dict]]) -> dict
         return context.apply("converge_security_group", todo)
 
 
-def _plan(context: Context, group_id: str, pod: dict) -> list[dict]:
+def plan(around: Surroundings, group_id: str) -> Plan:
+    """What each pod with a replica has yet to do."""
+    spanned = replicas.of_resource(around.db, group_id)
+    rows = {row["pod_name"]: row for row in pods.bottom(around.db) if row["pod_id"] in spanned}
+    plans, unreachable = scatter(rows, lambda name: _plan(around, group_id, rows[name]))
+    return {pod: steps for pod, steps in plans.items() if steps}, unreachable
+
+
+def _plan(around: Surroundings, group_id: str, pod: dict) -> list[dict]:
     try:
-        rules = groups.steps(groups.observe(context.db, context.upstream, group_id, pod["pod_name"]))
-        home = pods.show(context.db, routings.home(context.db, group_id)["pod_id"])
-        return rules + rbac.plan(context.db, context.upstream, group_id, home, pod)
+        rules = groups.steps(groups.observe(around.db, around.upstream, group_id, pod["pod_name"]))
+        home = pods.show(around.db, routings.home(around.db, group_id)["pod_id"])
+        return rules + rbac.plan(around.db, around.upstream, group_id, home, pod)
     except NotFound:
         return []   # the group or its replica is gone: nothing has to follow any more

@@ -17,6 +17,7 @@ from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleErro
 from tricircle.jobs import (
     everywhere,
     followers,
+    leftovers,
     members,
     network,
     quota,
@@ -25,9 +26,10 @@ from tricircle.jobs import (
     server_group,
     shadow,
 )
-from tricircle.jobs.context import Context
+from tricircle.jobs.context import Context, Surroundings
 from tricircle.jobs.heartbeat import Heartbeat
 from tricircle.jobs.slots import PodBusy, Slots
+from tricircle.jobs.sweep import Sweep
 from tricircle.store import Database, jobs
 from tricircle.store.db import now
 from tricircle.upstream.account import Account
@@ -36,9 +38,10 @@ from tricircle.upstream.client import Upstream
 LOG = logging.getLogger(__name__)
 LEASE_SECONDS = 15.0
 POLL_SECONDS = 0.2
-SWEEP_SECONDS = 3600.0
+TIDY_SECONDS = 3600.0
 DAY = 86400.0
 KINDS: dict[str, Callable[[Context], None]] = {
+    "leftovers": leftovers.converge,
     "members": members.converge,
     "network": network.converge,
     "quota": quota.converge,
@@ -91,9 +94,10 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
         LOG.info("worker %s starts, %d interrupted jobs", self.owner, self._inherit())
+        Sweep(Surroundings(self.conf, self.db, self.upstream), self.stop).start()
         number = self.conf.jobs.workers
         with ThreadPoolExecutor(number + 1, thread_name_prefix="worker") as pool:
-            loops = [pool.submit(self._loop) for _ in range(number)] + [pool.submit(self._sweep)]
+            loops = [pool.submit(self._loop) for _ in range(number)] + [pool.submit(self._tidy)]
             wait(loops, return_when=FIRST_EXCEPTION)
             self.stop.set()
         for loop in loops:
@@ -120,7 +124,7 @@ class Worker:
                 self.stop.wait(POLL_SECONDS)
         self.db.close()
 
-    def _sweep(self) -> None:
+    def _tidy(self) -> None:
         """Forget what is old, now and then."""
         while not self.stop.is_set():
             try:
@@ -128,8 +132,8 @@ class Worker:
                 LOG.info("%d old jobs are forgotten", old)
             except StoreBusy as error:
                 LOG.warning("no old job could be forgotten: %s", error)
-            lease.tidy(config.jobs_folder(self.conf), now() - SWEEP_SECONDS)
-            self.stop.wait(SWEEP_SECONDS)
+            lease.tidy(config.jobs_folder(self.conf), now() - TIDY_SECONDS)
+            self.stop.wait(TIDY_SECONDS)
         self.db.close()
 
     def work(self, job: dict) -> None:

@@ -104,6 +104,17 @@ def shared_pods(db: Database, project_id: str, router_id: str) -> set[str]:
     return {row["pod_id"] for row in rows}
 
 
+def projects(db: Database) -> list[str]:
+    """All that have a bridge."""
+    return [row["project_id"] for row in db.rows("SELECT project_id FROM bridges ORDER BY project_id")]
+
+
+def projects_in(db: Database, pod_id: str) -> set[str]:
+    """Projects whose bridge a router uses in a pod."""
+    return {row["project_id"] for row in
+            db.rows("SELECT DISTINCT project_id FROM bridge_ips WHERE pod_id = ?", (pod_id,))}
+
+
 def owner(db: Database, router_id: str) -> str | None:
     """Project for which the router has bridge addresses; None when it has none."""
     found = db.row("SELECT project_id FROM bridge_ips WHERE router_id = ? LIMIT 1", (router_id,))

@@ -51,6 +51,19 @@ def is_owed(db: Database, kind: str, resource_id: str) -> bool:
                        (resource_id, kind)))
 
 
+def latest(db: Database, kind: str, resource_id: str) -> dict | None:
+    """The newest job of one kind for a resource."""
+    return db.row("SELECT * FROM jobs WHERE resource_id = ? AND kind = ? ORDER BY created_at DESC LIMIT 1",
+                  (resource_id, kind))
+
+
+def pulse(db: Database, kind: str, resource_id: str) -> tuple[int, int]:
+    """A pair that is another one when a job of one kind has been asked for, or begun, for a resource."""
+    row = db.row("SELECT COUNT(*) AS number, COALESCE(SUM(fence), 0) AS fences FROM jobs "
+                 "WHERE resource_id = ? AND kind = ?", (resource_id, kind))
+    return row["number"], row["fences"]
+
+
 def release(db: Database, job_id: str) -> dict:
     """The announced change has been made (or refused): the job may run now.
 

@@ -195,3 +195,14 @@ def m011_pod_status(db):
     """Maintenance of a pod: whether new things may be placed there, and why not."""
     db.execute("ALTER TABLE pods ADD COLUMN status TEXT NOT NULL DEFAULT 'enabled'")   # enabled disabled draining
     db.execute("ALTER TABLE pods ADD COLUMN disabled_reason TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def m012_interfaces(db):
+    """What a router had in each pod: see store/interfaces.py."""
+    db.execute("""CREATE TABLE interfaces (
+        router_id TEXT NOT NULL,
+        pod_id TEXT NOT NULL REFERENCES pods ON DELETE CASCADE,
+        subnet_id TEXT NOT NULL,        -- as the pod calls it
+        ip TEXT NOT NULL,
+        PRIMARY KEY (router_id, pod_id, subnet_id))""")

@@ -77,6 +77,25 @@ def drop(db: Database, resource_id: str, pod_id: str | None = None) -> None:
                   (resource_id, pod_id, pod_id))
 
 
+def forget(db: Database, row: dict) -> bool:
+    """What the row speaks of is gone. Whether it was still the same row."""
+    with db.write() as c:
+        return bool(c.execute("DELETE FROM replicas WHERE resource_id = ? AND pod_id = ? AND local_id = ?",
+                              (row["resource_id"], row["pod_id"], row["local_id"])).rowcount)
+
+
+def in_pod(db: Database, pod_id: str, kinds: tuple[str, ...]) -> list[dict]:
+    """The rows of a pod's finished replicas of some kinds."""
+    marks = ", ".join("?" * len(kinds))
+    return db.rows(f"SELECT * FROM replicas WHERE pod_id = ? AND kind IN ({marks}) "  # noqa: S608 - marks only
+                   "AND local_id IS NOT NULL ORDER BY kind, resource_id", [pod_id, *kinds])
+
+
+def resources(db: Database, kind: str) -> list[dict]:
+    """resource_id and project_id of all that has replicas of one kind."""
+    return db.rows("SELECT DISTINCT resource_id, project_id FROM replicas WHERE kind = ? ORDER BY resource_id", (kind,))
+
+
 def of_resource(db: Database, resource_id: str) -> dict[str, str]:
     """{pod id: local id} of a resource's finished replicas."""
     rows = db.rows("SELECT pod_id, local_id FROM replicas WHERE resource_id = ? AND local_id IS NOT NULL",

@@ -17,6 +17,20 @@ def replica_pods(db: Database, router_id: str) -> set[str]:
     return {row["pod_id"] for row in db.rows("SELECT pod_id FROM replicas WHERE resource_id = ?", (router_id,))}
 
 
+def routers(db: Database) -> list[dict]:
+    """resource_id and project_id of the routers that have, or may have, something in a pod other than their home."""
+    return db.rows("SELECT resource_id, MAX(project_id) AS project_id FROM "
+                   "(SELECT resource_id, project_id FROM replicas WHERE kind = 'routers' UNION "
+                   "SELECT router_id, project_id FROM bridge_ips) GROUP BY resource_id ORDER BY resource_id")
+
+
+def routers_in(db: Database, pod_id: str) -> set[str]:
+    """Home ids of the routers of which a pod has, or may have, something of Tricircle's."""
+    rows = db.rows("SELECT resource_id FROM replicas WHERE pod_id = ? AND kind = 'routers' UNION "
+                   "SELECT router_id FROM bridge_ips WHERE pod_id = ?", (pod_id, pod_id))
+    return {row["resource_id"] for row in rows}
+
+
 def of_project(db: Database, project_id: str) -> set[str]:
     """Ids of the pods in which a project is known to have something, of its own or of Tricircle's for it."""
     rows = db.rows("SELECT pod_id FROM routings WHERE project_id = ? UNION SELECT pod_id FROM replicas "

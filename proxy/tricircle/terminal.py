@@ -1,0 +1,66 @@
+"""What the commands have in common: their configuration, the database, tables."""
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+
+import click
+from oslo_config import cfg
+from rich.console import Console
+from rich.table import Table
+
+from tricircle import config
+from tricircle.errors import TricircleError
+from tricircle.store import Database
+
+DEFAULT_FILE = "/etc/tricircle/tricircle.conf"
+as_form = click.option("-f", "--format", "form", type=click.Choice(["table", "json"]), default="table",
+                       show_default=True)
+
+
+class Failed(click.ClickException):
+    """One line, and an exit code that no answer has."""
+
+    exit_code = 2
+
+
+def with_file(command: Callable) -> Callable:
+    """Give a command `--config-file`, read the file for it, and print Tricircle's errors as one line."""
+    @click.option("--config-file", default=DEFAULT_FILE, show_default=True, envvar="TRICIRCLE_CONFIG_FILE",
+                  help="Configuration.")
+    @wraps(command)
+    def run(config_file: str, **arguments: object) -> object:
+        try:
+            return command(config.load(config_file), **arguments)
+        except cfg.Error as error:
+            raise Failed(f"{config_file}: {error}") from error
+        except TricircleError as error:
+            raise Failed(str(error)) from error
+    return run
+
+
+def database(conf: cfg.ConfigOpts) -> Database:
+    """The database; none is made."""
+    path = config.database_path(conf)
+    if not path.exists():
+        raise Failed(f"there is no database at {path}: run `tricircle db upgrade`, or check state_path")
+    return Database(path)
+
+
+def show(rows: list[dict], fields: tuple[str, ...], form: str) -> None:
+    """Print rows as a table or (form `json`) as JSON."""
+    if form == "json":
+        click.echo(json.dumps([{field: row[field] for field in fields} for row in rows], indent=2))
+        return
+    table = Table(*fields)
+    for row in rows:
+        table.add_row(*(cell(field, row[field]) for field in fields))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def cell(field: str, value: object) -> str:
+    """A value as a table shows it."""
+    if isinstance(value, float) and (field.endswith("_at") or field in ("at", "not_before", "lease_until")):
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return "" if value is None else str(value)
