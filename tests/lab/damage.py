@@ -4,8 +4,8 @@
 
     damage.py KIND ROUTER        KIND is one of the functions of DAMAGE; prints what was done
 
-Clouds named like the pods come from clouds.yaml (OS_CLIENT_CONFIG_FILE) and are an administrator's. The router's home is
-the pod that has its id; what is damaged is in the other one.
+Clouds named like the pods come from clouds.yaml (OS_CLIENT_CONFIG_FILE) and are an administrator's. The router's home
+is the pod that has its id; what is damaged is in the other one.
 """
 
 import sys
