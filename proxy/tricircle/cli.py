@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
+from pathlib import Path
 
 import click
 from oslo_config import cfg
@@ -73,6 +74,15 @@ def db_upgrade(conf: cfg.ConfigOpts) -> None:
     click.echo(f"{config.database_path(conf)}: " + (", ".join(done) if done else "up to date"))
 
 
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_with_file
+def backup(conf: cfg.ConfigOpts, file: Path) -> None:
+    """Copy the database into FILE, which must not exist, while the gateway serves."""
+    from tricircle.store.backup import copy
+    click.echo(f"{file}: {copy(_db(conf), file)} bytes, checked")
+
+
 @main.group()
 def pod() -> None:
     """Pods."""
@@ -130,7 +140,9 @@ def _db(conf: cfg.ConfigOpts) -> Database:
     path = config.database_path(conf)
     if not path.exists():
         raise click.ClickException(f"there is no database at {path}: run `tricircle db upgrade`, or check state_path")
-    return Database(path)
+    found = Database(path)
+    found.check()
+    return found
 
 
 def _show(rows: list[dict], fields: tuple[str, ...], form: str) -> None:
