@@ -83,6 +83,15 @@ def backup(conf: cfg.ConfigOpts, file: Path) -> None:
     click.echo(f"{file}: {copy(_db(conf), file)} bytes, checked")
 
 
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@_with_file
+def rebuild(conf: cfg.ConfigOpts, dry_run: bool) -> None:
+    """Make the database agree with what the pods have, after it was lost or is from a backup."""
+    from tricircle import recovery
+    sys.exit(0 if recovery.run(conf, _db(conf), _console(), dry_run) else 1)
+
+
 @main.group()
 def pod() -> None:
     """Pods."""
@@ -152,7 +161,11 @@ def _show(rows: list[dict], fields: tuple[str, ...], form: str) -> None:
     table = Table(*fields)
     for row in rows:
         table.add_row(*(_cell(field, row[field]) for field in fields))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 200)
 
 
 def _cell(field: str, value: object) -> str:

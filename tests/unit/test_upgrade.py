@@ -79,7 +79,7 @@ def test_processes_that_start_together_upgrade_once(tmp_path):
     def run():
         try:
             done.extend(Database(path).upgrade())
-        except Exception as error:
+        except sqlite3.Error as error:
             wrong.append(error)
     threads = [threading.Thread(target=run) for _ in range(8)]
     for thread in threads:
