@@ -77,7 +77,7 @@ def rebuilt(db, world, away=()):
     return plan, apply(db, plan.changes, began=0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(worlds(), worlds(), st.sets(POD, max_size=2))
 def test_it_is_right_after_one_run_and_nothing_goes_while_a_pod_is_away(then, now, away):
     """The store is of another time: an old backup."""

@@ -134,11 +134,10 @@ def _original(kind: str, record: dict) -> str:
 
 def _keep_replicas(work: _Work) -> None:
     """Rows of things that are there, also of those without a mark: default groups, and networks that have moved."""
-    there = {(pod, record["id"]): _original(kind, record) for kind in KINDS for pod, record in work.records(kind)}
+    there = {(kind, pod, record["id"]): _original(kind, record) for kind in KINDS for pod, record in work.records(kind)}
     for (resource_id, pod), row in work.stored["replicas"].items():
-        at = pod, row["local_id"]
-        if at in there and there[at] in ("", resource_id):
-            work.homes[at] = resource_id
+        if there.get((row["kind"], pod, row["local_id"]), "nothing") in ("", resource_id):
+            work.homes[pod, row["local_id"]] = resource_id
             work.put("replicas", **row)
 
 
