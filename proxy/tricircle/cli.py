@@ -1,6 +1,7 @@
 """The command `tricircle`."""
 import json
 import sys
+from pathlib import Path
 
 import click
 from oslo_config import cfg
@@ -8,7 +9,7 @@ from oslo_config import cfg
 from tricircle import config
 from tricircle.cli_drift import drift
 from tricircle.store import Database, jobs, pods
-from tricircle.terminal import as_form, cell, database, show, with_file
+from tricircle.terminal import as_form, cell, console, database, show, with_file
 
 POD_FIELDS = ("pod_id", "pod_name", "az_name", "pod_az_name", "dc_name", "status", "disabled_reason")
 
@@ -52,6 +53,24 @@ def db_upgrade(conf: cfg.ConfigOpts) -> None:
     """Make the database, or bring its schema up to date."""
     done = Database(config.database_path(conf)).upgrade()
     click.echo(f"{config.database_path(conf)}: " + (", ".join(done) if done else "up to date"))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@with_file
+def backup(conf: cfg.ConfigOpts, file: Path) -> None:
+    """Copy the database into FILE, which must not exist, while the gateway serves."""
+    from tricircle.store.backup import copy
+    click.echo(f"{file}: {copy(database(conf), file)} bytes, checked")
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@with_file
+def rebuild(conf: cfg.ConfigOpts, dry_run: bool) -> None:
+    """Make the database agree with what the pods have, after it was lost or is from a backup."""
+    from tricircle import recovery
+    sys.exit(0 if recovery.run(conf, database(conf), console(), dry_run) else 1)
 
 
 @main.group()

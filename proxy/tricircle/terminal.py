@@ -45,7 +45,9 @@ def database(conf: cfg.ConfigOpts) -> Database:
     path = config.database_path(conf)
     if not path.exists():
         raise Failed(f"there is no database at {path}: run `tricircle db upgrade`, or check state_path")
-    return Database(path)
+    found = Database(path)
+    found.check()
+    return found
 
 
 def show(rows: list[dict], fields: tuple[str, ...], form: str) -> None:
@@ -56,7 +58,12 @@ def show(rows: list[dict], fields: tuple[str, ...], form: str) -> None:
     table = Table(*fields)
     for row in rows:
         table.add_row(*(cell(field, row[field]) for field in fields))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    console().print(table)
+
+
+def console() -> Console:
+    """Where tables and progress go; wide enough for whoever reads a pipe."""
+    return Console(width=None if sys.stdout.isatty() else 200)
 
 
 def cell(field: str, value: object) -> str:

@@ -1,5 +1,6 @@
 """The SQLite file: one connection a thread, write-ahead log, short transactions."""
 import contextlib
+import fcntl
 import sqlite3
 import threading
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from sqlite_utils import Database as Tables
 
-from tricircle.errors import StoreBusy
+from tricircle.errors import StoreBusy, TricircleError
 from tricircle.store.migrations import migrations
 
 BUSY_SECONDS = 5.0
@@ -24,6 +25,10 @@ def new_id() -> str:
 def now() -> float:
     """Seconds since the epoch; every time in the store has this unit."""
     return time.time()
+
+
+class WrongSchema(TricircleError):
+    """The file's schema is not that of this version."""
 
 
 class Database:
@@ -136,12 +141,32 @@ class Database:
 
         Returns:
             The names of the migrations applied now, in order.
+
+        Raises:
+            WrongSchema: a newer Tricircle has made it.
         """
-        connection = self.connection()
-        tables = Tables(connection)
-        before = {m.name for m in migrations.pending(tables)}
-        migrations.apply(tables)
-        return sorted(before)
+        tables = Tables(self.connection())
+        # `serve` and `worker` start together: the second would apply what the first is applying, and fail.
+        with open(f"{self.path}.upgrade", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            before = self._pending(tables)
+            migrations.apply(tables)
+        return before
+
+    def check(self) -> None:
+        """Raise WrongSchema unless the schema is the one that this Tricircle works with."""
+        pending = self._pending(Tables(self.connection()))
+        if pending:
+            raise WrongSchema(f"{self.path} has an older schema ({', '.join(pending)} missing): "
+                              "run `tricircle db upgrade`")
+
+    def _pending(self, tables: Tables) -> list[str]:
+        pending = [migration.name for migration in migrations.pending(tables)]
+        known = {migration.name for migration in migrations.applied(tables)}
+        foreign = sorted(known - {migration.name for migration in migrations.pending(Tables(memory=True))})
+        if foreign:
+            raise WrongSchema(f"{self.path} was made by a newer Tricircle ({', '.join(foreign)}): install that one")
+        return pending
 
 
 @contextlib.contextmanager
