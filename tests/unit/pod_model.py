@@ -137,6 +137,8 @@ class Neutron:
             subnet = self._row("subnets", body["subnet_id"])
             if any(ip["subnet_id"] == subnet["id"] for port in self._interfaces(router) for ip in port["fixed_ips"]):
                 raise Refused(400, "BadRequest")
+            self._check_ports({"network_id": subnet["network_id"], "fixed_ips": [
+                {"subnet_id": subnet["id"], "ip_address": subnet["gateway_ip"]}]})
             port = self.add("ports", network_id=subnet["network_id"], project_id=router["project_id"],
                             fixed_ips=[{"subnet_id": subnet["id"], "ip_address": subnet["gateway_ip"]}])
         else:

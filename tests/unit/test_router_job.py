@@ -232,6 +232,21 @@ def test_a_deleted_replica_comes_back_with_its_interfaces(context):
     assert context.routes("Pod2", replica["id"]) == [{"destination": "10.0.1.0/24", "nexthop": "100.64.0.1"}]
 
 
+def test_an_interface_whose_address_is_taken_is_told_and_the_rest_is_done(context):
+    built(context)
+    rows = context.upstream.pods["Pod2"].rows
+    address = next(row["fixed_ips"] for row in rows["ports"].values() if not row["description"])
+    context.detach("Pod2")
+    context.routes("Pod2", "local").clear()
+    context.upstream.pods["Pod2"].add("ports", network_id="x", fixed_ips=address)
+    with pytest.raises(JobFailed, match=r"attach the subnet 10\.0\.2\.0/24: 409"):
+        router.converge(context)
+    assert context.routes("Pod2", "local") == [{"destination": "10.0.1.0/24", "nexthop": "100.64.0.1"}]
+    interfaces.forget(context.db, "R")
+    router.converge(context)
+    assert_plumbing_gone(context)
+
+
 def test_a_subnet_that_is_gone_does_not_come_back_and_is_forgotten(context):
     built(context)
     context.detach("Pod2")

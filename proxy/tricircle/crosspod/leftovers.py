@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tricircle import marks
 from tricircle.crosspod.observe import SECONDS, Pods, question
+from tricircle.errors import PodUnreachable
 from tricircle.store import Database, bridges, jobs, replicas, routings, spans
 from tricircle.upstream.deadline import Deadline
 
@@ -93,7 +94,10 @@ class LeftPods(Pods):
         return gone
 
     def _found(self, pod: str, path: str, key: str) -> set[str]:
-        return {each["id"] for each in self._one(pod, path, key) or ()}
+        listed = self._one(pod, path, key)
+        if listed is None:   # not of an id, but of the whole collection
+            raise PodUnreachable(pod, "network", f"does not know {key}")
+        return {each["id"] for each in listed}
 
 
 def _owners(db: Database, router_ids: list[str]) -> dict[str, str]:

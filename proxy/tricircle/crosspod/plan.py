@@ -81,10 +81,11 @@ def steps(observed: Observed, pod: str, want: Wanted) -> list[dict]:
         *_undo_routes(seen, want, drop),
         *(_undo_port(seen.router, port) for port in drop),
         *_mirror(seen.router, want),
-        *(_join(seen.router, lost) for lost in seen.lost),
         *_bridge(seen.bridge, want, marks.bridge(observed.project_id)),
         *_port(seen, want, keep, router_mark),
         *_routes(seen, want, drop),
+        # Last: when somebody has the address by now, the rest is done all the same.
+        *(_join(seen.router, lost) for lost in seen.lost),
     ]
 
 
