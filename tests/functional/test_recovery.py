@@ -1,4 +1,5 @@
 """`tricircle rebuild`, without a worker: what plumbing there is was made by hand."""
+import sqlite3
 import subprocess
 
 import pytest
@@ -54,6 +55,20 @@ def test_a_lost_database_is_made_again_and_users_notice_nothing(place):
     owed = {(kind, resource) for kind, resource in place.sql("SELECT kind, resource_id FROM jobs")}
     assert {("router", scene.router), ("shadow", scene.nets["Pod1"]), ("members", project),
             ("security_group", scene.group), ("subnetpool", scene.pool)} <= owed
+
+
+def test_a_backup_is_made_while_it_serves_and_takes_no_files_place(place, tmp_path):
+    target = tmp_path / "copy.sqlite"
+    user = User(place.gateway)
+    network = user.net("az1")
+    done = place.tricircle("backup", target)
+    assert (done.returncode, done.stdout) == (0, f"{target}: {target.stat().st_size} bytes, checked\n"), done.stderr
+    assert target.stat().st_mode & 0o777 == 0o600
+    with sqlite3.connect(target) as db:
+        assert db.execute("SELECT kind FROM routings WHERE resource_id = ?", (network,)).fetchall() == [("networks",)]
+    again = place.tricircle("backup", target)
+    assert again.returncode == 1
+    assert "exists already: name a new file" in again.stderr
 
 
 def test_without_pods_it_says_what_to_do_first(place, tmp_path):

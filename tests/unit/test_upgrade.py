@@ -114,7 +114,7 @@ def db(tmp_path):
 
 
 def test_a_copy_of_a_busy_database_is_of_one_moment(db, tmp_path):
-    """A thread writes pairs in one transaction each: every copy has whole pairs, and nothing with a gap before it."""
+    """A thread writes to two tables in each transaction: every copy has both, and nothing with a gap before it."""
     pod = pods.create(db, "Pod1", "az1")["pod_id"]
     over, begun = threading.Event(), threading.Event()
 
@@ -123,9 +123,9 @@ def test_a_copy_of_a_busy_database_is_of_one_moment(db, tmp_path):
             if over.is_set():
                 break
             with db.write(durable=False) as c:
-                for half in "ab":
-                    c.execute("INSERT INTO routings (resource_id, pod_id, kind, project_id, created_at) "
-                              "VALUES (?, ?, 'servers', 'p', ?)", (f"{half}{number}", pod, number))
+                c.execute("INSERT INTO cursors (cursor_key, cursor) VALUES (?, '')", (number,))
+                c.execute("INSERT INTO routings (resource_id, pod_id, kind, project_id, created_at) "
+                          "VALUES (?, ?, 'servers', 'p', ?)", (number, pod, number))
             if number > 50:
                 begun.set()
         db.close()
@@ -140,9 +140,10 @@ def test_a_copy_of_a_busy_database_is_of_one_moment(db, tmp_path):
             assert target.stat().st_mode & 0o777 == 0o600
             with sqlite3.connect(target) as found:
                 assert found.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-                seen = [name for name, in found.execute("SELECT resource_id FROM routings")]
-            counts.append(len(seen) // 2)
-            assert sorted(seen) == sorted(f"{half}{n}" for half in "ab" for n in range(counts[-1]))
+                halves = [sorted(int(number) for number, in found.execute(f"SELECT {column} FROM {table}"))
+                          for column, table in (("resource_id", "routings"), ("cursor_key", "cursors"))]
+            counts.append(len(halves[0]))
+            assert halves == [list(range(counts[-1]))] * 2
     finally:
         over.set()
         thread.join()
