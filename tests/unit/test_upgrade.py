@@ -100,7 +100,7 @@ def test_the_database_of_a_newer_tricircle_is_refused_with_the_remedy(tmp_path, 
     conf.write_text(f"[DEFAULT]\nstate_path = {tmp_path}\n")
     done = subprocess.run([TRICIRCLE, *command.split(), "--config-file", conf], capture_output=True, text=True,
                           timeout=60)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "newer Tricircle (m999_x): install that one" in done.stderr
     assert "Traceback" not in done.stderr
 
