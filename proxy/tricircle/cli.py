@@ -10,7 +10,7 @@ from oslo_config import cfg
 from rich.console import Console
 from rich.table import Table
 
-from tricircle import config
+from tricircle import config, logs
 from tricircle.errors import TricircleError
 from tricircle.store import Database, jobs, pods
 
@@ -43,8 +43,7 @@ def _with_file(command: Callable) -> Callable:
 def serve(conf: cfg.ConfigOpts) -> None:
     """Run the four APIs: admin, compute, volume, network."""
     from tricircle.api import serve as api
-    from tricircle.api.wsgi import log_to_stderr
-    log_to_stderr(conf.debug)
+    logs.to_stderr(conf.debug, conf.log_format)
     Database(config.database_path(conf)).upgrade()
     sys.exit(api.run(conf))
 
@@ -53,9 +52,8 @@ def serve(conf: cfg.ConfigOpts) -> None:
 @_with_file
 def worker(conf: cfg.ConfigOpts) -> None:
     """Run the jobs: converge routers and security groups over the pods."""
-    from tricircle.api.wsgi import log_to_stderr
     from tricircle.jobs import worker as loop
-    log_to_stderr(conf.debug)
+    logs.to_stderr(conf.debug, conf.log_format)
     Database(config.database_path(conf)).upgrade()
     sys.exit(loop.run(conf))
 

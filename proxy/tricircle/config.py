@@ -5,6 +5,8 @@ from oslo_config import cfg
 
 DEFAULT = [
     cfg.BoolOpt("debug", default=False, help="Log each call to a pod."),
+    cfg.StrOpt("log_format", default="text", choices=["text", "json"],
+               help="Form of the log's lines; those of requests and audits are name=value or fields of the object."),
     cfg.StrOpt("state_path", default="/var/lib/tricircle",
                help="Folder of the database (tricircle.sqlite) and of the jobs' working folders (jobs/)."),
 ]

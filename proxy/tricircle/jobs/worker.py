@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from oslo_config import cfg
 
-from tricircle import config
+from tricircle import config, trace
 from tricircle.crosspod.followers import PARTS
 from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError
 from tricircle.jobs import (
@@ -117,6 +117,7 @@ class Worker:
 
     def work(self, job: dict) -> None:
         """Run a claimed job and write its outcome, unless another worker has it by then."""
+        trace.begin(f"{job['kind']}:{job['resource_id']}:{job['id']}")
         LOG.info("job %s: %s %s, attempt %d", job["id"], job["kind"], job["resource_id"], job["attempts"])
         try:
             with Heartbeat(self.db, job, LEASE_SECONDS, jobs_folder(self.conf)) as heartbeat:

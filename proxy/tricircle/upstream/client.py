@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import urllib3
 from oslo_config import cfg
 
+from tricircle import logs, trace
 from tricircle.errors import PodUnreachable
 from tricircle.upstream import bodies
 from tricircle.upstream.account import Account
@@ -102,6 +103,7 @@ class Upstream:
             Unavailable: Keystone is needed and does not answer.
         """
         deadline = deadline or Deadline(self.conf.deadline)
+        trace.asked(pod)
         breaker = self.breaker(pod, service)
         if not breaker.allow():
             raise PodUnreachable(pod, service, "failed several times in a row; it is tried again shortly", sent=False)
@@ -122,7 +124,22 @@ class Upstream:
 
     def ask(self, pod: str, service: str, method: str, path: str, body: Any = None,
             deadline: Deadline | None = None, microversion: str = "") -> Answer:
-        """A JSON call as the service account; a token that a pod refuses is renewed once. Raises as `call`."""
+        """A JSON call as the service account; whatever it changes gets its line in the audit. Raises as `call`."""
+        status: int | str = "unsent"
+        try:
+            answer = self._as_account(pod, service, method, path, body, deadline, microversion)
+            status = answer.status
+            return answer
+        except PodUnreachable as error:
+            status = "unanswered" if error.sent else status
+            raise
+        finally:
+            if method != "GET":
+                logs.audit(pod, method, path, status)
+
+    def _as_account(self, pod: str, service: str, method: str, path: str, body: Any, deadline: Deadline | None,
+                    microversion: str) -> Answer:
+        """A token that a pod refuses is renewed once."""
         data = None if body is None else json.dumps(body).encode()
         def call() -> Answer:
             headers = {"Content-Type": "application/json", "Accept": "application/json",

@@ -1,0 +1,100 @@
+"""What an operator sees of the gateway: the lines of its log."""
+import re
+import uuid
+
+import pytest
+
+from tests.functional.gateway import until
+from tests.functional.scene import PATIENCE
+from tests.functional.user import User, holders
+
+
+@pytest.fixture
+def user(gateway):
+    return User(gateway)
+
+
+def lines(gateway, logger, log="api.log", **wanted):
+    """The lines of a logger with these fields, each as {field: value}."""
+    found = []
+    for line in (gateway.folder / log).read_text().splitlines():
+        if f" INFO {logger} " in line:
+            fields = dict(re.findall(r"(\w+)=(\S*)", line.split(logger, 1)[1]))
+            if wanted.items() <= fields.items():
+                found.append(fields)
+    return found
+
+
+def test_a_request_has_one_line_with_all_its_ids(gateway, user):
+    network, mine = user.net("az1"), f"req-{uuid.uuid4()}"
+    answer = user.network.get(f"/networks/{network}?fields=id&token={user.token.id}",
+                              headers={"X-OpenStack-Request-Id": mine})
+    line, = until(lambda: lines(gateway, "tricircle.request", global_request_id=mine))
+    assert 0 <= float(line.pop("seconds")) < 20
+    assert line == {
+        "request_id": answer.headers["X-Tricircle-Request-Id"], "global_request_id": mine,
+        "pod_request_id": answer.headers["x-openstack-request-id"], "service": "network", "method": "GET",
+        "path": f"/v2.0/networks/{network}", "status": "200", "project": user.project, "user": user.token.user.id,
+        "pods": "Pod1"}
+
+
+def test_a_list_names_the_pods_that_were_asked_and_who_asked(gateway, user):
+    answer = user.network.get("/networks", headers={"X-OpenStack-Request-Id": "not one\tof ours"})
+    line, = until(lambda: lines(gateway, "tricircle.request", request_id=answer.headers["X-Tricircle-Request-Id"]))
+    assert (line["pods"], line["pod_request_id"], line["global_request_id"]) == ("Pod1,Pod2", "-", "-")
+
+
+def test_a_request_without_a_token_and_a_path_that_would_begin_a_line(gateway):
+    answer = gateway.client("network", None).get("/networks/%0AINFO%20x")
+    line, = until(lambda: lines(gateway, "tricircle.request", request_id=answer.headers["X-Tricircle-Request-Id"]))
+    assert (line["status"], line["project"], line["user"], line["pods"]) == ("401", "-", "-", "-")
+    assert line["path"] == "/v2.0/networks/%0AINFO%20x"
+
+
+def test_a_replica_made_on_demand_is_in_the_audit(cloud, gateway, user):
+    group = user.make("security-groups", name="web")["id"]
+    home, = holders(cloud, "network", "security-groups", group)
+    away = next(pod for pod in cloud if pod.name != home)
+    network, _ = user.wired(f"az{away.name[-1]}")
+    mark = len(cloud.log)
+    answer = user.network.post("/ports", {"port": {"network_id": network, "security_groups": [group]}})
+    cause = answer.headers["X-Tricircle-Request-Id"]
+    ours = [[write.method, write.path] for write in cloud.writes(mark) if write.who == "tricircle"]
+    assert ["POST", "/v2.0/security-groups"] in ours
+    told = until(lambda: lines(gateway, "tricircle.audit", cause=cause))
+    assert [[line["method"], line["path"]] for line in told] == ours
+    assert {line["pod"] for line in told} == {away.name}
+    assert {line["status"][0] for line in told} == {"2"}
+    said = (gateway.folder / "api.log").read_text()
+    assert user.token.id not in said
+    assert "standin-secret" not in said
+
+
+def test_a_change_whose_answer_is_lost_is_in_the_audit(cloud, gateway, user):
+    group = user.make("security-groups", name="web")["id"]
+    home, = holders(cloud, "network", "security-groups", group)
+    away = next(pod for pod in cloud if pod.name != home)
+    network, _ = user.wired(f"az{away.name[-1]}")
+    away.network.faults.lose = "POST .*/security-groups$"
+    answer = user.network.post("/ports", {"port": {"network_id": network, "security_groups": [group]}})
+    assert answer.status >= 500
+    line, = until(lambda: lines(gateway, "tricircle.audit", cause=answer.headers["X-Tricircle-Request-Id"]))
+    assert (line["pod"], line["method"], line["status"]) == (away.name, "POST", "unanswered")
+
+
+def test_steps_of_a_playbook_are_in_the_workers_audit(cloud, gateway, user, worker):
+    """A user's own writes are not in it, all of Tricircle's are."""
+    router = user.make("routers", name="r")["id"]
+    user.network.ok("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": user.wired("az1")[1]})
+    user.network.ok("PUT", f"/routers/{router}/add_router_interface",
+                    {"subnet_id": user.subnet(user.net("az2"), "10.77.0.0/24")})
+    admin = gateway.client("admin", "admin")
+    job = until(lambda: admin.ok("GET", f"/jobs?resource_id={router}&state=done")["jobs"], PATIENCE)[0]
+    told = lines(gateway, "tricircle.audit", "worker.log", cause=f"router:{router}:{job['id']}")
+    assert {line["pod"] for line in told} == {"Pod1", "Pod2"}
+    assert {line["status"] for line in told} <= {"200", "201", "204"}
+    for pod in cloud:
+        ours = [(w.method, w.path) for w in cloud.writes() if w.who == "tricircle" and w.pod == pod.name]
+        mine = [(line["method"], line["path"]) for line in told if line["pod"] == pod.name]
+        assert [call for call in mine if call not in ours] == []
+        assert ("POST", "/v2.0/networks") in mine, "the bridge"
