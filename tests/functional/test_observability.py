@@ -1,10 +1,12 @@
-"""What an operator sees of the gateway: the lines of its log."""
+"""What an operator sees of the gateway: its health, the lines of its log."""
+import json
 import re
 import uuid
 
 import pytest
+import urllib3
 
-from tests.functional.gateway import until
+from tests.functional.gateway import SERVICES, until
 from tests.functional.scene import PATIENCE
 from tests.functional.user import User, holders
 
@@ -23,6 +25,39 @@ def lines(gateway, logger, log="api.log", **wanted):
             if wanted.items() <= fields.items():
                 found.append(fields)
     return found
+
+
+def health(gateway, service, accept="text/plain"):
+    answer = urllib3.request("GET", f"http://{gateway.host}:{gateway.ports[service]}/healthcheck", retries=False,
+                             headers={"Accept": accept})
+    return answer.status, answer.data.decode()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_healthcheck_drains_and_asks_nobody(cloud, gateway, service):
+    cloud.keystone.refuse()
+    for pod in cloud:
+        pod.refuse()
+    drain = gateway.folder / "state" / "disabled"
+    assert health(gateway, service) == (200, "OK\nOK")
+    drain.touch()
+    try:
+        assert health(gateway, service) == (503, "DISABLED BY FILE\nOK")
+        status, body = health(gateway, service, "application/json")
+        assert (status, json.loads(body)["reasons"]) == (503, ["DISABLED BY FILE", "OK"])
+    finally:
+        drain.unlink()
+    assert health(gateway, service)[0] == 200
+
+
+def test_the_healthcheck_tells_that_the_store_is_lost_but_not_where_it_was(gateway):
+    store = gateway.folder / "state" / "tricircle.sqlite"
+    store.rename(store.with_suffix(".away"))
+    try:
+        assert health(gateway, "compute") == (503, "OK\nDATABASE UNUSABLE")
+    finally:
+        store.with_suffix(".away").rename(store)
+    assert health(gateway, "compute")[0] == 200
 
 
 def test_a_request_has_one_line_with_all_its_ids(gateway, user):

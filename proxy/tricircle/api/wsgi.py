@@ -13,6 +13,7 @@ from tricircle.api import (
     compute,
     floatingips,
     generic,
+    health,
     network,
     nova_floating_ips,
     pool_subnets,
@@ -60,14 +61,17 @@ def application(gateway: Gateway, service_name: str) -> WSGI:
         service_name: `admin`, `compute`, `volume` or `network`.
 
     Returns:
-        The whole stack: request id and log, version documents, token check, handler.
+        The whole stack: health, request id and log, version documents, token check, handler.
     """
     app = bottle.Bottle()
     for rule in ("/", "/<path:path>"):
         app.route(rule, method="ANY", callback=lambda path="": _handle(gateway, service_name, bottle.request.environ))
     guarded = TokenCheck(app, {"oslo_config_config": gateway.conf}, _style(service_name))
+    healthcheck = health.application(gateway.conf)
 
     def outer(environ: dict, start_response: Callable) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") == health.PATH:   # asked all the time: it has no line in the log
+            return healthcheck(environ, start_response)
         environ["tricircle.request_id"] = request_id = new_request_id()
         work, started = trace.begin(request_id), time.monotonic()
 
