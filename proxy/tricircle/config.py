@@ -59,7 +59,12 @@ JOBS = [
                help="clouds.yaml with one cloud per pod, named like the pod; read by the playbooks."),
     cfg.IntOpt("workers", default=2, min=1, help="Jobs that run side by side."),
 ]
-GROUPS = {None: DEFAULT, "api": API, "service_account": SERVICE_ACCOUNT, "pods": PODS, "bridge": BRIDGE, "jobs": JOBS}
+METRICS = [
+    cfg.HostAddressOpt("bind_host", default="127.0.0.1", help="Address on which Prometheus may ask, without a token."),
+    cfg.PortOpt("port", default=0, help="Port for Prometheus, as in 19996; 0: none."),
+]
+GROUPS = {None: DEFAULT, "api": API, "service_account": SERVICE_ACCOUNT, "pods": PODS, "bridge": BRIDGE, "jobs": JOBS,
+          "metrics": METRICS}
 
 
 def list_opts() -> list[tuple[str | None, list]]:
@@ -89,3 +94,8 @@ def load(config_file: str | None = None) -> cfg.ConfigOpts:
 def database_path(conf: cfg.ConfigOpts) -> Path:
     """Where the database is."""
     return Path(conf.state_path) / "tricircle.sqlite"
+
+
+def metrics_folder(conf: cfg.ConfigOpts) -> Path:
+    """Where the processes' counters are."""
+    return Path(conf.state_path) / "metrics"

@@ -1,10 +1,11 @@
-"""What an operator sees of the gateway: its health, the lines of its log."""
+"""What an operator sees of the gateway: its health, its figures, the lines of its log."""
 import json
 import re
 import uuid
 
 import pytest
 import urllib3
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.functional.gateway import SERVICES, until
 from tests.functional.scene import PATIENCE
@@ -58,6 +59,66 @@ def test_the_healthcheck_tells_that_the_store_is_lost_but_not_where_it_was(gatew
     finally:
         store.with_suffix(".away").rename(store)
     assert health(gateway, "compute")[0] == 200
+
+
+def figure(gateway, name, **labels):
+    """The sum of the samples of a name that have these labels."""
+    text = urllib3.request("GET", f"http://127.0.0.1:{gateway.metrics_port}/metrics", retries=False).data.decode()
+    return sum(sample.value for family in text_string_to_metric_families(text) for sample in family.samples
+               if sample.name == name and labels.items() <= sample.labels.items())
+
+
+def test_figures_of_two_processes_add_up(gateway, user):
+    counted = [gateway.folder / "state" / "metrics" / f"counter_api{place}.db" for place in range(2)]
+    until(lambda: user.network.ok("GET", "/networks") and all(path.exists() for path in counted))
+    names = {"tricircle_requests_total": {"service": "network", "method": "GET", "status": "200"},
+             "tricircle_request_seconds_count": {"service": "network"},
+             "tricircle_request_pods_sum": {"service": "network"},
+             "tricircle_pod_requests_total": {"pod": "Pod2", "service": "network", "method": "GET", "status": "200"}}
+    before = {name: figure(gateway, name, **labels) for name, labels in names.items()}
+    for _ in range(20):
+        user.network.ok("GET", "/networks")
+    more = {name: figure(gateway, name, **labels) - before[name] for name, labels in names.items()}
+    assert more == dict(zip(names, (20, 20, 40, 20), strict=True))
+
+
+def test_figures_have_no_ids_and_no_methods_of_users(gateway, user):
+    network = user.net("az1")
+    urllib3.request("BREW", f"{user.network.url}/networks/{network}", retries=False)
+    text = urllib3.request("GET", f"http://127.0.0.1:{gateway.metrics_port}/metrics", retries=False).data.decode()
+    assert network not in text
+    assert user.project not in text
+    assert "BREW" not in text
+    assert 'method="other"' in text
+
+
+def test_an_id_that_is_known_is_a_hit(gateway, user):
+    network = user.net("az1")
+    hits, misses = (figure(gateway, "tricircle_lookups_total", outcome=outcome) for outcome in ("hit", "miss"))
+    assert user.network.get(f"/networks/{network}").status == 200
+    assert user.network.get(f"/networks/{uuid.uuid4()}").status == 404
+    assert figure(gateway, "tricircle_lookups_total", outcome="hit") == hits + 1
+    assert figure(gateway, "tricircle_lookups_total", outcome="miss") == misses + 1
+
+
+def test_a_pod_that_is_down_shows(cloud, gateway, user):
+    calls = {"pod": "Pod2", "service": "network"}
+    assert figure(gateway, "tricircle_breaker_open", **calls) == 0
+    lost = figure(gateway, "tricircle_pod_requests_total", **calls, status="unreachable")
+    spared = figure(gateway, "tricircle_pod_requests_total", **calls, status="breaker")
+    cloud["Pod2"].refuse()
+    until(lambda: user.network.get("/networks") and figure(gateway, "tricircle_breaker_open", **calls))
+    until(lambda: user.network.get("/networks") and
+          figure(gateway, "tricircle_pod_requests_total", **calls, status="breaker") > spared)
+    assert figure(gateway, "tricircle_pod_requests_total", **calls, status="unreachable") >= lost + 5
+    cloud.recover()
+    until(lambda: user.network.get("/networks") and not figure(gateway, "tricircle_breaker_open", **calls))
+
+
+def test_no_port_of_the_apis_shows_figures(gateway):
+    for service in SERVICES:
+        answer = urllib3.request("GET", f"http://{gateway.host}:{gateway.ports[service]}/metrics", retries=False)
+        assert answer.status == 401
 
 
 def test_a_request_has_one_line_with_all_its_ids(gateway, user):
@@ -119,12 +180,14 @@ def test_a_change_whose_answer_is_lost_is_in_the_audit(cloud, gateway, user):
 
 def test_steps_of_a_playbook_are_in_the_workers_audit(cloud, gateway, user, worker):
     """A user's own writes are not in it, all of Tricircle's are."""
+    before = figure(gateway, "tricircle_job_attempts_total", kind="router", outcome="done")
     router = user.make("routers", name="r")["id"]
     user.network.ok("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": user.wired("az1")[1]})
     user.network.ok("PUT", f"/routers/{router}/add_router_interface",
                     {"subnet_id": user.subnet(user.net("az2"), "10.77.0.0/24")})
     admin = gateway.client("admin", "admin")
     job = until(lambda: admin.ok("GET", f"/jobs?resource_id={router}&state=done")["jobs"], PATIENCE)[0]
+    assert until(lambda: figure(gateway, "tricircle_job_attempts_total", kind="router", outcome="done") > before)
     told = lines(gateway, "tricircle.audit", "worker.log", cause=f"router:{router}:{job['id']}")
     assert {line["pod"] for line in told} == {"Pod1", "Pod2"}
     assert {line["status"] for line in told} <= {"200", "201", "204"}

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import bottle
 
-from tricircle import logs, trace
+from tricircle import logs, metrics, trace
 from tricircle.api import (
     admin,
     affinity,
@@ -82,7 +82,9 @@ def application(gateway: Gateway, service_name: str) -> WSGI:
                 headers.append(("x-openstack-request-id", request_id))
                 if service_name == "compute":
                     headers.append(("x-compute-request-id", request_id))
-            _note(environ, service_name, work, of_pod, status.split(" ", 1)[0], time.monotonic() - started)
+            code, seconds = status.split(" ", 1)[0], time.monotonic() - started
+            metrics.answered(service_name, environ["REQUEST_METHOD"], code, seconds, len(work.pods))
+            _note(environ, service_name, work, of_pod, code, seconds)
             return start_response(status, headers)
 
         inner = app if _is_open(service_name, environ) else guarded

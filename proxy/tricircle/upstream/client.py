@@ -3,6 +3,7 @@ import json
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -10,7 +11,7 @@ from typing import Any, BinaryIO
 import urllib3
 from oslo_config import cfg
 
-from tricircle import logs, trace
+from tricircle import logs, metrics, trace
 from tricircle.errors import PodUnreachable
 from tricircle.upstream import bodies
 from tricircle.upstream.account import Account
@@ -78,6 +79,7 @@ class Upstream:
             key = (pod, service)
             if key not in self._breakers:
                 self._breakers[key] = Breaker(self.conf.breaker_failures, self.conf.breaker_seconds)
+                metrics.breaker(pod, service, False)
             return self._breakers[key]
 
     def call(self, pod: str, service: str, method: str, path: str, *, headers: dict[str, str] | None = None,
@@ -106,17 +108,24 @@ class Upstream:
         trace.asked(pod)
         breaker = self.breaker(pod, service)
         if not breaker.allow():
+            metrics.called(pod, service, method, "breaker", 0)
             raise PodUnreachable(pod, service, "failed several times in a row; it is tried again shortly", sent=False)
         root = self.account.endpoint(pod, service)
         # All or nothing: with a default for one header a user's call could go out under our own token.
         sent = {"X-Auth-Token": self.account.token()} if headers is None else headers
+        began = time.monotonic()
         try:
             response = self._request(method, root, path, sent, body, deadline)
             answer = self._answer(pod, response, deadline if isinstance(body, bytes | None) else
                                   Deadline(deadline.seconds), through)
         except urllib3.exceptions.HTTPError as error:
             breaker.failed()
+            metrics.called(pod, service, method, "unreachable", time.monotonic() - began)
+            metrics.breaker(pod, service, breaker.open)
             raise PodUnreachable(pod, service, _reason(error), sent=not _never_sent(error)) from error
+        metrics.called(pod, service, method, answer.status, time.monotonic() - began)
+        if breaker.open:
+            metrics.breaker(pod, service, False)
         breaker.succeeded()
         LOG.debug("%s %s %s -> %s %s", pod, method, path, answer.status,
                   answer.headers.get("x-openstack-request-id", ""))
