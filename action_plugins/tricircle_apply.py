@@ -25,7 +25,10 @@ VERSION = re.compile(r"^(/v[\d.]+)(/[0-9a-f]{32}(?=/))?")   # the endpoint of Ci
 
 
 class ActionModule(ActionBase):
-    """Argument: `cloud`, name of the pod and of its entry in clouds.yaml. Returns steps (name, seconds) and failure."""
+    """Argument: `cloud`, name of the pod and of its entry in clouds.yaml.
+
+    Returns steps (name, seconds, status) and failure.
+    """
 
     _supports_check_mode = True
     _requires_connection = False
@@ -39,7 +42,7 @@ class ActionModule(ActionBase):
         order = json.loads(Path(os.environ["TRICIRCLE_ORDER"]).read_text())
         steps = order["steps"][pod]
         if self._task.check_mode:
-            return {**result, "changed": bool(steps), "steps": [(step["name"], 0.0) for step in steps]}
+            return {**result, "changed": bool(steps), "steps": [(step["name"], 0.0, 0) for step in steps]}
         cloud = openstack.connect(cloud=pod)
         done, failure = run(steps, lambda *call: _send(cloud, *call),
                             lambda: lease.stands(Path(order["lease"]), order["fence"]))

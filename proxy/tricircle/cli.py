@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from oslo_config import cfg
 
-from tricircle import config
+from tricircle import config, logs
 from tricircle.cli_drift import drift
 from tricircle.store import Database, jobs, pods
 from tricircle.terminal import as_form, cell, console, database, show, with_file
@@ -25,8 +25,7 @@ def main() -> None:
 def serve(conf: cfg.ConfigOpts) -> None:
     """Run the four APIs: admin, compute, volume, network."""
     from tricircle.api import serve as api
-    from tricircle.api.wsgi import log_to_stderr
-    log_to_stderr(conf.debug)
+    logs.to_stderr(conf.debug, conf.log_format)
     Database(config.database_path(conf)).upgrade()
     sys.exit(api.run(conf))
 
@@ -35,9 +34,8 @@ def serve(conf: cfg.ConfigOpts) -> None:
 @with_file
 def worker(conf: cfg.ConfigOpts) -> None:
     """Run the jobs: converge routers and security groups over the pods."""
-    from tricircle.api.wsgi import log_to_stderr
     from tricircle.jobs import worker as loop
-    log_to_stderr(conf.debug)
+    logs.to_stderr(conf.debug, conf.log_format)
     Database(config.database_path(conf)).upgrade()
     sys.exit(loop.run(conf))
 

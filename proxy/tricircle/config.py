@@ -5,6 +5,8 @@ from oslo_config import cfg
 
 DEFAULT = [
     cfg.BoolOpt("debug", default=False, help="Log each call to a pod."),
+    cfg.StrOpt("log_format", default="text", choices=["text", "json"],
+               help="Form of the log's lines; those of requests and audits are name=value or fields of the object."),
     cfg.StrOpt("state_path", default="/var/lib/tricircle",
                help="Folder of the database (tricircle.sqlite) and of the jobs' working folders (jobs/)."),
 ]
@@ -67,8 +69,12 @@ DRIFT = [
                       "logs each difference as a warning; 0 is never."),
     cfg.BoolOpt("repair", default=False, help="Let a sweep put right what it finds."),
 ]
+METRICS = [
+    cfg.HostAddressOpt("bind_host", default="127.0.0.1", help="Address on which Prometheus may ask, without a token."),
+    cfg.PortOpt("port", default=0, help="Port for Prometheus, as in 19996; 0: none."),
+]
 GROUPS = {None: DEFAULT, "api": API, "service_account": SERVICE_ACCOUNT, "pods": PODS, "bridge": BRIDGE, "jobs": JOBS,
-          "drift": DRIFT}
+          "drift": DRIFT, "metrics": METRICS}
 
 
 def list_opts() -> list[tuple[str | None, list]]:
@@ -103,3 +109,8 @@ def database_path(conf: cfg.ConfigOpts) -> Path:
 def jobs_folder(conf: cfg.ConfigOpts) -> Path:
     """Where the jobs' working folders and lease files are."""
     return Path(conf.state_path).absolute() / "jobs"
+
+
+def metrics_folder(conf: cfg.ConfigOpts) -> Path:
+    """Where the processes' counters are."""
+    return Path(conf.state_path) / "metrics"

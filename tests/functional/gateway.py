@@ -98,7 +98,8 @@ class Gateway:
     def __init__(self, cloud: Cloud, folder: Path, **changed: Any):
         self.cloud, self.folder = cloud, folder
         self.ports = {service: free_port() for service in SERVICES}
-        self.conf = settings.write(cloud, folder, self.ports, **changed)
+        self.metrics_port = free_port()
+        self.conf = settings.write(cloud, folder, self.ports, metrics_port=self.metrics_port, **changed)
         subprocess.run([str(TRICIRCLE), "db", "upgrade", "--config-file", str(self.conf)], check=True, timeout=60,
                        capture_output=True)
         self.host = {"::": "::1"}.get(changed.get("bind_host"), changed.get("bind_host", "127.0.0.1"))

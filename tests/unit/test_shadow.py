@@ -82,7 +82,7 @@ class Context:
 
     def apply(self, playbook, steps):
         done = {pod: run(todo, self.upstream.pods[pod].call) for pod, todo in steps.items()}
-        return {pod: Outcome([name for name, _ in names], failure) for pod, (names, failure) in done.items()}
+        return {pod: Outcome([name for name, *_ in names], failure) for pod, (names, failure) in done.items()}
 
     def disassociate(self):
         """All floating IPs come off."""

@@ -31,7 +31,7 @@ def test_an_id_that_a_step_made_reaches_the_later_ones_wherever_it_stands():
     pod = Pod((201, {"port": {"id": "p1"}}), (200, {}))
     body = {"port_id": {"made": "port"}, "list": [{"of": {"made": "port"}}], "name": "{made}"}
     done, failure = run([step("a", register="port"), step("b", body=body)], pod)
-    assert ([name for name, _ in done], failure) == (["a", "b"], None)
+    assert ([name for name, *_ in done], failure) == (["a", "b"], None)
     assert pod.asked[1][2] == {"port_id": "p1", "list": [{"of": "p1"}], "name": "{made}"}
 
 
@@ -39,7 +39,7 @@ def test_the_first_failure_ends_it_and_says_what_and_why():
     error = {"NeutronError": {"type": "RoutesExhausted", "message": "The number of routes exceeds the maximum 30."}}
     pod = Pod((200, {}), (400, error))
     done, failure = run([step("a"), step("b"), step("c")], pod)
-    assert [name for name, _ in done] == ["a"]
+    assert [name for name, *_ in done] == ["a"]
     assert len(pod.asked) == 2
     assert str(failure).startswith("b: 400: The number of routes exceeds the maximum 30. (raise max_routes")
 
@@ -66,7 +66,7 @@ def test_no_step_is_begun_when_the_job_belongs_to_somebody_else(tmp_path):
         return lease.stands(path, 1)
 
     done, failure = run([step("a"), step("b")], pod, allowed)
-    assert [name for name, _ in done] == ["a"]
+    assert [name for name, *_ in done] == ["a"]
     assert failure.kind == "LeaseLost"
     assert len(pod.asked) == 1
 

@@ -11,6 +11,8 @@ import time
 import waitress
 from oslo_config import cfg
 
+from tricircle import config, metrics
+from tricircle.api import scrape
 from tricircle.api.gateway import Gateway
 from tricircle.api.wsgi import application
 
@@ -25,7 +27,7 @@ RESTART_PAUSE = 1.0   # seconds: a child that dies at once must not be forked in
 
 
 def listen(conf: cfg.ConfigOpts) -> dict[str, socket.socket]:
-    """Bind the four ports.
+    """Bind the four ports, and that for Prometheus where there is one.
 
     Returns:
         {service: listening socket}.
@@ -33,13 +35,15 @@ def listen(conf: cfg.ConfigOpts) -> dict[str, socket.socket]:
     Raises:
         OSError: a port is taken.
     """
+    places = {service: (conf.api.bind_host, getattr(conf.api, f"{service}_port")) for service in SERVICES}
+    if conf.metrics.port:
+        places["metrics"] = (conf.metrics.bind_host, conf.metrics.port)
     sockets = {}
-    for service in SERVICES:
-        port = getattr(conf.api, f"{service}_port")
-        family = socket.AF_INET6 if ":" in conf.api.bind_host else socket.AF_INET
+    for service, (host, port) in places.items():
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sockets[service] = sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((conf.api.bind_host, port))
+        sock.bind((host, port))
         sock.listen(1024)
     return sockets
 
@@ -52,7 +56,7 @@ def run(conf: cfg.ConfigOpts) -> int:
     """
     _lift_file_limit()
     sockets = listen(conf)
-    children: dict[int, float] = {}
+    children: dict[int, tuple[int, float]] = {}   # pid -> (place among its siblings, born at)
     stopping = threading.Event()
 
     def stop(*_: object) -> None:
@@ -65,7 +69,8 @@ def run(conf: cfg.ConfigOpts) -> int:
     LOG.info("serving on %s", {name: sock.getsockname()[1] for name, sock in sockets.items()})
     while not stopping.is_set():
         while len(children) < conf.api.processes and not stopping.is_set():
-            children[_spawn(conf, sockets)] = time.monotonic()
+            place = min(set(range(conf.api.processes)) - {place for place, _ in children.values()})
+            children[_spawn(conf, sockets, place)] = place, time.monotonic()
         _reap(children, stopping)
     stop()   # again: a child that was being forked while the signal came has not heard of it
     while children:
@@ -79,7 +84,7 @@ def _lift_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _spawn(conf: cfg.ConfigOpts, sockets: dict[str, socket.socket]) -> int:
+def _spawn(conf: cfg.ConfigOpts, sockets: dict[str, socket.socket], place: int) -> int:
     parent = os.getpid()   # asked here: a child whose parent is dead by the time it asks would take init for it
     pid = os.fork()
     if pid:
@@ -88,6 +93,7 @@ def _spawn(conf: cfg.ConfigOpts, sockets: dict[str, socket.socket]) -> int:
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)   # the parent's handler would signal this child's siblings
+        metrics.begin(config.metrics_folder(conf), f"api{place}")
         _child(conf, sockets, parent)
         status = 0
     finally:
@@ -113,8 +119,9 @@ def _child(conf: cfg.ConfigOpts, sockets: dict[str, socket.socket], parent: int)
 def _server(conf: cfg.ConfigOpts, gateway: Gateway, name: str, sock: socket.socket) -> "waitress.server.BaseWSGIServer":
     """A body beyond max_upload_bytes is refused by waitress itself, in plain text; a smaller one by us."""
     trusted = {"trusted_proxy": conf.api.trusted_proxy, "trusted_proxy_headers": FORWARDED}
+    wsgi = scrape.application(conf, gateway.db) if name == "metrics" else application(gateway, name)
     server = waitress.create_server(
-        application(gateway, name), sockets=[sock], threads=conf.api.threads, ident="tricircle",
+        wsgi, sockets=[sock], threads=conf.api.threads, ident="tricircle",
         max_request_body_size=conf.api.max_upload_bytes + 1, channel_timeout=120, connection_limit=1000,
         recv_bytes=BLOCK, outbuf_high_watermark=AHEAD_BYTES, clear_untrusted_proxy_headers=True,
         expose_tracebacks=False,
@@ -148,7 +155,7 @@ def _kill(pid: int) -> None:
         return
 
 
-def _reap(children: dict[int, float], stopping: threading.Event) -> None:
+def _reap(children: dict[int, tuple[int, float]], stopping: threading.Event) -> None:
     try:
         pid, status = os.wait()
     except InterruptedError:
@@ -156,7 +163,7 @@ def _reap(children: dict[int, float], stopping: threading.Event) -> None:
     except ChildProcessError:
         children.clear()
         return
-    born = children.pop(pid, 0.0)
+    _, born = children.pop(pid, (0, 0.0))
     if not stopping.is_set():
         LOG.error("API process %s ended with status %s; another one takes its place", pid, status)
         if time.monotonic() - born < RESTART_PAUSE:

@@ -1,17 +1,19 @@
 """The four WSGI applications: admin, compute, volume, network."""
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterable
+from urllib.parse import quote
 
 import bottle
 
+from tricircle import logs, metrics, trace
 from tricircle.api import (
     admin,
     affinity,
     compute,
     floatingips,
     generic,
+    health,
     network,
     nova_floating_ips,
     pool_subnets,
@@ -23,10 +25,10 @@ from tricircle.api import (
     unseen,
     versions,
 )
-from tricircle.api.auth import TokenCheck
+from tricircle.api.auth import Identity, TokenCheck
 from tricircle.api.gateway import Gateway
 from tricircle.api.generic import Handlers
-from tricircle.api.message import Request, Response, downward, error_body, new_request_id, read
+from tricircle.api.message import REQUEST_ID, Request, Response, downward, error_body, new_request_id, read
 from tricircle.errors import ApiError, EndpointMissing, NotFound, PodUnreachable, StoreBusy, Unavailable
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import SERVICES, parse
@@ -35,6 +37,7 @@ from tricircle.routing.replicas import Refused
 LOG = logging.getLogger(__name__)
 MODULES = (floatingips, affinity, compute, network, nova_floating_ips, pool_subnets, quotas, subnetpools, replicated,
            routers, security_groups, unseen)
+NOBODY = Identity("", "", frozenset())
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
 
 
@@ -58,31 +61,50 @@ def application(gateway: Gateway, service_name: str) -> WSGI:
         service_name: `admin`, `compute`, `volume` or `network`.
 
     Returns:
-        The whole stack: request id and log, version documents, token check, handler.
+        The whole stack: health, request id and log, version documents, token check, handler.
     """
     app = bottle.Bottle()
     for rule in ("/", "/<path:path>"):
         app.route(rule, method="ANY", callback=lambda path="": _handle(gateway, service_name, bottle.request.environ))
     guarded = TokenCheck(app, {"oslo_config_config": gateway.conf}, _style(service_name))
+    healthcheck = health.application(gateway.conf)
 
     def outer(environ: dict, start_response: Callable) -> Iterable[bytes]:
-        environ["tricircle.request_id"] = new_request_id()
-        started = time.monotonic()
+        if environ.get("PATH_INFO") == health.PATH:   # asked all the time: it has no line in the log
+            return healthcheck(environ, start_response)
+        environ["tricircle.request_id"] = request_id = new_request_id()
+        work, started = trace.begin(request_id), time.monotonic()
 
         def start(status: str, headers: list, exc_info: object = None) -> Callable:
-            headers = [*headers, ("X-Tricircle-Request-Id", environ["tricircle.request_id"])]
-            if all(name.lower() != "x-openstack-request-id" for name, _ in headers):   # no single pod has answered
-                headers.append(("x-openstack-request-id", environ["tricircle.request_id"]))
+            headers = [*headers, ("X-Tricircle-Request-Id", request_id)]
+            of_pod = next((value for name, value in headers if name.lower() == "x-openstack-request-id"), "")
+            if not of_pod:   # no single pod has answered
+                headers.append(("x-openstack-request-id", request_id))
                 if service_name == "compute":
-                    headers.append(("x-compute-request-id", environ["tricircle.request_id"]))
-            LOG.info("%s %s %s %s %s %.0f ms", environ["tricircle.request_id"], service_name, environ["REQUEST_METHOD"],
-                     environ.get("PATH_INFO", ""), status.split()[0], (time.monotonic() - started) * 1000)
+                    headers.append(("x-compute-request-id", request_id))
+            code, seconds = status.split(" ", 1)[0], time.monotonic() - started
+            metrics.answered(service_name, environ["REQUEST_METHOD"], code, seconds, len(work.pods))
+            _note(environ, service_name, work, of_pod, code, seconds)
             return start_response(status, headers)
 
         inner = app if _is_open(service_name, environ) else guarded
         return inner(environ, start)
 
     return outer
+
+
+def _note(environ: dict, service_name: str, work: trace.Trace, of_pod: str, status: str, seconds: float) -> None:
+    """The request's line in the log. No query (of old, clients put tokens there) and no header but the request ids."""
+    path = environ.get("REQUEST_URI", environ.get("PATH_INFO", "/")).partition("?")[0]
+    asked = environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")
+    identity = environ.get("tricircle.identity", NOBODY)
+    logs.request({
+        "request_id": work.cause, "global_request_id": asked if REQUEST_ID.match(asked) else "-",
+        "pod_request_id": of_pod or "-", "service": service_name, "method": environ["REQUEST_METHOD"],
+        # A control character would begin a line, or a colour, in somebody's terminal.
+        "path": path if path.isascii() and path.isprintable() else quote(path.encode("latin-1"), safe="/%"),
+        "status": status, "seconds": f"{seconds:.3f}", "project": identity.project_id or "-",
+        "user": identity.user_id or "-", "pods": ",".join(sorted(work.pods)) or "-"})
 
 
 def _style(service_name: str) -> str:
@@ -154,14 +176,3 @@ def _to_bottle(response: Response) -> bottle.HTTPResponse:
     if "Content-Type" not in answer.headers:
         answer.headers["Content-Type"] = "application/json"
     return answer
-
-
-def log_to_stderr(debug: bool) -> None:
-    """Logs go to stderr; systemd's journal keeps them."""
-    logging._srcfile = None   # nobody reads the line of code, and finding it takes as long as writing the message
-    logging.basicConfig(stream=sys.stderr, level=logging.DEBUG if debug else logging.INFO,
-                        format="%(asctime)s %(process)d %(levelname)s %(name)s %(message)s")
-    for noisy in ("urllib3", "keystoneauth", "keystonemiddleware", "stevedore", "oslo_policy", "dogpile"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-

@@ -47,7 +47,7 @@ def differences(steps: list[dict]) -> list[str]:
 
 
 def run(steps: list[dict], send: Callable[[str, str, Any], tuple[int, Any]],
-        allowed: Callable[[], bool] = lambda: True) -> tuple[list[tuple[str, float]], Failure | None]:
+        allowed: Callable[[], bool] = lambda: True) -> tuple[list[tuple[str, float, int]], Failure | None]:
     """Carry out steps in order, up to the first failure.
 
     Args:
@@ -56,9 +56,9 @@ def run(steps: list[dict], send: Callable[[str, str, Any], tuple[int, Any]],
         allowed: asked before each step; when it says no, the job belongs to somebody else now.
 
     Returns:
-        ([(name, seconds) of each step that is done], the failure or None).
+        ([(name, seconds, status) of each step that is done], the failure or None).
     """
-    done: list[tuple[str, float]] = []
+    done: list[tuple[str, float, int]] = []
     made: dict[str, str] = {}
     for step in steps:
         if not allowed():
@@ -70,7 +70,7 @@ def run(steps: list[dict], send: Callable[[str, str, Any], tuple[int, Any]],
                 made[step["register"]] = next(iter(answer.values()))["id"]
         elif status not in step.get("done_on", ()):
             return done, Failure(step["name"], status, *_error(answer))
-        done.append((step["name"], time.monotonic() - began))
+        done.append((step["name"], time.monotonic() - began, status))
     return done, None
 
 

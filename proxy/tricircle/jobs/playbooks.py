@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import ansible_runner
 from oslo_config import cfg
 
 import tricircle
+from tricircle import logs
 from tricircle.crosspod import lease
 from tricircle.crosspod.steps import Failure
 from tricircle.errors import TricircleError
@@ -81,9 +82,10 @@ def run(conf: cfg.ConfigOpts, wanted: Run) -> dict[str, Outcome]:
         result = ansible_runner.run(
             private_data_dir=str(wanted.folder), playbook=str(_share() / "playbooks" / f"{wanted.name}.yml"),
             quiet=True, envvars=_environment(conf, wanted), settings={"pexpect_timeout": 1}, timeout=TIMEOUT,
-            cancel_callback=wanted.cancelled, event_handler=lambda event: _note(event, wanted.report, outcomes))
+            cancel_callback=wanted.cancelled, event_handler=lambda event: _note(event, wanted, outcomes))
         missing = wanted.steps.keys() - outcomes.keys()
         if missing:
+            _audit_lost(wanted, missing)
             raise PlaybookFailed(f"playbook {wanted.name} ended as {result.status} without a result of "
                                  f"{sorted(missing)}: {_last_words(result)}")
         return outcomes
@@ -125,20 +127,37 @@ def _environment(conf: cfg.ConfigOpts, wanted: Run) -> dict[str, str]:
     }
 
 
-def _note(event: dict, report: Callable[[str, str], None], outcomes: dict[str, Outcome]) -> bool:
+def _note(event: dict, wanted: Run, outcomes: dict[str, Outcome]) -> bool:
     """Take what the action returned out of ansible-runner's events. True: keep the event's file."""
-    result = event.get("event_data", {}).get("res")
+    result, report = event.get("event_data", {}).get("res"), wanted.report
     if event.get("event") in ("runner_on_ok", "runner_on_failed") and isinstance(result, dict) and "steps" in result:
         pod = event["event_data"]["host"]
         failure = Failure(**result["failure"]) if result.get("failure") else None
-        outcomes[pod] = Outcome([step for step, _ in result["steps"]], failure)
-        for step, seconds in result["steps"]:
+        outcomes[pod] = Outcome([step for step, _, _ in result["steps"]], failure)
+        _audit(pod, wanted.steps[pod], [status for _, _, status in result["steps"]], failure)
+        for step, seconds, _ in result["steps"]:
             report(pod, f"{step}: done in {seconds:.2f} s")
         if failure:
             report(pod, f"FAILED: {failure}")
     elif event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
         report(event["event_data"]["host"], f"FAILED: {(result or {}).get('msg', 'no reason given')}")
     return True
+
+
+def _audit(pod: str, steps: list[dict], done: list[int], failure: Failure | None) -> None:
+    """Steps are carried out in their order: after those that are done comes the one that was not."""
+    statuses: list[int | str] = [*done]
+    if failure:
+        statuses.append("unsent" if failure.kind == "LeaseLost" else failure.status or "unanswered")
+    for step, status in zip(steps, statuses, strict=False):
+        logs.audit(pod, step["method"], step["path"], status)
+
+
+def _audit_lost(wanted: Run, missing: Collection[str]) -> None:
+    """A playbook that was cut off does not tell which of its steps it had begun."""
+    for pod in sorted(missing):
+        for step in wanted.steps[pod]:
+            logs.audit(pod, step["method"], step["path"], "unanswered")
 
 
 def _last_words(result: ansible_runner.Runner) -> str:

@@ -5,12 +5,13 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from oslo_config import cfg
 
-from tricircle import config
+from tricircle import config, metrics, trace
 from tricircle.crosspod import lease
 from tricircle.crosspod.followers import PARTS
 from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError
@@ -67,7 +68,11 @@ def run(conf: cfg.ConfigOpts) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(folder / "worker.lock", "w") as lock:
         _lock(lock)
-        Worker(conf, Database(config.database_path(conf)), Upstream(conf, Account(conf))).run()
+        metrics.begin(config.metrics_folder(conf), "worker")
+        try:
+            Worker(conf, Database(config.database_path(conf)), Upstream(conf, Account(conf))).run()
+        finally:
+            metrics.end(config.metrics_folder(conf), "worker")
 
 
 def _lock(file) -> None:
@@ -138,7 +143,9 @@ class Worker:
 
     def work(self, job: dict) -> None:
         """Run a claimed job and write its outcome, unless another worker has it by then."""
+        trace.begin(f"{job['kind']}:{job['resource_id']}:{job['id']}")
         LOG.info("job %s: %s %s, attempt %d", job["id"], job["kind"], job["resource_id"], job["attempts"])
+        began, outcome = time.monotonic(), "lost"
         try:
             with Heartbeat(self.db, job, LEASE_SECONDS, config.jobs_folder(self.conf)) as heartbeat:
                 error = self._attempt(Context(self.conf, self.db, self.upstream, job, heartbeat, self.slots))
@@ -146,13 +153,16 @@ class Worker:
                 job = job | {"attempts": job["attempts"] - 1}   # it has not been tried
             if error:
                 LOG.warning("job %s: %s", job["id"], error)
-                LOG.info("job %s is %s", job["id"], jobs.fail(self.db, job, str(error), _patient(error)))
+                outcome = jobs.fail(self.db, job, str(error), _patient(error))
+                LOG.info("job %s is %s", job["id"], outcome)
             else:
                 jobs.finish(self.db, job)
+                outcome = "done"
         except LeaseLost as lost:
             LOG.warning("%s", lost)
         except StoreBusy as busy:
             LOG.warning("job %s: outcome not written, its lease will end: %s", job["id"], busy)
+        metrics.attempted(job["kind"], outcome, time.monotonic() - began)
 
     def _attempt(self, context: Context) -> TricircleError | None:
         """Why it failed, or None."""

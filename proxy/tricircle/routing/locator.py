@@ -2,7 +2,7 @@
 import threading
 from concurrent.futures import Future
 
-from tricircle import marks
+from tricircle import marks, metrics
 from tricircle.errors import Unavailable
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import SERVICES, Service, find
@@ -45,6 +45,7 @@ class Locator:
             Unavailable: no reachable pod has it, and some pod could not be asked.
         """
         known = routings.home_pod(self.db, resource_id)
+        metrics.looked_up("hit" if known else "miss")
         if known:
             return known
         key = (caller.project_id, service, collection, resource_id)

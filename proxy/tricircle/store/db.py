@@ -136,6 +136,17 @@ class Database:
         finally:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
 
+    def trouble(self) -> str:
+        """Why nothing can be read; empty when all is well. A writer who takes long is no trouble."""
+        if not self.path.exists():   # open connections would go on with a file that nobody sees any more
+            return "there is no such file"
+        try:
+            self.connection().execute("SELECT 1 FROM pods LIMIT 1").fetchone()
+        except sqlite3.Error as error:
+            self.close()
+            return str(error)
+        return ""
+
     def upgrade(self) -> list[str]:
         """Bring the schema up to date; safe to call from several processes at once.
 

@@ -295,6 +295,12 @@ def list_all(db: Database, state: str | None = None, kind: str | None = None, re
     return db.rows(sql, (*(value for values in given.values() for value in values), limit))
 
 
+def tally(db: Database) -> list[dict]:
+    """Jobs that have not ended well: kind, state, number, oldest (when the oldest was asked for)."""
+    return db.rows("SELECT kind, state, COUNT(*) AS number, MIN(created_at) AS oldest FROM jobs "
+                   "WHERE state IN ('queued', 'running', 'dead') GROUP BY kind, state")
+
+
 def log(db: Database, job: dict, pod: str, text: str) -> None:
     """Add a line to a running job's log; a worker that has lost the job writes nothing."""
     with db.write() as c:

@@ -3,6 +3,7 @@ import json
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -10,6 +11,7 @@ from typing import Any, BinaryIO
 import urllib3
 from oslo_config import cfg
 
+from tricircle import logs, metrics, trace
 from tricircle.errors import PodUnreachable
 from tricircle.upstream import bodies
 from tricircle.upstream.account import Account
@@ -77,6 +79,7 @@ class Upstream:
             key = (pod, service)
             if key not in self._breakers:
                 self._breakers[key] = Breaker(self.conf.breaker_failures, self.conf.breaker_seconds)
+                metrics.breaker(pod, service, False)
             return self._breakers[key]
 
     def call(self, pod: str, service: str, method: str, path: str, *, headers: dict[str, str] | None = None,
@@ -102,19 +105,27 @@ class Upstream:
             Unavailable: Keystone is needed and does not answer.
         """
         deadline = deadline or Deadline(self.conf.deadline)
+        trace.asked(pod)
         breaker = self.breaker(pod, service)
         if not breaker.allow():
+            metrics.called(pod, service, method, "breaker", 0)
             raise PodUnreachable(pod, service, "failed several times in a row; it is tried again shortly", sent=False)
         root = self.account.endpoint(pod, service)
         # All or nothing: with a default for one header a user's call could go out under our own token.
         sent = {"X-Auth-Token": self.account.token()} if headers is None else headers
+        began = time.monotonic()
         try:
             response = self._request(method, root, path, sent, body, deadline)
             answer = self._answer(pod, response, deadline if isinstance(body, bytes | None) else
                                   Deadline(deadline.seconds), through)
         except urllib3.exceptions.HTTPError as error:
             breaker.failed()
+            metrics.called(pod, service, method, "unreachable", time.monotonic() - began)
+            metrics.breaker(pod, service, breaker.open)
             raise PodUnreachable(pod, service, _reason(error), sent=not _never_sent(error)) from error
+        metrics.called(pod, service, method, answer.status, time.monotonic() - began)
+        if breaker.open:
+            metrics.breaker(pod, service, False)
         breaker.succeeded()
         LOG.debug("%s %s %s -> %s %s", pod, method, path, answer.status,
                   answer.headers.get("x-openstack-request-id", ""))
@@ -122,7 +133,22 @@ class Upstream:
 
     def ask(self, pod: str, service: str, method: str, path: str, body: Any = None,
             deadline: Deadline | None = None, microversion: str = "") -> Answer:
-        """A JSON call as the service account; a token that a pod refuses is renewed once. Raises as `call`."""
+        """A JSON call as the service account; whatever it changes gets its line in the audit. Raises as `call`."""
+        status: int | str = "unsent"
+        try:
+            answer = self._as_account(pod, service, method, path, body, deadline, microversion)
+            status = answer.status
+            return answer
+        except PodUnreachable as error:
+            status = "unanswered" if error.sent else status
+            raise
+        finally:
+            if method != "GET":
+                logs.audit(pod, method, path, status)
+
+    def _as_account(self, pod: str, service: str, method: str, path: str, body: Any, deadline: Deadline | None,
+                    microversion: str) -> Answer:
+        """A token that a pod refuses is renewed once."""
         data = None if body is None else json.dumps(body).encode()
         def call() -> Answer:
             headers = {"Content-Type": "application/json", "Accept": "application/json",

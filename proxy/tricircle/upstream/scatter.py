@@ -1,6 +1,7 @@
 """Ask several pods at once."""
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from tricircle.errors import EndpointMissing, PodUnreachable
@@ -28,7 +29,8 @@ def scatter(pods: Iterable[str], call: Callable[[str], Result]) -> tuple[dict[st
         futures = None
         outcomes = [_outcome(call, names[0])]
     else:
-        futures = [_POOL.submit(_outcome, call, name) for name in names]
+        # In a context of its own each, which knows the request: one cannot be entered twice at a time.
+        futures = [_POOL.submit(copy_context().run, _outcome, call, name) for name in names]
         outcomes = [future.result() for future in futures]
     results, failures = {}, {}
     for name, (result, error) in zip(names, outcomes, strict=True):

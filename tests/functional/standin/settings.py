@@ -53,9 +53,13 @@ max_routes = 1000
 
 [jobs]
 clouds_file = {folder}/clouds.yaml
+
+[metrics]
+port = {metrics_port}
 """
 DEFAULTS = {"processes": 2, "threads": 16, "deadline": 10, "list_deadline": 3, "breaker_failures": 5,
-            "breaker_seconds": 1, "bind_host": "127.0.0.1", "debug": "true", "api": "", "authtoken": "", "account": ""}
+            "breaker_seconds": 1, "bind_host": "127.0.0.1", "debug": "true", "api": "", "authtoken": "", "account": "",
+            "metrics_port": 0}
 
 
 def write(cloud: Cloud, folder: Path, ports: dict[str, int], **changed) -> Path:

@@ -1,0 +1,39 @@
+"""For what something is done: the request or the job that this thread works on, and which pods were asked for it."""
+from contextvars import ContextVar
+
+
+class Trace:
+    """One request, or one attempt at a job.
+
+    Args:
+        cause: `req-<uuid>`, or kind, resource and id of a job.
+    """
+
+    __slots__ = ("cause", "pods")
+
+    def __init__(self, cause: str):
+        self.cause = cause
+        self.pods: set[str] = set()   # asked so far; several threads add to it
+
+
+_CURRENT: ContextVar[Trace | None] = ContextVar("trace", default=None)
+
+
+def begin(cause: str) -> Trace:
+    """What this thread does from now on is done for that."""
+    made = Trace(cause)
+    _CURRENT.set(made)
+    return made
+
+
+def cause() -> str:
+    """What it is done for; `-` outside of requests and jobs."""
+    current = _CURRENT.get()
+    return current.cause if current else "-"
+
+
+def asked(pod: str) -> None:
+    """A pod is being asked."""
+    current = _CURRENT.get()
+    if current:
+        current.pods.add(pod)
