@@ -67,7 +67,7 @@ def test_a_backup_is_made_while_it_serves_and_takes_no_files_place(place, tmp_pa
     with sqlite3.connect(target) as db:
         assert db.execute("SELECT kind FROM routings WHERE resource_id = ?", (network,)).fetchall() == [("networks",)]
     again = place.tricircle("backup", target)
-    assert again.returncode == 1
+    assert again.returncode == 2
     assert "exists already: name a new file" in again.stderr
 
 
@@ -76,7 +76,7 @@ def test_without_pods_it_says_what_to_do_first(place, tmp_path):
     conf.write_text(f"[DEFAULT]\nstate_path = {tmp_path}\n")
     subprocess.run([TRICIRCLE, "db", "upgrade", "--config-file", conf], check=True, capture_output=True, timeout=60)
     done = subprocess.run([TRICIRCLE, "rebuild", "--config-file", conf], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "no pod is registered: do that first (POST /v1.0/pods" in done.stderr
 
 

@@ -22,6 +22,7 @@ class Source:
         owner: field with the project.
         fields: those that matter.
         offset: pages are asked for by number, since the answer has no link to the next one.
+        extension: of Neutron, without which there is no such list.
     """
 
     service: str
@@ -31,12 +32,13 @@ class Source:
     owner: str = "project_id"
     fields: tuple[str, ...] = ()
     offset: bool = False
+    extension: str = ""
 
 
-def _neutron(kind: str, *more: str) -> Source:
+def _neutron(kind: str, *more: str, extension: str = "") -> Source:
     fields = ("id", "project_id", *more)
     return Source("network", kind, f"{kind}?{urlencode({'fields': fields}, doseq=True)}",
-                  kind.rpartition("/")[2].replace("-", "_"), fields=fields)
+                  kind.rpartition("/")[2].replace("-", "_"), fields=fields, extension=extension)
 
 
 SOURCES = (
@@ -53,8 +55,8 @@ SOURCES = (
     _neutron("floatingips", "description"),
     _neutron("security-groups", "description", "name"),
     _neutron("subnetpools", "description"),
-    _neutron("address-scopes", "name"),
-    _neutron("qos/policies", "description"),
+    _neutron("address-scopes", "name", extension="address-scope"),
+    _neutron("qos/policies", "description", extension="qos"),
 )
 KINDS = frozenset(source.kind for source in SOURCES)
 
@@ -72,12 +74,22 @@ def read(upstream: Upstream, names: list[str], told: Callable[[str, str], None]
         ({pod: {kind: records}}, {pod: why it is not among them}). A pod of which one list is missing is not.
     """
     def pod(name: str) -> dict[str, list[dict]]:
-        found = {}
+        found, extensions = {}, _extensions(upstream, name)
         for source in SOURCES:
-            found[source.kind] = _whole(upstream, name, source)
+            lacking = source.extension and source.extension not in extensions
+            found[source.kind] = [] if lacking else _whole(upstream, name, source)
             told(name, source.kind)
         return found
     return scatter(names, pod)
+
+
+def _extensions(upstream: Upstream, pod: str) -> set[str]:
+    """Of Neutron. A list that is 404 would not tell a lacking extension from a broken path to it."""
+    answer = ask(upstream, pod, "GET", "/v2.0/extensions?fields=alias")
+    document = answer.json() if answer.ok else None
+    if not isinstance(document, dict) or "extensions" not in document:
+        raise PodUnreachable(pod, "network", f"answered {answer.status} to GET /v2.0/extensions")
+    return {extension["alias"] for extension in document["extensions"]}
 
 
 def _whole(upstream: Upstream, pod: str, source: Source) -> list[dict]:
