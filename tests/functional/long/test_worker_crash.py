@@ -1,13 +1,8 @@
-"""kill -9 of the worker between every two steps of a job.
+"""A worker that is killed alone, or asked to stop, or not alone on its machine.
 
 Killing the worker does not kill the playbook that it has started: that one goes on until it sees that its lease has
 passed on. Nothing may come out twice all the same.
 """
-import contextlib
-import os
-import signal
-from pathlib import Path
-
 import pytest
 
 from tests.functional.gateway import until
@@ -17,61 +12,6 @@ from tests.functional.scene import PATIENCE, Scene
 @pytest.fixture
 def scene(cloud, gateway):
     return Scene(cloud, gateway)
-
-
-def work_and_die(scene):
-    """Run workers one after the other; each dies, its playbook too, when a pod has done a write and not answered yet.
-
-    Returns:
-        How many died before one found nothing left to write. No pod gets more than one write from any of them.
-    """
-    deaths = 0
-    while not scene.settled():
-        stops = [scene.cloud.stop_at_write(number, "after") for number in range(1, 5)]
-        worker = scene.gateway.worker()
-        until(lambda: stops[0].reached or scene.settled() or not worker.running, PATIENCE)   # noqa: B023 - this turn's
-        assert worker.running, "the worker ended by itself"
-        if stops[0].reached:
-            power_cut(worker)
-            deaths += 1
-        for stop in stops:
-            stop.drop()
-        worker.stop()
-        scene.cloud.stops.clear()
-        assert deaths < 20
-    return deaths
-
-
-def power_cut(worker):
-    """kill -9 of the worker and of all that it has started."""
-    victims, found = [], [worker.process.pid]
-    while found:
-        victims += found
-        found = [int(pid) for pid, parent in processes() if int(parent) in found]
-    for pid in victims:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    worker.process.wait(PATIENCE)
-
-
-def processes():
-    """(pid, parent's pid) of every process."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):   # it has ended meanwhile
-            pid, rest = path.read_text().split(" (", 1)
-            yield pid, rest.rpartition(") ")[2].split()[1]
-
-
-def test_killed_after_each_write_whose_answer_is_lost(scene):
-    """Building: network, subnet, port, interface, route in each pod; undoing: route, interface, replica, network."""
-    before = scene.traces()
-    scene.change("add")
-    assert work_and_die(scene) >= 5
-    scene.assert_built_once()
-    scene.change("remove")
-    assert work_and_die(scene) >= 4
-    scene.assert_gone()
-    assert scene.traces() == before
 
 
 def test_the_playbook_of_a_killed_worker_goes_on_beside_its_successor(scene):

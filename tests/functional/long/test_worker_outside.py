@@ -1,7 +1,7 @@
 """The worker, for real: routers whose external network is in another pod than their subnets."""
 import pytest
 
-from tests.functional.long.test_worker_crash import work_and_die
+from tests.functional.deaths import work_and_die
 from tests.functional.scene import Scene
 
 ANYWHERE = "0.0.0.0/0"

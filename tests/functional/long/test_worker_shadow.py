@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
+from tests.functional.deaths import power_cut
 from tests.functional.gateway import until
-from tests.functional.long.test_worker_crash import power_cut
 from tests.functional.test_floatingips import Case
 
 PATIENCE = 180
