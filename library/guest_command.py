@@ -67,6 +67,7 @@ console:
 """
 
 PROBE_SECONDS = 3
+INTERRUPT_SECONDS = 15
 TAIL = 2000
 
 
@@ -110,9 +111,18 @@ class Console:
                     return match
         return None
 
-    def interrupt(self):
-        """Press Ctrl-C: a command left running would keep the shell from the next one."""
-        os.write(self.fd, b"\x03\n")
+    def interrupt(self, token):
+        """Press Ctrl-C until the shell answers: a command left running would keep it from the next one.
+
+        Once is not enough: the shell may be just about to begin the command. What has been said stays in C(seen).
+
+        :param str token: as for :func:`connect`
+        """
+        seen, end = self.seen, time.monotonic() + INTERRUPT_SECONDS
+        probe, answer = f"\x03\nprintf '%s-%s\\n' stopped {token}\n".encode(), f"stopped-{token}\r?\n".encode()
+        while (now := time.monotonic()) < end and not self.ask(probe, answer, min(end, now + 1)):
+            pass
+        self.seen = seen
 
     def close(self):
         os.close(self.fd)
@@ -164,7 +174,7 @@ def run(console, command, token, deadline):
     answer = rf"begin-{token}\r?\n(.*)\nend-{token} (\d+)\r?\n"
     match = console.ask(line.encode(), answer.encode(), deadline)
     if match is None:
-        console.interrupt()
+        console.interrupt(token)
         return None
     output = match.group(1).decode(errors="replace").replace("\r", "").rstrip("\n")
     return int(match.group(2)), output

@@ -9,7 +9,7 @@ from oslo_config import cfg
 from tricircle import config, logs
 from tricircle.cli_drift import drift
 from tricircle.store import Database, jobs, pods
-from tricircle.terminal import as_form, cell, console, database, show, with_file
+from tricircle.terminal import Failed, as_form, cell, console, database, show, with_file
 
 POD_FIELDS = ("pod_id", "pod_name", "az_name", "pod_az_name", "dc_name", "status", "disabled_reason")
 
@@ -116,7 +116,7 @@ def pod_show(conf: cfg.ConfigOpts, name: str, form: str) -> None:
 def _pod(conf: cfg.ConfigOpts, name: str) -> dict:
     found = pods.by_name(database(conf)).get(name)
     if not found:
-        raise click.ClickException(f"there is no pod {name}")
+        raise Failed(f"there is no pod {name}")
     return found
 
 

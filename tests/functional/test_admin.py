@@ -312,7 +312,7 @@ def test_a_job_is_cancelled_and_redone_by_either_door(fresh, admin):
     assert cli(fresh, "job", "cancel", "owed").returncode == 0
     assert admin.ok("GET", "/jobs?state=cancelled")["jobs"][0]["id"] == "owed"
     refused = cli(fresh, "job", "cancel", "over")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "Error: job over is done" in refused.stderr
 
 

@@ -233,4 +233,4 @@ def test_the_command_drains_and_says_what_is_left(gateway):
     user.compute.delete(f"/servers/{server}")
     assert cli(gateway, "set", "Pod2", "--enable").stdout == "pod Pod2 is enabled\n"
     assert cli(gateway, "set", "Pod2").returncode == 2
-    assert cli(gateway, "set", "Pod9", "--drain").returncode == 1
+    assert cli(gateway, "set", "Pod9", "--drain").returncode == 2
