@@ -103,3 +103,13 @@ def test_a_commit_that_fails_gives_the_lock_back(store):
         c.execute("INSERT INTO notes VALUES (1)")
     other.close()
     assert store.rows("SELECT * FROM children") == []
+
+
+def test_a_full_disk_is_told_as_such_and_leaves_nothing_half_written(store):
+    pages = store.row("PRAGMA page_count")["page_count"]
+    store.connection().execute(f"PRAGMA max_page_count = {pages + 3}")
+    with pytest.raises(StoreBusy, match="full"), store.write() as c:
+        c.executemany("INSERT INTO notes VALUES (?)", [("x" * 4096,)] * 9)
+    assert store.rows("SELECT * FROM notes") == []
+    with store.write() as c:
+        c.execute("INSERT INTO notes VALUES (1)")

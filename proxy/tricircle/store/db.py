@@ -98,8 +98,8 @@ class Database:
             connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         with self._turn():
             try:
-                yield connection
                 with _busy():
+                    yield connection
                     connection.commit()
             except BaseException:   # also of a commit on a full disk, which leaves the transaction open and locked
                 connection.rollback()
