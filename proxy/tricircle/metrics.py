@@ -50,7 +50,12 @@ def begin(folder: Path, slot: str) -> None:
 
 
 def end(folder: Path, slot: str) -> None:
-    """The breakers of a process that has ended are nobody's. What it has counted stays."""
+    """The breakers of a process that has ended are nobody's. What it has counted stays.
+
+    Args:
+        folder: as for `begin`.
+        slot: a pattern of slots will do.
+    """
     for path in folder.glob(f"gauge_*_{slot}.db"):
         path.unlink()
 

@@ -4,6 +4,7 @@
 import importlib.util
 import os
 import pty
+import signal
 import subprocess
 import threading
 import time
@@ -33,10 +34,16 @@ class Guest:
     def boot(self):
         self.shell = subprocess.Popen(
             ["sh", "-i"], stdin=self.inner_end, stdout=self.inner_end, stderr=self.inner_end,
-            start_new_session=True, preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),
+            start_new_session=True, preexec_fn=self.own_terminal,
         )
         for pair in (self.outer, self.inner), (self.inner, self.outer):
             threading.Thread(target=self.copy, args=pair, daemon=True).start()
+
+    @staticmethod
+    def own_terminal():
+        os.close(os.open(os.ttyname(0), os.O_RDWR))
+        # Whoever was started in the background by a script ignores Ctrl-C, and so would what the guest runs.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     @staticmethod
     def copy(source, target):

@@ -55,6 +55,7 @@ def run(conf: cfg.ConfigOpts) -> int:
         Exit status.
     """
     _lift_file_limit()
+    metrics.end(config.metrics_folder(conf), "api*")   # also of places that fewer processes do not take any more
     sockets = listen(conf)
     children: dict[int, tuple[int, float]] = {}   # pid -> (place among its siblings, born at)
     stopping = threading.Event()
