@@ -4,9 +4,9 @@ from ipaddress import ip_network
 import pytest
 
 from tests.functional.gateway import ZONES, Gateway, until
+from tests.functional.long.test_shared import MARK, away
 from tests.functional.scene import PATIENCE
 from tests.functional.test_races import race, statuses
-from tests.functional.long.test_shared import MARK, away
 from tests.functional.user import User, holders
 
 
