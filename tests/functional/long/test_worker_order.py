@@ -62,7 +62,7 @@ def test_no_more_jobs_than_may_be_are_at_work_in_a_pod(cloud, gateway):
     for scene in scenes:
         scene.change("add")
     conf = gateway.folder / "narrow.conf"
-    conf.write_text(gateway.conf.read_text() + "workers = 3\nper_pod = 1\n")   # [jobs] is the last section
+    conf.write_text(gateway.conf.read_text() + "\n[jobs]\nworkers = 3\nper_pod = 1\n")
     worker = Process("worker", "--config-file", str(conf), log=gateway.folder / "worker.log")
     try:
         until(lambda: sum(stop.reached for stop in stops) == 2 and waiting(scenes) == 2, PATIENCE)
