@@ -77,7 +77,7 @@ def read(upstream: Upstream, names: list[str], told: Callable[[str, str], None]
         found, extensions = {}, _extensions(upstream, name)
         for source in SOURCES:
             lacking = source.extension and source.extension not in extensions
-            found[source.kind] = [] if lacking else _whole(upstream, name, source)
+            found[source.kind] = [] if lacking else whole(upstream, name, source)
             told(name, source.kind)
         return found
     return scatter(names, pod)
@@ -92,7 +92,8 @@ def _extensions(upstream: Upstream, pod: str) -> set[str]:
     return {extension["alias"] for extension in document["extensions"]}
 
 
-def _whole(upstream: Upstream, pod: str, source: Source) -> list[dict]:
+def whole(upstream: Upstream, pod: str, source: Source) -> list[dict]:
+    """All pages of a list: records with `id`, `project_id` and the source's fields. Raises PodUnreachable."""
     version = VERSIONS[source.service]
     if "{" in version:
         version = version.format(project=upstream.account.project_id())
