@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.functional.gateway import Gateway, children, until
 from tests.functional.standin import Cloud
-from tests.functional.standin.web import free_port
+from tests.functional.standin.ports import free_port
 
 THREADS = 16
 TICK = os.sysconf("SC_CLK_TCK")

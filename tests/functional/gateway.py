@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.functional.client import POOL, Client
 from tests.functional.standin import Cloud, settings
-from tests.functional.standin.web import free_port
+from tests.functional.standin.ports import free_port
 
 TRICIRCLE = Path(sys.executable).with_name("tricircle")
 SERVICES = ("admin", "compute", "volume", "network")

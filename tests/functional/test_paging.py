@@ -52,24 +52,26 @@ def test_what_stays_is_seen_once(cloud, gateway, sort):
     @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
     @given(first=st.tuples(st.integers(0, 5), st.integers(0, 5)), limit=st.integers(1, 4), moves=MOVES)
     def run(first, limit, moves):
-        for pod, count in zip(("Pod1", "Pod2"), first, strict=True):
-            for position in range(count):
-                shelf.add(pod, position)
-        throughout, seen, marker = shelf.all(), [], None
-        for number in range(40):
-            query = f"/networks?limit={limit}{sort}" + (f"&marker={marker}" if marker else "")
-            page = [row["id"] for row in user.network.ok("GET", query)["networks"]]
-            if not page:
-                break
-            seen += page
-            marker = page[-1]
-            for move, pod, position in moves[number] if number < len(moves) else ():
-                if move == "add":
+        try:
+            for pod, count in zip(("Pod1", "Pod2"), first, strict=True):
+                for position in range(count):
                     shelf.add(pod, position)
-                else:
-                    shelf.drop(pod, position, marker)
-            throughout &= shelf.all()
-        shelf.clear()
+            throughout, seen, marker = shelf.all(), [], None
+            for number in range(40):
+                query = f"/networks?limit={limit}{sort}" + (f"&marker={marker}" if marker else "")
+                page = [row["id"] for row in user.network.ok("GET", query)["networks"]]
+                if not page:
+                    break
+                seen += page
+                marker = page[-1]
+                for move, pod, position in moves[number] if number < len(moves) else ():
+                    if move == "add":
+                        shelf.add(pod, position)
+                    else:
+                        shelf.drop(pod, position, marker)
+                throughout &= shelf.all()
+        finally:
+            shelf.clear()     # what an example leaves would be another one's failure
         assert len(seen) == len(set(seen))
         assert throughout <= set(seen)
     run()

@@ -1,7 +1,6 @@
 """HTTP as the stand-ins speak it: threads, keep-alive, and the ways in which a server can fail."""
 import contextlib
 import json
-import random
 import re
 import socket
 import ssl
@@ -12,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests.functional.standin.ports import free_port
 
 
 @dataclass
@@ -74,20 +75,6 @@ class Refused(Exception):
     def __init__(self, status: int, message: str, kind: str = ""):
         super().__init__(message)
         self.status, self.message, self.kind = status, message, kind
-
-
-def free_port() -> int:
-    """A port that nobody listens on, below those that the kernel gives to outgoing connections.
-
-    One of the kernel's own could be taken by a client while the server is down on purpose, even by the very client
-    that tries to reach it.
-    """
-    while True:
-        port = random.randrange(11000, 32000)
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 @dataclass(frozen=True)
