@@ -46,12 +46,17 @@ class World:
 
     def cpu(self, name: str) -> float:
         """Seconds of processor time that a server has had."""
-        fields = Path(f"/proc/{self.pids[name]}/stat").read_text().rsplit(") ", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        return cpu(self.pids[name])
 
     def memory(self, name: str) -> int:
         """Bytes that a server has resident."""
         return int(Path(f"/proc/{self.pids[name]}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time of a process and of those of its children that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return sum(map(int, fields[11:15])) / TICK
 
 
 def _process(*command: str) -> subprocess.Popen:

@@ -5,7 +5,7 @@ from typing import Any
 
 import urllib3
 
-POOL = urllib3.PoolManager(num_pools=32, maxsize=64, block=False, retries=False)
+POOL = urllib3.PoolManager(num_pools=128, maxsize=64, block=False, retries=False)
 
 
 @dataclass
