@@ -1,67 +1,91 @@
-"""Carry out a pod's steps of a job: all of them in one task, over one connection.
+"""Carry out a pod's steps of the jobs that a playbook is for, all of them in one task.
 
 One `openstack.cloud` task costs 0.8 s (a process, the SDK's import, a token); a router takes eight calls a pod. As an
-action it runs in Ansible's own process, which has imported the SDK once, before it forked for the pods.
+action it runs in a fork of Ansible's own process. openstacksdk would still double the time that Ansible takes to start,
+and each pod's fork would log in by itself: what goes out is plain HTTP, to the endpoints and with the token of the
+worker.
 
-The order comes in the file that TRICIRCLE_ORDER names, not in variables, since Ansible would evaluate templates in the
+The orders come in the file that TRICIRCLE_ORDER names, not in variables, since Ansible would evaluate templates in the
 names that users have given their resources.
 """
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import openstack
+import urllib3
 from ansible.plugins.action import ActionBase
-from keystoneauth1 import exceptions as ksa
 
 from tricircle.crosspod import lease
 from tricircle.crosspod.steps import run
 
 SECONDS = 60   # for one call; Neutron with a hundred ports to wire is slow, but not slower
-# Which service a step is for is told by its path: that of openstacksdk's proxy, and the microversion to speak.
-PROXIES = {"/v2.0": ("network", None), "/v2.1": ("compute", "2.55"), "/v3": ("block_storage", None)}
-VERSION = re.compile(r"^(/v[\d.]+)(/[0-9a-f]{32}(?=/))?")   # the endpoint of Cinder has the project in it
+# Which service a step is for is told by the version in its path; Nova's steps speak one microversion.
+SERVICES = {"v2.0": "network", "v2.1": "compute", "v3": "volume"}
+MICROVERSION = {"compute": {"OpenStack-API-Version": "compute 2.55"}}
+VERSION = re.compile(r"^/(v[\d.]+)/")
 
 
 class ActionModule(ActionBase):
-    """Argument: `cloud`, name of the pod and of its entry in clouds.yaml.
+    """Argument: `pod`, its name.
 
-    Returns steps (name, seconds, status) and failure.
+    Returns orders: for each one its steps (name, seconds, status) and its failure, or None.
     """
 
     _supports_check_mode = True
     _requires_connection = False
-    _VALID_ARGS = frozenset({"cloud"})
+    _VALID_ARGS = frozenset({"pod"})
 
     def run(self, tmp=None, task_vars=None):
-        """Carry out the steps, or list them in check mode."""
+        """Carry out the steps of all orders at the same time, or list them in check mode."""
         result = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(argument_spec={"cloud": {"type": "str", "required": True}})
-        pod = arguments["cloud"]
-        order = json.loads(Path(os.environ["TRICIRCLE_ORDER"]).read_text())
-        steps = order["steps"][pod]
+        _, arguments = self.validate_argument_spec(argument_spec={"pod": {"type": "str", "required": True}})
+        pod, path = arguments["pod"], Path(os.environ["TRICIRCLE_ORDER"])
+        orders = json.loads(path.read_text())[pod]
         if self._task.check_mode:
-            return {**result, "changed": bool(steps), "steps": [(step["name"], 0.0, 0) for step in steps]}
-        cloud = openstack.connect(cloud=pod)
-        done, failure = run(steps, lambda *call: _send(cloud, *call),
-                            lambda: lease.stands(Path(order["lease"]), order["fence"]))
-        result.update(changed=bool(done), steps=done)
-        if failure:
-            result.update(failed=True, failure=vars(failure), msg=f"pod {pod}: {failure}")
+            listed = [([(step["name"], 0.0, 0) for step in order["steps"]], None) for order in orders]
+            return {**result, "changed": any(done for done, _ in listed), "orders": listed}
+        caller = Caller(json.loads(path.with_name("access.json").read_text()), pod, len(orders))
+        with ThreadPoolExecutor(len(orders)) as pool:
+            outcomes = list(pool.map(lambda order: _carry_out(order, caller), orders))
+        failures = [failure for _, failure in outcomes if failure]
+        result.update(changed=any(done for done, _ in outcomes),
+                      orders=[(done, failure and vars(failure)) for done, failure in outcomes])
+        if failures:
+            result.update(failed=True, msg=f"pod {pod}: {'; '.join(map(str, failures))}")
         return result
 
 
-def _send(cloud, method, path, body):
-    proxy, microversion = PROXIES[VERSION.match(path)[1]]
-    try:
-        answer = getattr(cloud, proxy).request(VERSION.sub("", path), method, json=body, timeout=SECONDS,
-                                               raise_exc=False, microversion=microversion)
-    except ksa.ClientException as error:
-        return 0, str(error)
-    try:
-        return answer.status_code, answer.json()
-    except ValueError:
-        return answer.status_code, answer.text
+def _carry_out(order, caller):
+    return run(order["steps"], caller.send, lambda: lease.stands(Path(order["lease"]), order["fence"]))
 
 
+class Caller:
+    """Calls to one pod as the worker's account.
+
+    Args:
+        access: token; roots, {pod: {service: URL}}; cafile, or None for the system's CAs.
+        pod: its name.
+        threads: that call.
+    """
+
+    def __init__(self, access, pod, threads):
+        self._token, self._roots = access["token"], access["roots"][pod]
+        self._http = urllib3.PoolManager(maxsize=threads, ca_certs=access["cafile"])
+
+    def send(self, method, path, body):
+        """See `steps.run`; status 0 when there was no answer."""
+        service = SERVICES[VERSION.match(path)[1]]
+        if service not in self._roots:
+            return 0, f"Keystone's catalogue has no {service} there"
+        headers = {"X-Auth-Token": self._token, "Accept": "application/json", **MICROVERSION.get(service, {})}
+        try:
+            answer = self._http.request(method, self._roots[service] + path, json=body, headers=headers, redirect=False,
+                                        retries=False, timeout=SECONDS)
+        except urllib3.exceptions.HTTPError as error:
+            return 0, str(error)
+        try:
+            return answer.status, answer.json()
+        except ValueError:
+            return answer.status, answer.data.decode(errors="replace")

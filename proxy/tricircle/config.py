@@ -57,9 +57,10 @@ BRIDGE = [
 JOBS = [
     cfg.StrOpt("clouds_file", default="/etc/tricircle/clouds.yaml",
                help="clouds.yaml with one cloud per pod, named like the pod; read by the playbooks."),
-    cfg.IntOpt("workers", default=2, min=1, help="Jobs that run side by side."),
-    cfg.IntOpt("per_pod", default=4, min=0,
-               help="Of these, how many may run a playbook in one pod at the same time; 0 is no limit."),
+    cfg.IntOpt("workers", default=16, min=1,
+               help="Jobs that run side by side; where they wait for each other they share a playbook."),
+    cfg.IntOpt("per_pod", default=8, min=0,
+               help="Of these, how many may change one pod at the same time; 0 is no limit."),
     cfg.IntOpt("history_days", default=14, min=1,
                help="Days after which jobs that are done, failed or cancelled are forgotten, with their logs."),
 ]

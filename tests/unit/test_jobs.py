@@ -137,8 +137,8 @@ def test_an_ended_lease_passes_on_and_the_former_owner_writes_nothing(db):
     for write in (jobs.finish, lambda *args: jobs.fail(*args, "x"), lambda *args: jobs.renew(*args, 5)):
         with pytest.raises(LeaseLost):
             write(db, stale)
-    jobs.log(db, stale, "Pod1", "from the dead")
-    jobs.log(db, fresh, "Pod1", "alive")
+    jobs.log(db, stale, [("Pod1", "from the dead")])
+    jobs.log(db, fresh, [("Pod1", "alive")])
     assert [line["text"] for line in jobs.log_of(db, stale["id"])] == ["alive"]
     jobs.finish(db, fresh)
     assert jobs.show(db, fresh["id"])["state"] == "done"
@@ -254,7 +254,7 @@ def test_a_cancelled_job_is_nobodys_and_writes_nothing(db):
     for write in (jobs.finish, lambda *args: jobs.fail(*args, "x"), lambda *args: jobs.renew(*args, 5)):
         with pytest.raises(LeaseLost):
             write(db, job)
-    jobs.log(db, job, "Pod1", "from the dead")
+    jobs.log(db, job, [("Pod1", "from the dead")])
     assert [line["text"] for line in jobs.log_of(db, job["id"])] == ["cancelled while running"]
     assert jobs.show(db, job["id"])["state"] == "cancelled"
     jobs.expire(db, "worker")
@@ -314,7 +314,7 @@ def test_old_jobs_are_forgotten_with_their_logs_but_none_that_is_owed_or_dead(db
     kept = set()
     for number, state in enumerate(["done", "failed", "cancelled", "done", "done", "dead", "queued", "running"]):
         job = add(db, f"r{number}")
-        jobs.log(db, job, "", "a line")
+        jobs.log(db, job, [("", "a line")])
         with db.write() as c:
             c.execute("UPDATE jobs SET state = ?, finished_at = ?, not_before = 0 WHERE id = ?",
                       (state, None if state in ("queued", "running") else 100.0, job["id"]))

@@ -6,7 +6,8 @@ import pytest
 
 from tricircle import logs, trace
 from tricircle.crosspod.steps import Failure
-from tricircle.jobs.playbooks import _audit
+from tricircle.jobs.context import _audit, _statuses
+from tricircle.jobs.playbooks import Outcome
 
 STEPS = [{"name": name, "method": "PUT", "path": f"/v2.0/{name}", "body": {"key": "secret"}} for name in "abc"]
 
@@ -33,11 +34,11 @@ def test_json_has_the_fields_of_the_line():
 @pytest.mark.parametrize(("status", "kind", "told"), [(409, "Conflict", 409), (0, "", "unanswered"),
                                                       (0, "LeaseLost", "unsent")])
 def test_what_was_not_begun_is_not_in_the_audit(audited, status, kind, told):
-    _audit("Pod1", STEPS, [201], Failure("b", status, kind, ""))
+    _audit("Pod1", STEPS, _statuses(Outcome([("a", 0.1, 201)], Failure("b", status, kind, ""))))
     assert audited() == [("/v2.0/a", 201), ("/v2.0/b", told)]
 
 
 def test_bodies_are_not_in_the_audit(audited, caplog):
-    _audit("Pod1", STEPS, [200, 200, 204], None)
+    _audit("Pod1", STEPS, [200, 200, 204])
     assert len(audited()) == 3
     assert "secret" not in caplog.text

@@ -1,6 +1,7 @@
 """Hand out VLAN, subnet and addresses for the members of a bridge; give back what is no longer needed."""
 from collections.abc import Iterator
-from ipaddress import ip_network
+from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_network
 
 from oslo_config import cfg
 
@@ -35,10 +36,11 @@ class Allocator:
         """
         while members:
             segment = self._segment(observed)
+            hosts = [str(ip) for ip in ip_network(segment.cidr).hosts()]
             try:
                 for pod in members:
                     bridges.allocate_ip(self.db, observed.project_id, observed.router_id, self.ids[pod],
-                                        self._addresses(observed, pod, segment))
+                                        _addresses(observed, pod, hosts))
                 return self._allocation(observed, segment)
             except bridges.NoBridge:
                 continue   # another router's job has just given the bridge back
@@ -81,18 +83,39 @@ class Allocator:
         # What a pod has of this project's bridge already is taken over (the store may come from a backup).
         vlans = [vlan for vlan in [*sorted(own), *configured] if vlan not in others]
         seen = [cidr for pod in observed.pods.values() if pod.bridge for cidr, _ in pod.bridge.subnets]
-        cidrs = ip_network(self.conf.bridge.cidr).subnets(new_prefix=self.conf.bridge.prefix_length)
-        return bridges.allocate_bridge(self.db, observed.project_id, vlans, [*seen, *map(str, cidrs)])
+        cidrs = Subnets(seen, ip_network(self.conf.bridge.cidr), self.conf.bridge.prefix_length)
+        return bridges.allocate_bridge(self.db, observed.project_id, vlans, cidrs)
 
     def _as_segment(self, row: dict) -> Segment:
         return Segment(self.conf.bridge.physical_network, row["vlan"], row["cidr"])
 
-    @staticmethod
-    def _addresses(observed: Observed, pod: str, segment: Segment) -> list[str]:
-        net = ip_network(segment.cidr)
-        seen = [port.ip for port in observed.pods[pod].ports if port.ip] if pod in observed.pods else []
-        hosts = [str(ip) for ip in net.hosts()]
-        return [*(ip for ip in seen if ip in hosts), *hosts]
+
+@dataclass(frozen=True)
+class Subnets:
+    """Candidates for a bridge: some that are preferred, then all of a range, cut when they are looked at.
+
+    To cut the 16,384 of 100.64.0.0/10 at once takes longer than all the rest of a router's plan.
+    """
+
+    preferred: list[str]
+    net: IPv4Network
+    prefix: int
+
+    def __len__(self) -> int:
+        return len(self.preferred) + 2 ** (self.prefix - self.net.prefixlen)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.preferred
+        yield from map(str, self.net.subnets(new_prefix=self.prefix))
+
+    def __contains__(self, cidr: object) -> bool:
+        return any(cidr == each for each in self)
+
+
+def _addresses(observed: Observed, pod: str, hosts: list[str]) -> list[str]:
+    """Those that a pod has already come first: the store may have forgotten them."""
+    seen = [port.ip for port in observed.pods[pod].ports if port.ip] if pod in observed.pods else []
+    return [*(ip for ip in seen if ip in hosts), *hosts]
 
 
 def vlan_range(ranges: list[str]) -> Iterator[int]:

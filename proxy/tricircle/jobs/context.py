@@ -3,11 +3,11 @@ from dataclasses import dataclass
 
 from oslo_config import cfg
 
-from tricircle import config
+from tricircle import logs
 from tricircle.errors import LeaseLost, TricircleError
-from tricircle.jobs import playbooks
+from tricircle.jobs.dispatch import Dispatcher
 from tricircle.jobs.heartbeat import Heartbeat
-from tricircle.jobs.slots import Slots
+from tricircle.jobs.playbooks import Order, Outcome
 from tricircle.store import Database, jobs
 from tricircle.upstream.client import Upstream
 
@@ -46,21 +46,20 @@ class Context(Surroundings):
         conf, db, upstream: as everywhere.
         job: as claimed.
         heartbeat: keeps its lease.
-        slots: the pods' room for playbooks.
+        dispatcher: runs playbooks.
         rounds: playbooks run so far.
     """
 
     job: dict
     heartbeat: Heartbeat
-    slots: Slots
+    dispatcher: Dispatcher
     rounds: int = 0
 
-    def log(self, pod: str, text: str) -> None:
-        """Add a line to the job's log; `pod` is empty for what concerns all."""
-        jobs.log(self.db, self.job, pod, text)
+    def apply(self, playbook: str, steps: dict[str, list[dict]]) -> dict[str, Outcome]:
+        """Carry out steps by a playbook, which may serve other jobs as well.
 
-    def apply(self, playbook: str, steps: dict[str, list[dict]]) -> dict[str, playbooks.Outcome]:
-        """Carry out steps by a playbook.
+        Returns:
+            {pod: outcome}.
 
         Raises:
             PlaybookFailed: see playbooks.run.
@@ -68,14 +67,36 @@ class Context(Surroundings):
             LeaseLost: the job was cancelled, or another worker has it.
         """
         self.rounds += 1
-        folder = config.jobs_folder(self.conf) / f"{self.job['id']}-{self.job['fence']}-{self.rounds}"
-        with self.slots.of(steps):
-            self._go_on()
-            outcomes = playbooks.run(self.conf, playbooks.Run(playbook, folder, self.heartbeat.path,
-                                                              self.job["fence"], steps, self.log, self.heartbeat.lost))
-        self._go_on()
-        return outcomes
-
-    def _go_on(self) -> None:
+        order = Order(playbook, f"{self.job['id']}-{self.job['fence']}-{self.rounds}", self.heartbeat.path,
+                      self.job["fence"], steps, self.heartbeat.lost)
+        try:
+            self.dispatcher.carry_out(order, lambda pods: self._heard(order, pods))
+        finally:
+            # A playbook that was cut off does not tell which of its steps it had begun.
+            for pod in sorted(order.missing) if order.begun else ():
+                _audit(pod, steps[pod], ["unanswered"] * len(steps[pod]))
         if self.heartbeat.lost():
             raise LeaseLost(f"job {self.job['id']} was cancelled, or another worker has it")
+        return order.outcomes
+
+    def _heard(self, order: Order, names: set[str]) -> None:
+        lines = []
+        for pod in sorted(names):
+            outcome = order.outcomes[pod]
+            _audit(pod, order.steps[pod], _statuses(outcome))
+            lines += [(pod, f"{step}: done in {seconds:.2f} s") for step, seconds, _ in outcome.done]
+            lines += [(pod, f"FAILED: {outcome.failure}")] if outcome.failure else []
+        jobs.log(self.db, self.job, lines)
+
+
+def _statuses(outcome: Outcome) -> list[int | str]:
+    """Steps are carried out in their order: after those that are done comes the one that was not."""
+    failure, done = outcome.failure, [status for *_, status in outcome.done]
+    if not failure:
+        return done
+    return [*done, "unsent" if failure.kind == "LeaseLost" else failure.status or "unanswered"]
+
+
+def _audit(pod: str, steps: list[dict], statuses: list[int | str]) -> None:
+    for step, status in zip(steps, statuses, strict=False):
+        logs.audit(pod, step["method"], step["path"], status)

@@ -1,24 +1,27 @@
-"""Run a playbook that carries out steps in pods."""
+"""Run a playbook that carries out steps in pods, for one job or for several."""
 import json
+import logging
 import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import ansible_runner
-from oslo_config import cfg
 
 import tricircle
-from tricircle import logs
-from tricircle.crosspod import lease
 from tricircle.crosspod.steps import Failure
 from tricircle.errors import TricircleError
 
+LOG = logging.getLogger(__name__)
 KEPT_FAILURES = 10
 TIMEOUT = 150   # seconds; a run takes a few, and what one that is cut off has done is seen by the next
+# While pods work Ansible waits, so a fork for each pod is best; it takes some 10 MB.
+MOST_FORKS = 64
+ACCESS = "access.json"
 # Ansible reads more into a host's name than a name: Pod[1:9] is nine hosts.
 PLAIN_NAME = re.compile(r"[\w.-]+")
 HOST_VARS = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
@@ -33,65 +36,102 @@ class Outcome:
     """What came out in one pod.
 
     Args:
-        done: names of the steps that were carried out.
+        done: (name, seconds, HTTP status) of each step that was carried out.
         failure: why the next one was not; None when all were.
     """
 
-    done: list[str]
+    done: list[tuple[str, float, int]]
     failure: Failure | None = None
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of a playbook for a job.
+@dataclass(eq=False)
+class Order:
+    """What a job wants to be done, and what has come of it so far.
 
     Args:
-        name: the playbook's, without suffix: `converge_router`.
-        folder: working folder; must not exist, since ansible-runner reads what an earlier run has left in it.
+        playbook: name without suffix: `converge_router`.
+        name: nobody else's; that of the working folder, where this is the first order of a run.
         lease: the job's lease file.
         fence: the job's fence.
         steps: {pod name: steps}.
-        report: takes (pod name, line) for the job's log.
-        cancelled: asked about once a second.
+        lost: says whether the job is another worker's by now, or cancelled.
+        outcomes: {pod: outcome}; grows while the playbook runs.
+        begun: the playbook has been started, or will be at once.
+        error: why nothing more will come.
     """
 
+    playbook: str
     name: str
-    folder: Path
     lease: Path
     fence: int
     steps: dict[str, list[dict]]
-    report: Callable[[str, str], None]
-    cancelled: Callable[[], bool]
+    lost: Callable[[], bool]
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    begun: bool = False
+    error: Exception | None = None
+
+    @property
+    def missing(self) -> set[str]:
+        """Pods of which there is no outcome."""
+        return self.steps.keys() - self.outcomes.keys()
 
 
-def run(conf: cfg.ConfigOpts, wanted: Run) -> dict[str, Outcome]:
-    """Carry out the steps of every pod, in parallel.
+def run(folder: Path, access: dict[str, Any], orders: list[Order], heard: Callable[[], None]) -> None:
+    """Carry out orders for the same playbook, all of them and all their pods in parallel.
+
+    Each order is told its outcomes, or the error: PlaybookFailed when Ansible crashed, ran out of time or was stopped
+    because all the jobs that it still ran for were lost. What the pods have then is to be observed.
 
     Args:
-        conf: `jobs.clouds_file` is handed to the playbook by its path: ansible-runner writes variables down in clear.
-
-    Returns:
-        {pod: outcome}.
-
-    Raises:
-        PlaybookFailed: Ansible crashed, ran out of time or was cancelled; what the pods have now is to be observed.
+        folder: where working folders are made.
+        access: what the pods are called with: token, roots ({pod: {service: URL}}), cafile.
+        orders: one at least.
+        heard: called when Ansible has come to the steps, and after an order has been told something.
     """
-    outcomes: dict[str, Outcome] = {}
-    _lay_out(wanted)
+    name, here = orders[0].playbook, folder / orders[0].name
+    shares = _shares(orders)
+    LOG.info("playbook %s for %s in %s", name, ", ".join(order.name for order in orders), ", ".join(shares))
+    _RUNNING.add(here.name)
+    _lay_out(here, access, shares)
+    said: dict[str, str] = {}
     try:
         result = ansible_runner.run(
-            private_data_dir=str(wanted.folder), playbook=str(_share() / "playbooks" / f"{wanted.name}.yml"),
-            quiet=True, envvars=_environment(conf, wanted), settings={"pexpect_timeout": 1}, timeout=TIMEOUT,
-            cancel_callback=wanted.cancelled, event_handler=lambda event: _note(event, wanted, outcomes))
-        missing = wanted.steps.keys() - outcomes.keys()
-        if missing:
-            _audit_lost(wanted, missing)
-            raise PlaybookFailed(f"playbook {wanted.name} ended as {result.status} without a result of "
-                                 f"{sorted(missing)}: {_last_words(result)}")
-        return outcomes
+            private_data_dir=str(here), playbook=str(_share() / "playbooks" / f"{name}.yml"), quiet=True,
+            envvars=_environment(here, len(shares)), settings={"pexpect_timeout": 1}, timeout=TIMEOUT,
+            cancel_callback=lambda: _all_lost(orders), event_handler=lambda event: _note(event, shares, said, heard))
+        for order in (order for order in orders if order.missing):
+            words = "; ".join(said[pod] for pod in sorted(order.missing & said.keys())) or _last_words(result)
+            order.error = PlaybookFailed(f"playbook {name} ended as {result.status} without a result of "
+                                         f"{sorted(order.missing)}: {words}")
     finally:
-        well = outcomes.keys() == wanted.steps.keys() and not any(outcome.failure for outcome in outcomes.values())
-        _prune(wanted.folder, well)
+        (here / ACCESS).unlink(missing_ok=True)
+        _RUNNING.discard(here.name)
+        well = not any(order.missing or any(each.failure for each in order.outcomes.values()) for order in orders)
+        _prune(here, well)
+
+
+# Names of the folders that are in use: another job's playbook must not lose its own because ten others have failed.
+_RUNNING: set[str] = set()
+
+
+def forget_access(folder: Path) -> None:
+    """Remove the tokens that a killed worker has left in the jobs' folder."""
+    for path in folder.glob(f"*/{ACCESS}"):
+        path.unlink(missing_ok=True)
+
+
+def _shares(orders: list[Order]) -> dict[str, list[Order]]:
+    """{pod: the orders that have steps there}."""
+    shares: dict[str, list[Order]] = {}
+    for order in orders:
+        for pod in order.steps:
+            shares.setdefault(pod, []).append(order)
+    return shares
+
+
+def _all_lost(orders: Iterable[Order]) -> bool:
+    left = [order for order in orders if order.missing]
+    return bool(left) and all(order.lost() for order in left)
 
 
 def _share() -> Path:
@@ -101,63 +141,48 @@ def _share() -> Path:
         else Path(sys.prefix) / "share" / "tricircle"
 
 
-def _lay_out(wanted: Run) -> None:
-    for pod in wanted.steps:
+def _lay_out(here: Path, access: dict[str, Any], shares: dict[str, list[Order]]) -> None:
+    """A fresh folder: ansible-runner reads what an earlier run has left in one."""
+    for pod in shares:
         if not PLAIN_NAME.fullmatch(pod):
             raise PlaybookFailed(f"a pod's name may have letters, digits, dot, dash and underscore only: {pod!r}")
-    wanted.folder.mkdir(mode=0o700, parents=True)
-    (wanted.folder / "inventory").mkdir()
-    (wanted.folder / "ansible.cfg").touch()
-    hosts = {"pods": {"hosts": {pod: {} for pod in wanted.steps}, "vars": HOST_VARS}}
-    (wanted.folder / "inventory" / "hosts.json").write_text(json.dumps(hosts))
+    here.mkdir(mode=0o700, parents=True)
+    (here / "inventory").mkdir()
+    (here / "ansible.cfg").touch()
+    hosts = {"pods": {"hosts": {pod: {} for pod in shares}, "vars": HOST_VARS}}
+    (here / "inventory" / "hosts.json").write_text(json.dumps(hosts))
     # Names of the user's resources are in the steps. As variables Ansible would take {{ ... }} in them for a template.
-    order = {"lease": str(wanted.lease), "fence": wanted.fence, "steps": wanted.steps}
-    (wanted.folder / "order.json").write_text(json.dumps(order))
+    orders = {pod: [{"lease": str(order.lease), "fence": order.fence, "steps": order.steps[pod]} for order in share]
+              for pod, share in shares.items()}
+    (here / "order.json").write_text(json.dumps(orders))
+    # In a file of its own, which goes with the run: folders of failed runs are kept for people to look into.
+    with open(os.open(here / ACCESS, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+        json.dump(access, file)
 
 
-def _environment(conf: cfg.ConfigOpts, wanted: Run) -> dict[str, str]:
+def _environment(here: Path, pods: int) -> dict[str, str]:
     return {
-        "OS_CLIENT_CONFIG_FILE": os.path.abspath(conf.jobs.clouds_file),
-        "TRICIRCLE_ORDER": str(wanted.folder / "order.json"),
+        "TRICIRCLE_ORDER": str(here / "order.json"),
         "ANSIBLE_ACTION_PLUGINS": str(_share() / "action_plugins"),
-        "ANSIBLE_CONFIG": str(wanted.folder / "ansible.cfg"),   # an empty one: what lies about elsewhere is not ours
-        "ANSIBLE_HOME": str(wanted.folder / "ansible"),
-        "ANSIBLE_FORKS": "10",
+        "ANSIBLE_CONFIG": str(here / "ansible.cfg"),   # an empty one: what lies about elsewhere is not ours
+        "ANSIBLE_HOME": str(here / "ansible"),
+        "ANSIBLE_FORKS": str(min(pods, MOST_FORKS)),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
     }
 
 
-def _note(event: dict, wanted: Run, outcomes: dict[str, Outcome]) -> bool:
+def _note(event: dict, shares: dict[str, list[Order]], said: dict[str, str], heard: Callable[[], None]) -> bool:
     """Take what the action returned out of ansible-runner's events. True: keep the event's file."""
-    result, report = event.get("event_data", {}).get("res"), wanted.report
-    if event.get("event") in ("runner_on_ok", "runner_on_failed") and isinstance(result, dict) and "steps" in result:
-        pod = event["event_data"]["host"]
-        failure = Failure(**result["failure"]) if result.get("failure") else None
-        outcomes[pod] = Outcome([step for step, _, _ in result["steps"]], failure)
-        _audit(pod, wanted.steps[pod], [status for _, _, status in result["steps"]], failure)
-        for step, seconds, _ in result["steps"]:
-            report(pod, f"{step}: done in {seconds:.2f} s")
-        if failure:
-            report(pod, f"FAILED: {failure}")
+    result, pod = event.get("event_data", {}).get("res"), event.get("event_data", {}).get("host")
+    if event.get("event") in ("runner_on_ok", "runner_on_failed") and isinstance(result, dict) and "orders" in result:
+        for order, (done, failure) in zip(shares[pod], result["orders"], strict=True):
+            order.outcomes[pod] = Outcome([tuple(step) for step in done], Failure(**failure) if failure else None)
+        heard()
     elif event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
-        report(event["event_data"]["host"], f"FAILED: {(result or {}).get('msg', 'no reason given')}")
+        said[pod] = (result or {}).get("msg", "no reason given")
+    elif event.get("event") == "playbook_on_task_start":
+        heard()
     return True
-
-
-def _audit(pod: str, steps: list[dict], done: list[int], failure: Failure | None) -> None:
-    """Steps are carried out in their order: after those that are done comes the one that was not."""
-    statuses: list[int | str] = [*done]
-    if failure:
-        statuses.append("unsent" if failure.kind == "LeaseLost" else failure.status or "unanswered")
-    for step, status in zip(steps, statuses, strict=False):
-        logs.audit(pod, step["method"], step["path"], status)
-
-
-def _audit_lost(wanted: Run, missing: Collection[str]) -> None:
-    """A playbook that was cut off does not tell which of its steps it had begun."""
-    for pod in sorted(missing):
-        for step in wanted.steps[pod]:
-            logs.audit(pod, step["method"], step["path"], "unanswered")
 
 
 def _last_words(result: ansible_runner.Runner) -> str:
@@ -173,14 +198,9 @@ def _prune(folder: Path, well: bool) -> None:
     """Runs that went well leave nothing; of those that did not the last ones are kept for the operator."""
     if well:
         shutil.rmtree(folder, ignore_errors=True)
-    kept = sorted((path for path in folder.parent.iterdir() if path.is_dir() and not _in_use(path)), key=_age)
+    kept = sorted((path for path in folder.parent.iterdir() if path.is_dir() and path.name not in _RUNNING), key=_age)
     for old in kept[:-KEPT_FAILURES]:
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _in_use(path: Path) -> bool:
-    """Another job's playbook must not lose its folder because ten others have failed while it ran."""
-    return path.with_name(lease.name(path.name.rsplit("-", 2)[0])).exists()
 
 
 def _age(path: Path) -> float:

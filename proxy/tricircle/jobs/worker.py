@@ -21,6 +21,7 @@ from tricircle.jobs import (
     leftovers,
     members,
     network,
+    playbooks,
     quota,
     router,
     security_group,
@@ -28,8 +29,8 @@ from tricircle.jobs import (
     shadow,
 )
 from tricircle.jobs.context import Context, Surroundings
+from tricircle.jobs.dispatch import Dispatcher, PodBusy
 from tricircle.jobs.heartbeat import Heartbeat
-from tricircle.jobs.slots import PodBusy, Slots
 from tricircle.jobs.sweep import Sweep
 from tricircle.store import Database, jobs
 from tricircle.store.db import now
@@ -38,7 +39,7 @@ from tricircle.upstream.client import Upstream
 
 LOG = logging.getLogger(__name__)
 LEASE_SECONDS = 15.0
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.05   # a look takes some 50 us
 TIDY_SECONDS = 3600.0
 DAY = 86400.0
 KINDS: dict[str, Callable[[Context], None]] = {
@@ -68,6 +69,7 @@ def run(conf: cfg.ConfigOpts) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(folder / "worker.lock", "w") as lock:
         _lock(lock)
+        playbooks.forget_access(folder)
         metrics.begin(config.metrics_folder(conf), "worker")
         try:
             Worker(conf, Database(config.database_path(conf)), Upstream(conf, Account(conf))).run()
@@ -92,7 +94,8 @@ class Worker:
     def __init__(self, conf: cfg.ConfigOpts, db: Database, upstream: Upstream):
         self.conf, self.db, self.upstream = conf, db, upstream
         self.owner = socket.gethostname()
-        self.stop, self.slots = threading.Event(), Slots(conf.jobs.per_pod)
+        self.turn = threading.Lock()
+        self.stop, self.dispatcher = threading.Event(), Dispatcher(self._playbook, conf.jobs.per_pod)
 
     def run(self) -> None:
         """Work until a signal comes."""
@@ -118,16 +121,24 @@ class Worker:
 
     def _loop(self) -> None:
         while not self.stop.is_set():
-            try:
-                job = jobs.claim(self.db, self.owner, LEASE_SECONDS)
-            except StoreBusy as error:
-                LOG.warning("no job could be claimed: %s", error)
-                job = None
+            job = self._claimed()
             if job:
                 self.work(job)
-            else:
-                self.stop.wait(POLL_SECONDS)
         self.db.close()
+
+    def _claimed(self) -> dict | None:
+        """The next job. One thread at a time looks for it: how often does not depend on the number of threads."""
+        with self.turn:
+            while not self.stop.is_set():
+                try:
+                    job = jobs.claim(self.db, self.owner, LEASE_SECONDS)
+                except StoreBusy as error:
+                    LOG.warning("no job could be claimed: %s", error)
+                    job = None
+                if job:
+                    return job
+                self.stop.wait(POLL_SECONDS)
+        return None
 
     def _tidy(self) -> None:
         """Forget what is old, now and then."""
@@ -148,7 +159,7 @@ class Worker:
         began, outcome = time.monotonic(), "lost"
         try:
             with Heartbeat(self.db, job, LEASE_SECONDS, config.jobs_folder(self.conf)) as heartbeat:
-                error = self._attempt(Context(self.conf, self.db, self.upstream, job, heartbeat, self.slots))
+                error = self._attempt(Context(self.conf, self.db, self.upstream, job, heartbeat, self.dispatcher))
             if isinstance(error, PodBusy):
                 job = job | {"attempts": job["attempts"] - 1}   # it has not been tried
             if error:
@@ -163,6 +174,13 @@ class Worker:
         except StoreBusy as busy:
             LOG.warning("job %s: outcome not written, its lease will end: %s", job["id"], busy)
         metrics.attempted(job["kind"], outcome, time.monotonic() - began)
+
+    def _playbook(self, orders: list[playbooks.Order], heard: Callable[[], None]) -> None:
+        account = self.upstream.account
+        regions = account.regions()
+        roots = {pod: regions.get(pod, {}) for order in orders for pod in order.steps}
+        access = {"token": account.token(), "cafile": self.conf.service_account.cafile, "roots": roots}
+        playbooks.run(config.jobs_folder(self.conf), access, orders, heard)
 
     def _attempt(self, context: Context) -> TricircleError | None:
         """Why it failed, or None."""

@@ -4,7 +4,7 @@ Uniqueness is the constraints' business. A caller offers candidates in the order
 taken, and a caller who lost a race tries again.
 """
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tricircle.errors import TricircleError
 from tricircle.store.db import Database, now
@@ -23,12 +23,12 @@ def of_project(db: Database, project_id: str) -> dict | None:
     return db.row("SELECT * FROM bridges WHERE project_id = ?", (project_id,))
 
 
-def allocate_bridge(db: Database, project_id: str, vlans: Iterable[int], cidrs: Iterable[str]) -> dict:
+def allocate_bridge(db: Database, project_id: str, vlans: Collection[int], cidrs: Collection[str]) -> dict:
     """The project's VLAN and CIDR, allocated on first use.
 
     Args:
         vlans: candidates, best first; those that some pod uses are left out by the caller.
-        cidrs: candidates, best first.
+        cidrs: candidates, best first; gone through anew when another caller was faster.
 
     Returns:
         The project's row, whoever of several racing callers has made it.
@@ -36,7 +36,6 @@ def allocate_bridge(db: Database, project_id: str, vlans: Iterable[int], cidrs: 
     Raises:
         Exhausted: every candidate belongs to another project.
     """
-    vlans, cidrs = list(vlans), list(cidrs)
     while not (found := of_project(db, project_id)):
         vlan = _first_free(vlans, {row["vlan"] for row in db.rows("SELECT vlan FROM bridges")}, "VLAN")
         cidr = _first_free(cidrs, {row["cidr"] for row in db.rows("SELECT cidr FROM bridges")}, "bridge subnet")
@@ -67,7 +66,7 @@ def move_vlan(db: Database, project_id: str, taken: int, vlans: Iterable[int]) -
     return row
 
 
-def allocate_ip(db: Database, project_id: str, router_id: str, pod_id: str, candidates: Iterable[str]) -> str:
+def allocate_ip(db: Database, project_id: str, router_id: str, pod_id: str, candidates: Collection[str]) -> str:
     """A router's bridge address in a pod, allocated on first use.
 
     Args:
@@ -80,7 +79,6 @@ def allocate_ip(db: Database, project_id: str, router_id: str, pod_id: str, cand
         Exhausted: all are in use.
         NoBridge: the project has no bridge (any more): allocate one first.
     """
-    candidates = list(candidates)
     known = "SELECT ip FROM bridge_ips WHERE router_id = ? AND pod_id = ?"
     while not (found := db.row(known, (router_id, pod_id))):
         if not of_project(db, project_id):
@@ -145,7 +143,7 @@ def release_bridge(db: Database, project_id: str) -> bool:
             "(SELECT 1 FROM bridge_ips i WHERE i.project_id = bridges.project_id)", (project_id,)).rowcount)
 
 
-def _first_free(candidates: list, taken: set, what: str):
+def _first_free(candidates: Collection, taken: set, what: str):
     for candidate in candidates:
         if candidate not in taken:
             return candidate

@@ -237,7 +237,7 @@ def cancel(db: Database, job_id: str) -> tuple[dict, bool]:
                   "WHERE id = ?", (at, job_id))
         _hand_on(c, job, at)
     cancelled = show(db, job_id)
-    log(db, cancelled, "", f"cancelled while {job['state']}")
+    log(db, cancelled, [("", f"cancelled while {job['state']}")])
     return cancelled, job["state"] == "running"
 
 
@@ -301,12 +301,17 @@ def tally(db: Database) -> list[dict]:
                    "WHERE state IN ('queued', 'running', 'dead') GROUP BY kind, state")
 
 
-def log(db: Database, job: dict, pod: str, text: str) -> None:
-    """Add a line to a running job's log; a worker that has lost the job writes nothing."""
-    with db.write() as c:
-        c.execute("INSERT INTO job_log (job_id, position, at, pod, text) "
-                  "SELECT id, (SELECT COALESCE(MAX(position), 0) + 1 FROM job_log WHERE job_id = ?), ?, ?, ? "
-                  "FROM jobs WHERE id = ? AND fence = ?", (job["id"], now(), pod, text, job["id"], job["fence"]))
+def log(db: Database, job: dict, lines: list[tuple[str, str]]) -> None:
+    """Add lines to a running job's log; a worker that has lost the job writes nothing.
+
+    Args:
+        lines: (pod, text); `pod` is empty for what concerns all.
+    """
+    with db.write(durable=False) as c:
+        c.executemany("INSERT INTO job_log (job_id, position, at, pod, text) "
+                      "SELECT id, (SELECT COALESCE(MAX(position), 0) + 1 FROM job_log WHERE job_id = ?), ?, ?, ? "
+                      "FROM jobs WHERE id = ? AND fence = ?",
+                      [(job["id"], now(), pod, text, job["id"], job["fence"]) for pod, text in lines])
 
 
 def log_of(db: Database, job_id: str) -> list[dict]:
