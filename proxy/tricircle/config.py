@@ -55,8 +55,6 @@ BRIDGE = [
     cfg.IntOpt("prefix_length", default=24, min=8, max=30, help="Size of one project's bridge subnet."),
 ]
 JOBS = [
-    cfg.StrOpt("clouds_file", default="/etc/tricircle/clouds.yaml",
-               help="clouds.yaml with one cloud per pod, named like the pod; read by the playbooks."),
     cfg.IntOpt("workers", default=16, min=1,
                help="Jobs that run side by side; where they wait for each other they share a playbook."),
     cfg.IntOpt("per_pod", default=8, min=0,

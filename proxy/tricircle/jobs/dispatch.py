@@ -81,9 +81,9 @@ class Dispatcher:
         self._queue(order)
         told: set[str] = set()
         while not self._over(order, told):
-            news = order.outcomes.keys() - told
-            heard(news)
-            told |= news
+            if news := order.outcomes.keys() - told:
+                heard(news)
+                told |= news
             if order.missing and order.lost():
                 raise LeaseLost(f"{order.name} was cancelled, or another worker has it")
         if order.missing:

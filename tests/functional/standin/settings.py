@@ -51,9 +51,6 @@ breaker_seconds = {breaker_seconds}
 [bridge]
 max_routes = 1000
 
-[jobs]
-clouds_file = {folder}/clouds.yaml
-
 [metrics]
 port = {metrics_port}
 """
