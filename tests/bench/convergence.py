@@ -22,7 +22,7 @@ from tests.bench.world import cpu
 from tests.functional.gateway import Gateway, Process, stopped, until
 from tests.functional.standin import Cloud
 
-TURNS = {2: 5, 10: 3, 50: 2}   # for so many pods
+TURNS = {2: 3, 10: 2, 50: 1}   # for so many pods
 GOALS = {"first router": 2.0, "further subnet": 1.5}   # as times the floor of slow pods
 SLOW, ROUTERS, PATIENCE = 0.5, 100, 300
 FIRST_VLAN = 3500   # of what is made directly: beyond those that the gateway hands out
