@@ -29,6 +29,9 @@ ATTEMPTS = Counter("tricircle_job_attempts", "Attempts at jobs by what the job i
                    "has it.", ("kind", "outcome"))
 ATTEMPT_SECONDS = Histogram("tricircle_job_attempt_seconds", "How long an attempt at a job took.", ("kind",),
                             buckets=(1, 2.5, 5, 10, 30, 60, 150, 300))
+DRIFT = Gauge("tricircle_drift", "Differences that the last sweep has found.", ("pod", "kind"),
+              multiprocess_mode="max")
+SWEPT = Gauge("tricircle_drift_swept_timestamp_seconds", "When the last sweep ended.", multiprocess_mode="max")
 # labels() costs more than counting: what it gives is kept.
 _CHILDREN: dict[tuple, tuple] = {}
 
@@ -97,9 +100,24 @@ def breaker(pod: str, service: str, is_open: bool) -> None:
     BREAKER.labels(pod, service).set(is_open)
 
 
+def swept(found: dict[tuple[str, str], int], when: float) -> None:
+    """A sweep is over.
+
+    Args:
+        found: {(pod, kind of job that puts it right): differences}, zeros too; a pod that is not named keeps its own.
+        when: seconds since the epoch.
+    """
+    for key, number in found.items():
+        DRIFT.labels(*key).set(number)
+    SWEPT.set(when)
+
+
 def looked_up(outcome: str) -> None:
     """An id was looked up."""
-    LOOKUPS.labels(outcome).inc()
+    found = _CHILDREN.get((outcome,))
+    if found is None:
+        found = _CHILDREN[(outcome,)] = (LOOKUPS.labels(outcome),)
+    found[0].inc()
 
 
 def attempted(kind: str, outcome: str, seconds: float) -> None:

@@ -12,7 +12,7 @@ import urllib3
 from oslo_config import cfg
 
 from tricircle import logs, metrics, trace
-from tricircle.errors import PodUnreachable
+from tricircle.errors import EndpointMissing, PodUnreachable, Unavailable
 from tricircle.upstream import bodies
 from tricircle.upstream.account import Account
 from tricircle.upstream.breaker import Breaker
@@ -134,13 +134,16 @@ class Upstream:
     def ask(self, pod: str, service: str, method: str, path: str, body: Any = None,
             deadline: Deadline | None = None, microversion: str = "") -> Answer:
         """A JSON call as the service account; whatever it changes gets its line in the audit. Raises as `call`."""
-        status: int | str = "unsent"
+        status: int | str = "unanswered"   # whatever else may be raised: nobody knows what the pod has done by then
         try:
             answer = self._as_account(pod, service, method, path, body, deadline, microversion)
             status = answer.status
             return answer
         except PodUnreachable as error:
-            status = "unanswered" if error.sent else status
+            status = status if error.sent else "unsent"
+            raise
+        except (EndpointMissing, Unavailable):
+            status = "unsent"
             raise
         finally:
             if method != "GET":
