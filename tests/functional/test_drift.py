@@ -52,12 +52,7 @@ def test_what_the_store_has_forgotten_is_found_in_the_pods_and_cleared_away(scen
             column = "resource_id" if table == "replicas" else "router_id"
             db.execute(f"DELETE FROM {table} WHERE {column} = ?", (scene.router,))
     until(lambda: scene.router in str(scene.gateway.store()["replicas"]), 60)
-    scene.settle()
-    scene.assert_built_once()
-    scene.change("remove")
-    scene.settle()
-    scene.assert_gone()
-    assert scene.traces() == before
+    scene.assert_built_and_goes(before)
 
 
 def test_a_pod_that_is_away_is_named_and_no_difference(scene, sweeping):
