@@ -14,7 +14,7 @@ from oslo_config import cfg
 from tricircle import config, metrics, trace
 from tricircle.crosspod import lease
 from tricircle.crosspod.followers import PARTS
-from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError
+from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError, Unavailable
 from tricircle.jobs import (
     everywhere,
     followers,
@@ -181,4 +181,5 @@ class Worker:
 
 
 def _patient(error: TricircleError) -> bool:
-    return isinstance(error, PodUnreachable) or getattr(error, "patient", False)
+    """Whether it only waits for a pod or for Keystone: however long that takes, the job must not be dead then."""
+    return isinstance(error, PodUnreachable | Unavailable) or getattr(error, "patient", False)
