@@ -119,14 +119,21 @@ class Guarded:
         return getattr(self._server, name)
 
     def verify_token(self, *args: Any, **kwargs: Any) -> dict:
-        """As keystonemiddleware's; a token that Keystone does not know is an answer, too."""
+        """As keystonemiddleware's; a token that Keystone does not know is an answer, too.
+
+        Raises:
+            ServiceError: Keystone does not answer. The middleware knows some of keystoneauth's errors only: one that
+                is silent, or has no endpoint for the moment, would be a 500.
+        """
         if not self._breaker.allow():
             raise ServiceError("Keystone has not answered several times, or enough requests wait for it")
         try:
             found = self._server.verify_token(*args, **kwargs)
-        except (ksa.ConnectFailure, ksa.DiscoveryFailure, ksa.RequestTimeout, ServiceError):
+        except (ksa.ClientException, ServiceError) as error:
             self._breaker.failed()
-            raise
+            if isinstance(error, ksa.EndpointNotFound):
+                self._server.invalidate()   # its catalogue is read anew
+            raise ServiceError(str(error)) from error
         except Exception:
             self._breaker.succeeded()
             raise
