@@ -32,6 +32,7 @@ class Failure:
         status: of most calls.
         volume: of a new volume: Tricircle has a question of its own first, and nothing is sent when that fails.
         bodiless: of a call whose answer has no body.
+        counted: as what Prometheus gets the calls.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Failure:
     status: int
     volume: int
     bodiless: int
+    counted: str = "unreachable"
 
     def expected(self, what: str) -> int:
         """The status of a call of `Town.calls`."""
@@ -51,11 +53,26 @@ FAILURES = (
     Failure("accepts and is silent", _all(silent=True), 504, 503, 504),
     Failure("one byte a second", _all(drip=1), 504, 503, 202),
     Failure("half a body", _all(half=True), 502, 503, 202),
-    Failure("502 in HTML", _all(html=502), 502, 502, 502),
+    Failure("502 in HTML", _all(html=502), 502, 502, 502, "502"),
     Failure("region gone from the catalogue", Pod.withdraw, 503, 503, 503),
 )
-# What is no table of calls: see the tests of the same names.
-OTHERS = ("500 on every third call",)
+# The rows of docs/failures.md, and the tests of each: file and function.
+TABLE = "test_failures.py::test_what_only_that_pod_has_is_an_error_that_says_what_to_do"
+ROWS = {failure.name: TABLE for failure in FAILURES} | {
+    "500 on every third call": "test_failures.py::test_500_on_every_third_call",
+    "many calls hang in a silent pod": "test_failures.py::test_many_calls_to_a_silent_pod_leave_threads_for_the_others",
+    "a service fails again and again": "test_breakers.py::test_one_probe_goes_out_at_a_time",
+    "an answer is lost": "test_process.py::test_a_lost_answer_is_not_repeated",
+    "a job's pod is away": "test_keystone_down.py::test_a_job_waits_and_says_why",
+    "Keystone is away: requests": "test_keystone_down.py::test_keystone_is_down",
+    "a silent Keystone, new tokens": "test_keystone_down.py::test_a_silent_keystone_leaves_threads_for_who_is_known",
+    "Keystone is away: jobs": "test_keystone_down.py::test_a_job_waits_and_says_why",
+    "memcached is away": "test_keystone_down.py::test_memcached_dies",
+    "the disk is full: requests": "test_full_disk.py::test_the_disk_is_full",
+    "the disk is full: jobs": "test_full_disk.py::test_a_worker_on_a_full_disk_waits",
+    "the database is locked: requests": "test_store_busy.py::test_a_router_is_not_changed_without_its_job",
+    "the database is locked: jobs": "long/test_store_busy.py::test_a_job_whose_outcome_cannot_be_written_runs_again",
+}
 
 
 @dataclass(frozen=True)

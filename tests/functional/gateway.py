@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import urllib3
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.functional.client import POOL, Client
 from tests.functional.standin import Cloud, settings
 from tests.functional.standin.ports import free_port
@@ -197,3 +200,10 @@ class Gateway:
         """End the API."""
         if self.api:
             self.api.stop()
+
+
+def figure(gateway: Gateway, name: str, **labels: str) -> float:
+    """What Prometheus is told: the sum of the samples of a name that have these labels."""
+    text = urllib3.request("GET", f"http://127.0.0.1:{gateway.metrics_port}/metrics", retries=False).data.decode()
+    return sum(sample.value for family in text_string_to_metric_families(text) for sample in family.samples
+               if sample.name == name and labels.items() <= sample.labels.items())

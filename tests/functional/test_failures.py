@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.functional.failures import COLLECTIONS, DEADLINES, FAILURES, Town
-from tests.functional.gateway import UNREACHABLE, Gateway, until
+from tests.functional.gateway import UNREACHABLE, Gateway, figure, until
 from tricircle.upstream.client import PATIENCE_SECONDS
 
 SLACK = 5.0   # seconds, for a busy machine
@@ -28,14 +28,17 @@ def gateway(cloud, tmp_path_factory):
 def case(request, cloud, gateway):
     """What was said to a user while Pod2 failed, what it was told meanwhile, and what was left; it is well again."""
     town, failure, mark = Town(gateway), request.param, len(cloud.log)
+    counted = lambda: figure(gateway, "tricircle_pod_requests_total", pod="Pod2", status=failure.counted)  # noqa: E731
+    before = counted()
     failure.begin(cloud["Pod2"])
     if failure.name.startswith("region"):
         until(lambda: town.calls()["show networks in Pod2"]().status == failure.status)
     said = town.ask_all()
+    seen = counted() - before
     store, written = gateway.store(), cloud.writes(mark)
     cloud.recover()
     until(lambda: town.calls()["show networks in Pod2"]().status == 200)
-    return SimpleNamespace(town=town, failure=failure, said=said, store=store, written=written)
+    return SimpleNamespace(town=town, failure=failure, said=said, seen=seen, store=store, written=written)
 
 
 def there(case):
@@ -85,6 +88,10 @@ def test_the_other_pod_goes_on(case):
             assert said.answer.status < 300, (what, said.answer.raw)
             counting = DEADLINES["list_deadline"] if what.startswith("create") else 0
             assert said.seconds < counting + DEADLINES["deadline"], f"{what} has waited for Pod2"
+
+
+def test_the_operator_sees_it(case):
+    assert case.seen >= len(there(case)) // 2
 
 
 def test_who_is_not_told_to_look_has_changed_nothing(case):

@@ -12,7 +12,7 @@ import urllib3
 from oslo_config import cfg
 
 from tricircle import logs, metrics, trace
-from tricircle.errors import PodUnreachable
+from tricircle.errors import EndpointMissing, PodUnreachable
 from tricircle.upstream import bodies
 from tricircle.upstream.account import Account
 from tricircle.upstream.breaker import Breaker
@@ -123,7 +123,11 @@ class Upstream:
 
     def _call(self, pod: str, service: str, method: str, path: str, headers: dict[str, str] | None,
               body: bytes | BinaryIO | None, deadline: Deadline, through: bool, breaker: Breaker) -> Answer:
-        root = self.account.endpoint(pod, service)
+        try:
+            root = self.account.endpoint(pod, service)
+        except EndpointMissing:
+            metrics.called(pod, service, method, "unreachable", 0)
+            raise
         # All or nothing: with a default for one header a user's call could go out under our own token.
         out = {"X-Auth-Token": self.account.token()} if headers is None else headers
         began = time.monotonic()
