@@ -11,7 +11,7 @@ from tricircle.crosspod.followers import JOBS
 from tricircle.crosspod.leftovers import LeftPods
 from tricircle.crosspod.observe import Pods
 from tricircle.crosspod.steps import differences
-from tricircle.errors import EndpointMissing, PodUnreachable
+from tricircle.errors import PodUnreachable
 from tricircle.jobs import followers, members, security_group, shadow
 from tricircle.jobs.context import Plan, Surroundings
 from tricircle.store import Database, bridges, jobs, pods, replicas, spans
@@ -93,8 +93,8 @@ def _compare(around: Surroundings, subject: Subject, pod: str | None, report: Re
         return
     try:
         found, missing = LOOKS[subject.kind](around, subject)
-    except (PodUnreachable, EndpointMissing) as error:
-        found, missing = {}, {getattr(error, "pod", None) or error.region: error}
+    except PodUnreachable as error:
+        found, missing = {}, {error.pod: error}
     report.unreachable |= {name: str(why) for name, why in missing.items()}
     if jobs.pulse(around.db, *which) != before:
         report.owed.append(subject)   # it has changed under our eyes
