@@ -6,7 +6,7 @@ import urllib3
 
 from tests.functional.drift import Damage, drift, words
 from tests.functional.gateway import Process, until
-from tests.functional.scene import PATIENCE, Scene
+from tests.functional.scene import Scene
 from tests.functional.test_floatingips import Case
 
 
@@ -66,7 +66,7 @@ def test_a_pod_that_is_away_is_named_and_no_difference(scene, sweeping):
 def test_a_shadow_whose_floating_ip_was_taken_off_in_its_pod_goes(gateway, outside, sweeping):
     case = Case(gateway, outside)
     floating = case.floating(port_id=case.ports["Pod1"]["id"])
-    until(lambda: not case.jobs(), PATIENCE)
+    case.settle()
     row = case.cloud["Pod2"].network.shelf("floatingips")[floating["id"]]
     row |= {"port_id": None, "fixed_ip_address": None, "router_id": None}
     text = f"the shadow of port {case.ports['Pod1']['id']} has no floating IP to stand for"
