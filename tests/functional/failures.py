@@ -9,7 +9,7 @@ from tests.functional.standin.cloud import Pod
 from tests.functional.user import IMAGE, User, flavor
 
 # Seconds; each fault would last until it is ended, so what comes back in time was not waited for.
-DEADLINES = {"deadline": 3.0, "list_deadline": 2.0, "connect_deadline": 1.0}
+DEADLINES = {"deadline": 4.0, "list_deadline": 3.0, "connect_deadline": 1.0}
 ZONES = {"Pod1": "az1", "Pod2": "az2"}
 COLLECTIONS = {"servers": "compute", "networks": "network", "volumes": "volume"}
 

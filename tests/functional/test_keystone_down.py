@@ -13,9 +13,11 @@ from tests.functional.gateway import Gateway, until
 from tests.functional.standin.ports import free_port
 from tests.functional.user import User
 
-SLACK = 5.0   # seconds, for a busy machine
+SLACK = 15.0  # seconds, for a busy machine
 # One try again after half a second, each of twice the connect_deadline.
 WITHIN = 2 * 2 * 1 + 0.5 + SLACK
+
+BELIEVED = "Keystone's catalogue is believed as it was"
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +55,16 @@ def known(gateway):
 def test_keystone_is_down(cloud, gateway, how):
     user, network = known(gateway)
     fail(cloud, how)
-    began = monotonic()
+    log = gateway.folder / "api.log"
+    before = log.read_text().count(BELIEVED)
+    shown = until(lambda: (answer := user.network.get(f"/networks/{network}")) and
+                  (answer.status != 200 or log.read_text().count(BELIEVED) > before) and answer, 4)
+    assert shown.status == 200, "who is known goes on, though the endpoints' time is over"
     answer, seconds = new(gateway)
     assert (answer.status, answer["NeutronError"]["type"]) == (503, "ServiceUnavailable")
     assert "Keystone" in answer["NeutronError"]["message"]
     assert int(answer.headers["Retry-After"]) > 0
     assert seconds < WITHIN
-    if monotonic() - began < 4:   # it is known for five seconds, and a silent Keystone may have taken longer
-        shown = user.network.get(f"/networks/{network}")
-        assert shown.status == 200, "the endpoints' time is over, and they are believed all the same"
     cloud.recover()
     assert until(lambda: new(gateway)[0].status == 200)
     assert user.network.get(f"/networks/{network}").status == 200
@@ -70,14 +73,11 @@ def test_keystone_is_down(cloud, gateway, how):
 def test_a_silent_keystone_leaves_threads_for_who_is_known(cloud, gateway):
     """Half of the threads may wait for it; when that has failed often enough nobody does."""
     user, network = known(gateway)
-    cloud.keystone.faults.silent = True
+    cloud.keystone.faults.silent, cloud.keystone.faults.calls[:] = True, []
     with ThreadPoolExecutor(24) as pool:
         strangers = [pool.submit(new, gateway) for _ in range(24)]
-        began = monotonic()
-        assert until(lambda: sum(call.done() for call in strangers) >= 5)
         assert {call.result()[0].status for call in strangers} == {503}
-        assert monotonic() - began < 2 * WITHIN, "24 one after another would have taken longer"
-    assert new(gateway)[1] < 1, "the breaker is open"
+    assert len(cloud.keystone.faults.calls) < 30, "of 48: each who waits for it asks twice"
     cloud.recover()
     assert until(lambda: new(gateway)[0].status == 200)
     assert user.network.get(f"/networks/{network}").status == 200

@@ -66,15 +66,20 @@ class Account:
             self._session.invalidate()
             self._read_at = self._stale_at = self._down_until = 0.0
 
-    def regions(self) -> dict[str, dict[str, str]]:
+    def regions(self, anew: bool = False) -> dict[str, dict[str, str]]:
         """{region: {service: root URL}}, as `root_of` gives it: `http://pod:8774`. Raises as `token`.
 
-        What was read last holds while Keystone does not answer, and while somebody reads it anew: no request waits for
-        a Keystone that it does not need.
+        What was read last holds while Keystone does not answer, and while it is read again: no request waits for a
+        Keystone that it does not need.
+
+        Args:
+            anew: whether to wait for a fresh look.
         """
-        if self._endpoints and time.monotonic() < self._stale_at:
-            return self._endpoints
-        return self._read(lambda: self._stale_at > time.monotonic(), wait=not self._endpoints)
+        if anew or not self._endpoints:
+            return self._read(lambda: not anew)
+        if time.monotonic() > self._stale_at and not self._reading.locked():
+            threading.Thread(target=self._read, args=(lambda: time.monotonic() < self._stale_at,), daemon=True).start()
+        return self._endpoints
 
     def endpoint(self, region: str, service: str) -> str:
         """Root URL of a service in a region.
@@ -85,7 +90,7 @@ class Account:
         """
         asked = time.monotonic()
         found = self.regions().get(region, {}).get(service) or self._read(
-            lambda: self._read_at > asked - PAUSE_SECONDS, wait=True).get(region, {}).get(service)
+            lambda: self._read_at > asked - PAUSE_SECONDS).get(region, {}).get(service)
         if not found:
             raise EndpointMissing(region, service)
         self._roots[region, service] = found
@@ -95,23 +100,21 @@ class Account:
         """What `endpoint` gave last: an answer is of the pod that was asked, whatever the catalogue says by now."""
         return self._roots.get((region, service)) or self.endpoint(region, service)
 
-    def _read(self, fresh: Callable[[], bool], wait: bool) -> dict[str, dict[str, str]]:
-        """Read the endpoints unless they are fresh by now; without `wait` what is known while another thread reads."""
-        if not self._reading.acquire(blocking=wait):
-            return self._endpoints
-        try:
-            if not (self._endpoints and (fresh() or time.monotonic() < self._down_until)):
+    def _read(self, fresh: Callable[[], bool]) -> dict[str, dict[str, str]]:
+        """Read the endpoints, unless they are fresh by now, or Keystone has failed a moment ago."""
+        with self._reading:
+            if self._endpoints and (fresh() or time.monotonic() < self._down_until):
+                return self._endpoints
+            try:
                 self._endpoints = self._read_endpoints()
                 self._read_at = time.monotonic()
                 self._stale_at = self._read_at + self._catalogue_seconds
-        except Unavailable as error:
-            if not self._endpoints:
-                raise
-            LOG.warning("Keystone's catalogue is believed as it was: %s", error)
-            self._stale_at = time.monotonic() + PAUSE_SECONDS
-        finally:
-            self._reading.release()
-        return self._endpoints
+            except Unavailable as error:
+                if not self._endpoints:
+                    raise
+                LOG.warning("Keystone's catalogue is believed as it was: %s", error)
+                self._stale_at = time.monotonic() + PAUSE_SECONDS
+            return self._endpoints
 
     def _read_endpoints(self) -> dict[str, dict[str, str]]:
         def get(path: str) -> list[dict]:
