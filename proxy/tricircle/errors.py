@@ -5,7 +5,7 @@
         BadRequest 400  Forbidden 403  NotFound 404  Conflict 409  TooLarge 413  Unprocessable 422
         NotAcceptable 406  UnsupportedMedia 415  BadGateway 502  Unavailable 503  GatewayTimeout 504
       PodUnreachable              no whole answer came from a pod: nothing is known about what it did
-      EndpointMissing             Keystone's catalogue has no such service in that region
+        EndpointMissing           Keystone's catalogue has no such service in that region
       StoreBusy                   the database cannot take a write now
       LeaseLost                   the job was cancelled, or another worker has it: write nothing any more
 """
@@ -90,15 +90,19 @@ class PodUnreachable(TricircleError):
         service: `compute`, `volume` or `network`.
         reason: one line for a human.
         sent: False when the request surely never reached the pod, so that it may be repeated.
+        doubtful: it was to change something, and may have.
+        status: of an answer that is of no use; 0 where none came.
     """
 
-    def __init__(self, pod: str, service: str, reason: str, sent: bool = True):
+    def __init__(self, pod: str, service: str, reason: str, sent: bool = True, doubtful: bool = False,
+                 status: int = 0):
         super().__init__(f"{service} of pod {pod}: {reason}")
         self.pod, self.service, self.reason, self.sent = pod, service, reason, sent
+        self.doubtful, self.status = doubtful, status
 
 
-class EndpointMissing(TricircleError):
-    """The catalogue lists no such endpoint.
+class EndpointMissing(PodUnreachable):
+    """The catalogue lists no such endpoint, so nothing was sent.
 
     Args:
         region: Keystone region.
@@ -106,8 +110,7 @@ class EndpointMissing(TricircleError):
     """
 
     def __init__(self, region: str, service: str):
-        super().__init__(f"Keystone's catalogue has no {service} endpoint in region {region}")
-        self.region, self.service = region, service
+        super().__init__(region, service, "Keystone's catalogue has no endpoint of it", sent=False)
 
 
 class StoreBusy(TricircleError):

@@ -3,8 +3,11 @@
 Each process writes into memory-mapped files of its own, and whoever is scraped adds them up. The files are named by the
 process's *slot* and not by its pid: whoever takes the place of a dead process counts on where that has stopped.
 """
+import contextlib
+import functools
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client import Counter, Gauge, Histogram, values
@@ -29,8 +32,36 @@ ATTEMPTS = Counter("tricircle_job_attempts", "Attempts at jobs by what the job i
                    "has it.", ("kind", "outcome"))
 ATTEMPT_SECONDS = Histogram("tricircle_job_attempt_seconds", "How long an attempt at a job took.", ("kind",),
                             buckets=(1, 2.5, 5, 10, 30, 60, 150, 300))
+DRIFT = Gauge("tricircle_drift", "Differences that the last sweep has found.", ("pod", "kind"),
+              multiprocess_mode="max")
+SWEPT = Gauge("tricircle_drift_swept_timestamp_seconds", "When the last sweep ended.", multiprocess_mode="max")
+FIRST_BYTES = 1 << 16   # of a file, as prometheus_client has it
 # labels() costs more than counting: what it gives is kept.
 _CHILDREN: dict[tuple, tuple] = {}
+
+
+class Solid(MmapedDict):
+    """A file without holes: on a full disk a process that writes into a hole of a mapped file is killed by SIGBUS."""
+
+    def __init__(self, filename: str, read_mode: bool = False):
+        if not read_mode:
+            with open(filename, "ab") as file:
+                os.posix_fallocate(file.fileno(), 0, max(FIRST_BYTES, file.tell()))
+        super().__init__(filename, read_mode)
+
+    def _init_value(self, key: str) -> None:
+        if self._used + 4 * len(key) + 64 > self._capacity:   # more than an entry takes
+            os.posix_fallocate(self._f.fileno(), 0, 2 * self._capacity)
+        super()._init_value(key)
+
+
+def _if_there_is_room(count: Callable[..., None]) -> Callable[..., None]:
+    """A full disk costs a figure, and not the answer that was to be counted."""
+    @functools.wraps(count)
+    def counted(*args: object) -> None:
+        with contextlib.suppress(OSError):
+            count(*args)
+    return counted
 
 
 def begin(folder: Path, slot: str) -> None:
@@ -46,6 +77,7 @@ def begin(folder: Path, slot: str) -> None:
         if not _sound(path):   # a power cut may leave half a file
             path.unlink()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    values.MmapedDict = Solid
     values.ValueClass = values.MultiProcessValue(lambda: slot)
 
 
@@ -62,7 +94,7 @@ def end(folder: Path, slot: str) -> None:
 
 def _sound(path: Path) -> bool:
     try:
-        MmapedDict(str(path)).close()
+        Solid(str(path)).close()
         for key, *_ in MmapedDict.read_all_values_from_file(str(path)):
             json.loads(key)   # one that is none would fail every scrape
     except Exception:   # noqa: BLE001 - whatever is wrong with it, nobody could count in it
@@ -70,6 +102,7 @@ def _sound(path: Path) -> bool:
     return True
 
 
+@_if_there_is_room
 def answered(service: str, method: str, status: str, seconds: float, pods: int) -> None:
     """A user gets an answer."""
     key = (service, method if method in METHODS else "other", status)
@@ -82,6 +115,7 @@ def answered(service: str, method: str, status: str, seconds: float, pods: int) 
     found[2].observe(pods)
 
 
+@_if_there_is_room
 def called(pod: str, service: str, method: str, status: int | str, seconds: float) -> None:
     """A pod has answered, or not."""
     key = (pod, service, method if method in METHODS else "other", status)
@@ -92,16 +126,35 @@ def called(pod: str, service: str, method: str, status: int | str, seconds: floa
     found[1].observe(seconds)
 
 
+@_if_there_is_room
 def breaker(pod: str, service: str, is_open: bool) -> None:
     """The state of a breaker of this process."""
     BREAKER.labels(pod, service).set(is_open)
 
 
+@_if_there_is_room
+def swept(found: dict[tuple[str, str], int], when: float) -> None:
+    """A sweep is over.
+
+    Args:
+        found: {(pod, kind of job that puts it right): differences}, zeros too; a pod that is not named keeps its own.
+        when: seconds since the epoch.
+    """
+    for key, number in found.items():
+        DRIFT.labels(*key).set(number)
+    SWEPT.set(when)
+
+
+@_if_there_is_room
 def looked_up(outcome: str) -> None:
     """An id was looked up."""
-    LOOKUPS.labels(outcome).inc()
+    found = _CHILDREN.get((outcome,))
+    if found is None:
+        found = _CHILDREN[(outcome,)] = (LOOKUPS.labels(outcome),)
+    found[0].inc()
 
 
+@_if_there_is_room
 def attempted(kind: str, outcome: str, seconds: float) -> None:
     """An attempt at a job is over."""
     ATTEMPTS.labels(kind, outcome).inc()

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import urllib3
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.functional.client import POOL, Client
 from tests.functional.standin import Cloud, settings
 from tests.functional.standin.ports import free_port
@@ -51,13 +54,19 @@ UNREACHABLE = "X-Tricircle-Unreachable-Pods"
 
 
 class Process:
-    """A `tricircle` command that runs until it is stopped; its output goes to a file."""
+    """A `tricircle` command that runs until it is stopped; its output goes to a file.
 
-    def __init__(self, *args: str, log: Path):
+    Args:
+        args: of the command.
+        log: the file.
+        within: a command that runs the one that follows it.
+    """
+
+    def __init__(self, *args: str, log: Path, within: tuple[str, ...] = ()):
         self.log = log
         with log.open("ab") as out:
-            self.process = subprocess.Popen([str(TRICIRCLE), *args], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-                                            start_new_session=True)
+            self.process = subprocess.Popen([*within, str(TRICIRCLE), *args], stdout=out, stderr=out,
+                                            stdin=subprocess.DEVNULL, start_new_session=True)
 
     @property
     def running(self) -> bool:
@@ -114,11 +123,12 @@ class Gateway:
                        capture_output=True)
         self.host = {"::": "::1"}.get(changed.get("bind_host"), changed.get("bind_host", "127.0.0.1"))
         self.api: Process | None = None
+        self.within: tuple[str, ...] = ()
         self.pods: dict[str, dict] = {}
 
     def start(self) -> "Gateway":
         """Run it, and return when all four ports answer."""
-        self.api = Process("serve", "--config-file", str(self.conf), log=self.folder / "api.log")
+        self.api = Process("serve", "--config-file", str(self.conf), log=self.folder / "api.log", within=self.within)
         until(self._listens, 30)
         POOL.clear()      # connections to a gateway that was killed before on these ports
         return self
@@ -200,3 +210,10 @@ class Gateway:
         """End the API."""
         if self.api:
             self.api.stop()
+
+
+def figure(gateway: Gateway, name: str, **labels: str) -> float:
+    """What Prometheus is told: the sum of the samples of a name that have these labels."""
+    text = urllib3.request("GET", f"http://127.0.0.1:{gateway.metrics_port}/metrics", retries=False).data.decode()
+    return sum(sample.value for family in text_string_to_metric_families(text) for sample in family.samples
+               if sample.name == name and labels.items() <= sample.labels.items())

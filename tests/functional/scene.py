@@ -118,6 +118,15 @@ class Scene:
         assert self.routes("Pod1") == [(self.cidr("Pod2"), ips["Pod2"])]
         assert self.routes("Pod2") == [(self.cidr("Pod1"), ips["Pod1"])]
 
+    def assert_built_and_goes(self, before):
+        """Built once it is; then the subnets go, and with them all that came since `before`, a former `traces()`."""
+        self.settle()
+        self.assert_built_once()
+        self.change("remove")
+        self.settle()
+        self.assert_gone()
+        assert self.traces() == before
+
     def assert_gone(self):
         """No plumbing, no replica, nothing allocated."""
         for pod in PODS:

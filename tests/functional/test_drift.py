@@ -2,10 +2,12 @@
 import sqlite3
 
 import pytest
+import urllib3
 
 from tests.functional.drift import Damage, drift, words
 from tests.functional.gateway import Process, until
 from tests.functional.scene import Scene
+from tests.functional.test_floatingips import Case
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +52,7 @@ def test_what_the_store_has_forgotten_is_found_in_the_pods_and_cleared_away(scen
             column = "resource_id" if table == "replicas" else "router_id"
             db.execute(f"DELETE FROM {table} WHERE {column} = ?", (scene.router,))
     until(lambda: scene.router in str(scene.gateway.store()["replicas"]), 60)
-    scene.settle()
-    scene.assert_built_once()
-    scene.change("remove")
-    scene.settle()
-    scene.assert_gone()
-    assert scene.traces() == before
+    scene.assert_built_and_goes(before)
 
 
 def test_a_pod_that_is_away_is_named_and_no_difference(scene, sweeping):
@@ -64,6 +61,32 @@ def test_a_pod_that_is_away_is_named_and_no_difference(scene, sweeping):
     scene.cloud["Pod2"].refuse()
     code, report = drift(scene.gateway, "--router", scene.router)
     assert (code, report["differences"], list(report["unreachable"])) == (0, [], ["Pod2"])
+
+
+def test_a_shadow_whose_floating_ip_was_taken_off_in_its_pod_goes(gateway, outside, sweeping):
+    case = Case(gateway, outside)
+    floating = case.floating(port_id=case.ports["Pod1"]["id"])
+    case.settle()
+    row = case.cloud["Pod2"].network.shelf("floatingips")[floating["id"]]
+    row |= {"port_id": None, "fixed_ip_address": None, "router_id": None}
+    text = f"the shadow of port {case.ports['Pod1']['id']} has no floating IP to stand for"
+    until(lambda: text in sweeping.log.read_text(), 60)
+    until(lambda: [case.shadows(kind) for kind in ("networks", "subnets", "ports")] == [[], [], []], 60)
+
+
+def test_the_last_sweep_is_in_the_metrics(scene, sweeping):
+    scene.change("add")
+    scene.settle()
+    scene.cloud["Pod2"].network.shelf("routers")[Damage(scene).replica["id"]]["name"] = "another"
+    key = 'tricircle_drift{kind="router",pod="Pod2"} '
+    until(lambda: key + "1.0" in metrics(scene.gateway), 60)
+    until(lambda: key + "0.0" in metrics(scene.gateway), 60)
+    assert f"{key.replace('Pod2', 'Pod1')}0.0" in metrics(scene.gateway)
+
+
+def metrics(gateway):
+    """What Prometheus would get."""
+    return urllib3.request("GET", f"http://127.0.0.1:{gateway.metrics_port}/metrics").data.decode()
 
 
 def test_a_row_without_a_thing_is_forgotten(scene, sweeping):

@@ -3,6 +3,8 @@ import uuid
 
 import pytest
 
+from tests.functional.gateway import until
+from tests.functional.scene import PATIENCE
 from tests.functional.user import User
 
 INTERFACE = "network:router_interface"
@@ -55,6 +57,17 @@ class Case:
         """Resources of the jobs `shadow` that are owed; those that are done are other tests'."""
         return [job["resource_id"] for job in self.gateway.client("admin", "admin").ok("GET", "/jobs")["jobs"]
                 if (job["kind"], job["state"]) == ("shadow", "queued")]
+
+
+    def settle(self):
+        """Wait until no job is owed that concerns the router or a network."""
+        until(lambda: not self.owed(), PATIENCE)
+
+    def owed(self):
+        """Jobs that are not done and concern the router or a network."""
+        mine = {self.router, *self.nets.values()}
+        return [job for job in self.gateway.client("admin", "admin").ok("GET", "/jobs")["jobs"]
+                if job["resource_id"] in mine and job["state"] != "done"]
 
 
 @pytest.fixture

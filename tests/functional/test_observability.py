@@ -5,9 +5,8 @@ import uuid
 
 import pytest
 import urllib3
-from prometheus_client.parser import text_string_to_metric_families
 
-from tests.functional.gateway import SERVICES, until
+from tests.functional.gateway import SERVICES, figure, until
 from tests.functional.scene import PATIENCE
 from tests.functional.user import User, holders
 
@@ -59,13 +58,6 @@ def test_the_healthcheck_tells_that_the_store_is_lost_but_not_where_it_was(gatew
     finally:
         store.with_suffix(".away").rename(store)
     assert health(gateway, "compute")[0] == 200
-
-
-def figure(gateway, name, **labels):
-    """The sum of the samples of a name that have these labels."""
-    text = urllib3.request("GET", f"http://127.0.0.1:{gateway.metrics_port}/metrics", retries=False).data.decode()
-    return sum(sample.value for family in text_string_to_metric_families(text) for sample in family.samples
-               if sample.name == name and labels.items() <= sample.labels.items())
 
 
 def test_figures_of_two_processes_add_up(gateway, user):

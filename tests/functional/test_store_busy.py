@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.functional.client import Client
+from tests.functional.gateway import until
 from tests.functional.user import User, holders
 
 
@@ -19,27 +21,47 @@ def locked(cloud, gateway):
     router = bound.make("routers", name="r")["id"]
     home, = holders(cloud, "network", "routers", router)
     subnet = bound.wired({"Pod1": "az1", "Pod2": "az2"}[home])[1]
+    behind = Client(f"{cloud['Pod2'].network.server.url}/v2.0", bound.token.id).ok(
+        "POST", "/networks", {"network": {"name": "behind the gateway's back"}})["network"]["id"]
+    job = _owed(cloud, gateway)
     calls = {
         "show": lambda: bound.network.get(f"/networks/{network}"), "list": lambda: bound.network.get("/networks"),
         "pods": lambda: gateway.client("admin", "admin").get("/pods"),
         "network": lambda: bound.network.post("/networks", {"network": {"name": "once"}}),
         "volume": lambda: bound.volume.post("/volumes", {"volume": {"size": 1}}),
+        "found": lambda: bound.network.get(f"/networks/{behind}"),
         "delete": lambda: bound.network.delete(f"/networks/{network}"),
         "binding": lambda: new.network.post("/networks", {"network": {"availability_zone_hints": ["az1"]}}),
         "router": lambda: bound.network.put(f"/routers/{router}/add_router_interface", {"subnet_id": subnet})}
     reading = ("show", "list", "pods")
     db = sqlite3.connect(gateway.folder / "state" / "tricircle.sqlite", timeout=10, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
+    worker = gateway.worker()
     try:
         mark, answers = len(cloud.log), {name: calls[name]() for name in reading}
         with ThreadPoolExecutor(len(calls)) as pool:
             futures = {name: pool.submit(call) for name, call in calls.items() if name not in reading}
         answers |= {name: future.result() for name, future in futures.items()}
+        until(lambda: "no job could be claimed" in worker.log.read_text())
     finally:
         db.rollback()
         db.close()
-    return SimpleNamespace(bound=bound, new=new, answers=answers, told=cloud.writes(mark), network=network,
-                           again=calls)
+    told = cloud.writes(mark)
+    try:
+        until(lambda: job()["state"] == "done" or not worker.running)
+    finally:
+        worker.stop()
+    return SimpleNamespace(bound=bound, new=new, answers=answers, told=told, network=network, again=calls, job=job())
+
+
+def _owed(cloud, gateway):
+    """A job that is owed to Pod2, which is there again: how to look at it."""
+    project = cloud.identity.newcomer().project.id
+    cloud["Pod2"].network.server.refuse()
+    gateway.client("network", "admin").ok("PUT", f"/quotas/{project}", {"quota": {"network": 7}})
+    cloud.recover()
+    admin = gateway.client("admin", "admin")
+    return lambda: admin.ok("GET", f"/jobs?resource_id=network/quotas/{project}")["jobs"][0]
 
 
 def test_reading_goes_on(locked):
@@ -73,3 +95,12 @@ def test_a_router_is_not_changed_without_its_job(locked):
     assert locked.answers["router"].status == 503
     assert [write for write in locked.told if "add_router_interface" in write.path] == []
     assert locked.again["router"]().status == 200
+
+
+def test_what_is_not_known_is_found_though_it_cannot_be_remembered(locked):
+    assert locked.answers["found"].status == 200
+
+
+def test_the_worker_waits_and_does_its_job_afterwards(locked):
+    assert (locked.job["state"], locked.job["attempts"]) == ("done", 1)
+    assert [write for write in locked.told if "/quotas/" in write.path] == []

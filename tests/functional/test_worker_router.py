@@ -23,12 +23,7 @@ def scene(cloud, gateway):
 def test_a_router_over_two_pods_is_built_and_leaves_nothing_behind(scene, worker):
     before = scene.traces()
     scene.change("add")
-    scene.settle()
-    scene.assert_built_once()
-    scene.change("remove")
-    scene.settle()
-    scene.assert_gone()
-    assert scene.traces() == before
+    scene.assert_built_and_goes(before)
 
 
 def test_what_is_right_stays_untouched_even_when_the_store_has_forgotten_what_it_handed_out(scene, worker):

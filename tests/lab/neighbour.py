@@ -12,11 +12,10 @@ pods, external networks in both, a user who is no administrator. OS_* are those 
 
 import json
 import os
-import secrets
 import sys
-import time
 
 import openstack
+import project
 
 NAME = "neighbour"
 NETWORKS = {"net1": "az1", "net2": "az2", "net3": "az1", "net4": "az2"}
@@ -28,7 +27,6 @@ SERVERS = {"vm1": "net1", "vm2": "net2", "vm3": "net3", "vm4": "net4"}
 EXTERNAL = {"name": "ext-net1", "is_router_external": True, "provider_network_type": "vlan",
             "provider_physical_network": "extern", "availability_zone_hints": ["Pod1"]}
 EXTERNAL_CIDR = "163.3.125.0/24"
-SECONDS = 300
 
 
 def make(fixed):
@@ -48,7 +46,7 @@ def make(fixed):
     external = admin.network.create_network(**EXTERNAL)
     admin.network.create_subnet(name="ext-subnet1", network_id=external.id, ip_version=4, cidr=EXTERNAL_CIDR,
                                 is_dhcp_enabled=False)
-    tenant = newcomer(admin)
+    tenant = project.make(admin, NAME)
     let_in(tenant)
     subnets = networks(tenant)
     ports = {name: port(tenant, subnets, network, fixed.get(name)) for name, network in SERVERS.items()}
@@ -61,16 +59,6 @@ def make(fixed):
     vlan = admin.network.get_network(external.id).provider_segmentation_id
     return {"servers": servers, "gateways": gateways, "second_address": second[0], "vlan": vlan,
             "floating_ip": address.floating_ip_address}
-
-
-def newcomer(admin):
-    """A connection as a member of a new project."""
-    project = admin.identity.create_project(name=NAME, domain_id="default")
-    login = {"username": NAME, "password": secrets.token_hex(16), "project_id": project.id}
-    user = admin.identity.create_user(name=NAME, domain_id="default", password=login["password"])
-    admin.identity.assign_project_role_to_user(project, user, admin.identity.find_role("member"))
-    return openstack.connect(load_envvars=False, load_yaml_config=False, region_name=os.environ["OS_REGION_NAME"],
-                             auth={**login, "auth_url": os.environ["OS_AUTH_URL"], "user_domain_id": "default"})
 
 
 def let_in(tenant):
@@ -115,60 +103,13 @@ def boot(tenant, admin, ports):
                                                 networks=[{"port": ports[name].id}],
                                                 availability_zone=NETWORKS[network])
              for name, network in SERVERS.items()}
-    return {name: {"id": tenant.compute.wait_for_server(server, wait=SECONDS).id, "zone": NETWORKS[SERVERS[name]],
-                   "address": ports[name].fixed_ips[0]["ip_address"]}
+    return {name: {"id": tenant.compute.wait_for_server(server, wait=project.SECONDS).id,
+                   "zone": NETWORKS[SERVERS[name]], "address": ports[name].fixed_ips[0]["ip_address"]}
             for name, server in begun.items()}
-
-
-def remove():
-    """Remove it as its user would, then the user."""
-    admin = openstack.connect()
-    project = admin.identity.find_project(NAME)
-    if project:
-        empty(admin, project.id)
-        user = admin.identity.find_user(NAME)
-        if user:
-            admin.identity.delete_user(user)
-    external = admin.network.find_network("ext-net1")
-    if external:
-        admin.network.delete_network(external)
-    if project:
-        admin.identity.delete_project(project)
-
-
-def empty(admin, project_id):
-    """Everything of a project in the big region."""
-    for server in list(admin.compute.servers(all_projects=True, project_id=project_id)):
-        admin.compute.delete_server(server)
-        admin.compute.wait_for_delete(server, wait=SECONDS)
-    for address in list(admin.network.ips(project_id=project_id)):
-        admin.network.delete_ip(address)
-    for made in list(admin.network.routers(project_id=project_id)):
-        for interface in list(admin.network.ports(device_id=made.id, device_owner="network:router_interface")):
-            patiently(admin.network.remove_interface_from_router, made, port_id=interface.id)
-        patiently(admin.network.delete_router, made)
-    for network in list(admin.network.networks(project_id=project_id)):
-        for each in list(admin.network.ports(network_id=network.id, project_id=project_id)):
-            admin.network.delete_port(each)
-        admin.network.delete_network(network)
-    for group in list(admin.network.security_groups(project_id=project_id)):
-        for rule in list(admin.network.security_group_rules(security_group_id=group.id)):
-            admin.network.delete_security_group_rule(rule)
-
-
-def patiently(call, *args, **more):
-    """A floating IP that has just gone may be in a job's hands still, which holds what it needed."""
-    for _ in range(30):
-        try:
-            return call(*args, **more)
-        except openstack.exceptions.ConflictException as error:
-            last = error
-            time.sleep(2)
-    raise last
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "make":
         print(json.dumps(make(json.loads(sys.argv[2]))))
     else:
-        remove()
+        project.remove(openstack.connect(), NAME, EXTERNAL["name"])

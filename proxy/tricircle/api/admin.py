@@ -77,8 +77,7 @@ def _check_region(gateway: Gateway, name: str, az_name: str) -> None:
         raise Unprocessable(f"{top} is the top region and takes no az_name; every other region needs one")
     regions = gateway.upstream.account.regions()
     if name not in regions:
-        gateway.upstream.account.refresh()
-        regions = gateway.upstream.account.regions()
+        regions = gateway.upstream.account.regions(anew=True)
     missing = [service for service in SERVICE_TYPES if service not in regions.get(name, {})]
     if missing:
         raise Unprocessable(f"Keystone's catalogue has no {' and no '.join(missing)} endpoint in region {name} "

@@ -1,19 +1,29 @@
 """The token check: keystonemiddleware, with its failures in the called service's own format."""
 import json
+import math
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import webob
+from keystoneauth1 import exceptions as ksa
+from keystoneauth1.session import Session
 from keystonemiddleware import auth_token
+from keystonemiddleware.auth_token._exceptions import ServiceError
+from keystonemiddleware.auth_token._identity import IdentityServer
+from oslo_config import cfg
 
 from tricircle.api.message import error_body
 from tricircle.errors import Unavailable
+from tricircle.upstream.breaker import Breaker
+from tricircle.upstream.client import PATIENCE_SECONDS
 
 RETRY_SECONDS = "5"
 # keystonemiddleware believes its memcached for token_cache_time (300 s by default); to ask it takes 0.36 ms.
 BELIEVED_SECONDS = 5.0
 MOST_TOKENS = 10_000
+# Of keystonemiddleware, which by itself waits for a silent Keystone for ever, and four times.
+RETRIES = 1
 
 
 class Identity(NamedTuple):
@@ -70,6 +80,16 @@ class TokenCheck(auth_token.AuthProtocol):
             self._known[_tokens(environ)] = (min(time.time() + self._seconds, end), identity)
         return self._behind(environ, start_response)
 
+    def _create_session(self, **kwargs: Any) -> Session:
+        """With a deadline, unless the operator has set another one."""
+        conf = self._conf.oslo_conf_obj
+        conf.set_default("http_connect_timeout", math.ceil(2 * conf.pods.connect_deadline), "keystone_authtoken")
+        conf.set_default("http_request_max_retries", RETRIES, "keystone_authtoken")
+        return super()._create_session(**kwargs)
+
+    def _create_identity_server(self) -> "Guarded":
+        return Guarded(super()._create_identity_server(), self._conf.oslo_conf_obj)
+
     def process_request(self, request: webob.Request) -> webob.Response | None:
         """401 stays keystonemiddleware's own, which is Keystone's format; its page for 503 becomes JSON."""
         try:
@@ -80,6 +100,48 @@ class TokenCheck(auth_token.AuthProtocol):
                                       content_type="application/json", charset="UTF-8")
             response.headers["Retry-After"] = RETRY_SECONDS
             return response
+
+
+class Guarded:
+    """Keystone behind a breaker: who has a token that is known must not wait behind those who have a new one.
+
+    Args:
+        server: keystonemiddleware's.
+        conf: groups `pods` and `api` are read.
+    """
+
+    def __init__(self, server: IdentityServer, conf: cfg.ConfigOpts):
+        self._server = server
+        self._breaker = Breaker(conf.pods.breaker_failures, conf.pods.breaker_seconds, max(1, conf.api.threads // 2),
+                                PATIENCE_SECONDS)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def verify_token(self, *args: Any, **kwargs: Any) -> dict:
+        """As keystonemiddleware's; a token that Keystone does not know is an answer, too.
+
+        Raises:
+            ServiceError: Keystone does not answer. The middleware knows some of keystoneauth's errors only: one that
+                is silent, or has no endpoint for the moment, would be a 500.
+        """
+        if not self._breaker.allow():
+            raise ServiceError("Keystone has not answered several times, or enough requests wait for it")
+        try:
+            found = self._server.verify_token(*args, **kwargs)
+        except (ksa.ClientException, ServiceError) as error:
+            self._breaker.failed()
+            if isinstance(error, ksa.EndpointNotFound):
+                self._server.invalidate()   # its catalogue is read anew
+            raise ServiceError(str(error)) from error
+        except Exception:
+            self._breaker.succeeded()
+            raise
+        else:
+            self._breaker.succeeded()
+            return found
+        finally:
+            self._breaker.ended()
 
 
 def _tokens(environ: dict) -> tuple:

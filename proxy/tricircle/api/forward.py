@@ -13,6 +13,8 @@ from tricircle.upstream.deadline import Deadline
 
 POD_HEADER = "X-Tricircle-Pod"
 UNREACHABLE_HEADER = "X-Tricircle-Unreachable-Pods"
+AGAIN = "Try again later"
+LOOK = "Whether it did what was asked is not known: look before you repeat it"
 LINKS = frozenset({"location", "link", "content-location"})
 # Of the very bytes of a body: wrong as soon as it is translated.
 DIGESTS = frozenset({"content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"})
@@ -37,7 +39,7 @@ def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: s
 
     Raises:
         NotFound: the request names a replica by its id in the pod, which is not a name that a user knows.
-        PodUnreachable, EndpointMissing, Unavailable: as `Upstream.call`.
+        PodUnreachable, Unavailable: as `Upstream.call`.
     """
     body = request.body
     if request.body_json is not None and b"availability_zone" in body and not path.collection.per_pod:
@@ -74,7 +76,7 @@ def translate(gateway: Gateway, request: Request, path: Path, pod: dict, body: b
 
 
 def _home_terms(gateway: Gateway, request: Request, path: Path, pod: dict, text: bytes) -> bytes:
-    root = gateway.upstream.account.endpoint(pod["pod_name"], path.service.name)
+    root = gateway.upstream.account.root(pod["pod_name"], path.service.name)
     return rewrite.links(rewrite.up(gateway.db, pod["pod_id"], text), root, request.root)
 
 
@@ -83,7 +85,7 @@ def present(gateway: Gateway, request: Request, path: Path, pod: dict, answer: A
     headers = upward(answer)
     if answer.status >= 500 and "json" not in answer.headers.get("content-type", ""):
         words = f"{path.service.name} of pod {pod['pod_name']} answered {answer.status} without a reason"
-        error = BadGateway(words)
+        error = BadGateway(f"{words}. {AGAIN if request.method == 'GET' else LOOK}")
         error.status = answer.status
         kept = [(name, value) for name, value in headers if name.lower() != "content-type"]
         made = Response.of_json(answer.status, error_body(path.service.errors, error))
@@ -127,7 +129,6 @@ def shared(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
 def failure(error: PodUnreachable) -> BadGateway | GatewayTimeout | Unavailable:
     """What the user is told when the one pod that could serve him did not."""
     if not error.sent:
-        return Unavailable(f"{error}. Nothing was changed; try again later")
-    if "in time" in error.reason:
-        return GatewayTimeout(f"{error}. Whether it did what was asked is not known: look before you repeat it")
-    return BadGateway(f"{error}. Whether it did what was asked is not known: look before you repeat it")
+        return Unavailable(f"{error}. Nothing was changed; {AGAIN.lower()}")
+    kind = GatewayTimeout if "in time" in error.reason else BadGateway
+    return kind(f"{error}. {LOOK if error.doubtful else AGAIN}")

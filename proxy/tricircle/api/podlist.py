@@ -103,7 +103,7 @@ class PodList:
         homes = replicas.to_home(self._gateway.db, self.pod["pod_id"], rewrite.ids(answer.body))
         if not self._path.collection.everywhere:    # what is the same everywhere has no home whose record alone counts
             self._foreign |= replicas.strangers(self._gateway.db, self.pod["pod_id"], list(homes.values()))
-        root = self._gateway.upstream.account.endpoint(self.pod["pod_name"], self._path.service.name)
+        root = self._gateway.upstream.account.root(self.pod["pod_name"], self._path.service.name)
         body = rewrite.links(rewrite.swap(answer.body, homes), root, self._request.root)
         try:
             return json.loads(body)

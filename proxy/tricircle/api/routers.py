@@ -10,7 +10,8 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
 from tricircle.crosspod import view
-from tricircle.errors import BadRequest, Conflict, PodUnreachable
+from tricircle.crosspod.neutron import listed
+from tricircle.errors import BadRequest, Conflict
 from tricircle.jobs.queue import announced, wait
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import UUID, Path
@@ -135,7 +136,7 @@ def _check_outside(gateway: Gateway, request: Request, path: Path) -> None:
     if target:
         query = urlencode({"network_id": body[gateways.INFO]["network_id"], "fields": "cidr"})
         there = _subnets(gateway, path.member, INTERFACE)
-        for subnet in _listed(gateway, target["pod_name"], "subnets", query) if any(there.values()) else ():
+        for subnet in listed(gateway.upstream, target["pod_name"], "subnets", query) if any(there.values()) else ():
             _refuse_overlap(target["pod_name"], subnet["cidr"], there)
 
 
@@ -157,7 +158,7 @@ def _check_floating_ips(gateway: Gateway, request: Request, router_id: str) -> N
     for pod_name, cidr in _asked(gateway, request) if len(local) > 1 else ():
         for other in local.keys() - {pod_name}:
             query = urlencode({"router_id": local[other], "fields": "fixed_ip_address"})
-            used = [each["fixed_ip_address"] for each in _listed(gateway, other, "floatingips", query)]
+            used = [each["fixed_ip_address"] for each in listed(gateway.upstream, other, "floatingips", query)]
             if any(ip_address(ip) in ip_network(cidr) for ip in used if ip):
                 raise Conflict(f"Router interface for subnet {cidr} on router {router_id} cannot be deleted, as it is "
                                "required by one or more floating IPs.", "RouterInterfaceInUseByFloatingIP")
@@ -197,7 +198,7 @@ def _subnets(gateway: Gateway, router_id: str, owner: str) -> dict[str, list[str
     def look(name: str) -> list[str]:
         query = urlencode({"device_id": names[name], "device_owner": owner,
                            "fields": ("fixed_ips", "description")}, doseq=True)
-        ports = _listed(gateway, name, "ports", query)
+        ports = listed(gateway.upstream, name, "ports", query)
         return _cidrs(gateway, name, [ip["subnet_id"] for port in ports if not marks.is_marked(port)
                                       for ip in port["fixed_ips"]])
 
@@ -211,16 +212,7 @@ def _cidrs(gateway: Gateway, pod_name: str, subnet_ids: list[str]) -> list[str]:
     if not subnet_ids:
         return []
     query = urlencode({"id": subnet_ids, "fields": "cidr"}, doseq=True)
-    return [subnet["cidr"] for subnet in _listed(gateway, pod_name, "subnets", query)]
-
-
-def _listed(gateway: Gateway, pod_name: str, collection: str, query: str) -> list[dict]:
-    """A pod's list. A broken answer is not an empty one: a router in use would look unused."""
-    answer = gateway.upstream.ask(pod_name, "network", "GET", f"/v2.0/{collection}?{query}")
-    body = answer.json() if answer.ok else None
-    if not isinstance(body, dict) or collection not in body:
-        raise PodUnreachable(pod_name, "network", f"answered {answer.status} to GET /v2.0/{collection}")
-    return body[collection]
+    return [subnet["cidr"] for subnet in listed(gateway.upstream, pod_name, "subnets", query)]
 
 
 HANDLERS = {("network", "routers"): routers}

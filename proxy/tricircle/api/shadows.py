@@ -10,6 +10,7 @@ from tricircle import marks
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.crosspod import rbac, shadow
+from tricircle.crosspod.neutron import listed
 from tricircle.crosspod.observe import INTERFACES
 from tricircle.crosspod.steps import run
 from tricircle.errors import BadGateway, BadRequest, NotFound, PodUnreachable
@@ -172,9 +173,4 @@ def _attach(gateway: Gateway, pod: dict, router_id: str, local_router: str, netw
 
 def _listed(gateway: Gateway, pod: dict, collection: str, query: dict) -> list[dict]:
     """A pod's list, asked as Tricircle itself: routers' interfaces are not the port's owner's to see."""
-    path = f"/v2.0/{collection}?{urlencode(query, doseq=True)}"
-    answer = gateway.upstream.ask(pod["pod_name"], "network", "GET", path)
-    body = answer.json() if answer.ok else None
-    if not isinstance(body, dict) or collection not in body:
-        raise PodUnreachable(pod["pod_name"], "network", f"answered {answer.status} to GET /v2.0/{collection}")
-    return body[collection]
+    return listed(gateway.upstream, pod["pod_name"], collection, urlencode(query, doseq=True))

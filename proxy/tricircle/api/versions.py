@@ -43,7 +43,7 @@ def document(gateway: Gateway, service: Service, request: Request) -> Response:
         raise Unavailable("no pod tells its API versions")
     name = next(iter(bodies))
     first = answers[name]
-    root = gateway.upstream.account.endpoint(name, service.name)
+    root = gateway.upstream.account.root(name, service.name)
     merged = intersection(list(bodies.values()))
     body = rewrite.links(json.dumps(merged).encode(), root, request.root)
     headers = [(key, value) for key, value in upward(first) if not key.lower().startswith("x-")]

@@ -26,10 +26,11 @@ from tricircle.api import (
     versions,
 )
 from tricircle.api.auth import Identity, TokenCheck
+from tricircle.api.forward import failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.generic import Handlers
 from tricircle.api.message import REQUEST_ID, Request, Response, downward, error_body, new_request_id, read
-from tricircle.errors import ApiError, EndpointMissing, NotFound, PodUnreachable, StoreBusy, Unavailable
+from tricircle.errors import ApiError, NotFound, PodUnreachable, StoreBusy, Unavailable
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.replicas import Refused
@@ -131,8 +132,9 @@ def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPRe
     except ApiError as error:
         response = Response.of_json(error.status, error_body(style, error))
         response.headers += error.headers
-    except (PodUnreachable, EndpointMissing) as error:
-        response = Response.of_json(503, error_body(style, Unavailable(str(error))))
+    except PodUnreachable as error:
+        told = failure(error)
+        response = Response.of_json(told.status, error_body(style, told))
     except StoreBusy as error:
         LOG.error("the database: %s", error)
         busy = Unavailable("Tricircle's database cannot take a write now: try again")

@@ -2,8 +2,9 @@
 from dataclasses import dataclass
 
 from tricircle import marks
+from tricircle.crosspod.neutron import one
 from tricircle.crosspod.steps import Failure, run
-from tricircle.errors import ApiError, BadGateway, Conflict, NotFound, PodUnreachable
+from tricircle.errors import ApiError, BadGateway, Conflict, NotFound
 from tricircle.store import Database, pods, replicas, routings
 from tricircle.upstream.client import Upstream
 
@@ -114,12 +115,9 @@ def _as_error(pod: str, failure: Failure) -> ApiError:
 
 
 def _group(upstream: Upstream, pod: str, group_id: str) -> dict:
-    answer = upstream.ask(pod, "network", "GET", f"/v2.0/security-groups/{group_id}")
-    if answer.status == 404:
-        raise NotFound(f"security group {group_id} is gone from pod {pod}", "SecurityGroupNotFound")
-    group = (answer.json() or {}).get("security_group") if answer.ok else None
+    group = one(upstream, pod, f"/v2.0/security-groups/{group_id}", "security_group")
     if not group:
-        raise PodUnreachable(pod, "network", f"answered {answer.status} for security group {group_id}")
+        raise NotFound(f"security group {group_id} is gone from pod {pod}", "SecurityGroupNotFound")
     return group
 
 

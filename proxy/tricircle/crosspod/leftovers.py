@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tricircle import marks
-from tricircle.crosspod.observe import SECONDS, Pods, question
-from tricircle.errors import PodUnreachable
+from tricircle.crosspod.neutron import question
+from tricircle.crosspod.observe import SECONDS, Pods
 from tricircle.store import Database, bridges, jobs, replicas, routings, spans
 from tricircle.upstream.deadline import Deadline
 
@@ -79,25 +79,18 @@ class LeftPods(Pods):
         return Leftovers(found.networks, found.routers, rows)
 
     def _all(self, pod: str, collection: str, which: dict, fields: Iterable[str]) -> list[dict]:
-        return self._list(pod, collection, question(which, tuple(fields)), Deadline(SECONDS))
+        return self._list(pod, collection, question(which, fields), Deadline(SECONDS))
 
     def _gone(self, pod: str, rows: list[dict]) -> list[dict]:
         """Those whose local id the pod does not know."""
         gone = []
         for kind in dict.fromkeys(row["kind"] for row in rows):
-            mine, key = [row for row in rows if row["kind"] == kind], kind.rpartition("/")[2].replace("-", "_")
+            mine = [row for row in rows if row["kind"] == kind]
             for start in range(0, len(mine), CHUNK):
                 part = mine[start:start + CHUNK]
-                query = question({"id": [row["local_id"] for row in part]}, ("id",))
-                there = self._found(pod, f"/v2.0/{kind}?{query}", key)
+                there = {each["id"] for each in self._all(pod, kind, {"id": [row["local_id"] for row in part]}, ["id"])}
                 gone += [row for row in part if row["local_id"] not in there]
         return gone
-
-    def _found(self, pod: str, path: str, key: str) -> set[str]:
-        listed = self._one(pod, path, key)
-        if listed is None:   # not of an id, but of the whole collection
-            raise PodUnreachable(pod, "network", f"does not know {key}")
-        return {each["id"] for each in listed}
 
 
 def _owners(db: Database, router_ids: list[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ def living(db: Database, upstream: Upstream, pod: dict) -> dict[str, Counter]:
     """Count what is there of each project, without replicas and plumbing: {project id: Counter({collection: number})}.
 
     Raises:
-        PodUnreachable, EndpointMissing: the pod does not say it all.
+        PodUnreachable: the pod does not say it all.
     """
     found: dict[str, Counter] = {}
     for source in (source for source in SOURCES if source.kind in LISTS):

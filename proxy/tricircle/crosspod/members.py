@@ -9,12 +9,12 @@ They are no address groups: to Neutron's iptables firewalls up to early 2024 a r
 """
 from dataclasses import dataclass
 from ipaddress import ip_network
-from urllib.parse import urlencode
 
 from tricircle import marks
 from tricircle.crosspod import view
 from tricircle.crosspod.alike import ask
 from tricircle.crosspod.groups import MEANING, delete_rule, meaning
+from tricircle.crosspod.neutron import listed, question
 from tricircle.errors import PodUnreachable
 from tricircle.store import Database, replicas
 from tricircle.upstream.client import Upstream
@@ -124,7 +124,9 @@ def look(db: Database, upstream: Upstream, project_id: str, pod: dict, supernet:
     Raises:
         PodUnreachable: no proper answer.
     """
-    found = {collection: _listed(upstream, pod, collection, project_id) for collection in FIELDS}
+    found = {collection: listed(upstream, pod["pod_name"], collection,
+                                question({"project_id": project_id}, fields))
+             for collection, fields in FIELDS.items()}
     marked = {group["id"]: marks.home_id(group) for group in found["security-groups"] if marks.is_marked(group)}
     named = {each for group in found["security-groups"] for rule in group["security_group_rules"]
              for each in (group["id"], rule.get("remote_group_id")) if each}
@@ -160,12 +162,3 @@ def changing(upstream: Upstream, project_id: str, pod: dict) -> bool:
         if servers:
             return True
     return False
-
-
-def _listed(upstream: Upstream, pod: dict, collection: str, project_id: str) -> list[dict]:
-    query = urlencode({"project_id": project_id, "fields": FIELDS[collection]}, doseq=True)
-    answer = upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}")
-    rows = (answer.json() or {}).get(collection.replace("-", "_")) if answer.ok else None
-    if rows is None:
-        raise PodUnreachable(pod["pod_name"], "network", f"answered {answer.status} to GET /v2.0/{collection}")
-    return rows

@@ -5,7 +5,7 @@ from oslo_config import cfg
 
 from tricircle import marks
 from tricircle.crosspod.model import Bridge, BridgePort, Interface, Lost, Observed, Pod, Router
-from tricircle.errors import PodUnreachable
+from tricircle.crosspod.neutron import listed, one, question
 from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
@@ -48,7 +48,8 @@ class Pods:
         Raises:
             PodUnreachable: it was not found, and a pod that could have it did not answer.
         """
-        found, failed = scatter(names, lambda pod: self._one(pod, f"/v2.0/{collection}/{resource_id}", collection[:-1]))
+        found, failed = scatter(names, lambda pod: one(
+            self.upstream, pod, f"/v2.0/{collection}/{resource_id}", collection[:-1], Deadline(SECONDS)))
         for pod, record in found.items():
             if record:
                 return pod
@@ -96,7 +97,7 @@ class Pods:
         found, _ = scatter(names, lambda pod: self._list(pod, "networks", query, Deadline(SECONDS)))
         own_mark = self._owned(marks.bridge(project_id))
         own, others = set(), set()
-        for network in (network for listed in found.values() for network in listed):
+        for network in (network for rows in found.values() for network in rows):
             mine = own_mark.items() <= network.items()
             for segment in network.get("segments") or [network]:
                 (own if mine else others).add(segment.get("provider:segmentation_id"))
@@ -130,25 +131,7 @@ class Pods:
         return {subnet["id"]: subnet["cidr"] for subnet in self._list(pod, "subnets", query, deadline)}
 
     def _list(self, pod: str, collection: str, query: str, deadline: Deadline) -> list[dict]:
-        listed = self._one(pod, f"/v2.0/{collection}?{query}", collection, deadline)
-        if listed is None:
-            raise PodUnreachable(pod, "network", f"does not know {collection}")
-        return listed
-
-    def _one(self, pod: str, path: str, key: str, deadline: Deadline | None = None):
-        """What stands under `key` in the answer; None for a 404."""
-        answer = self.upstream.ask(pod, "network", "GET", path, deadline=deadline or Deadline(SECONDS))
-        if answer.status == 404:
-            return None
-        body = answer.json() if answer.ok else None
-        # A broken answer must never look like an empty one: the plan would tear down what it does not see.
-        if not isinstance(body, dict) or key not in body:
-            raise PodUnreachable(pod, "network", f"answered {answer.status} to GET {path.split('?')[0]}")
-        return body[key]
-
-
-def question(which: dict, fields: tuple[str, ...] = ()) -> str:
-    return urlencode({**which, "fields": fields}, doseq=True)
+        return listed(self.upstream, pod, collection, query, deadline)
 
 
 def _router(raw: dict, ports: list[dict], cidrs: dict[str, str], shadowed: bool) -> Router:

@@ -1,6 +1,7 @@
 """Read what the pods have of a network's shadows, and what the network itself has at home."""
 from tricircle import marks
-from tricircle.crosspod.observe import INTERFACES, SECONDS, Pods, question
+from tricircle.crosspod.neutron import question
+from tricircle.crosspod.observe import INTERFACES, SECONDS, Pods
 from tricircle.crosspod.shadow import Home, Interface, Port, Shadow
 from tricircle.store import Database, replicas
 from tricircle.upstream.deadline import Deadline

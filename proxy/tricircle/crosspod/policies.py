@@ -1,6 +1,6 @@
 """Neutron's QoS policies: the replicas' rules follow the home's."""
 from tricircle.crosspod.groups import apply_here
-from tricircle.errors import PodUnreachable
+from tricircle.crosspod.neutron import one
 from tricircle.store import Database, replicas
 from tricircle.upstream.client import Upstream
 
@@ -48,11 +48,7 @@ def sync(db: Database, upstream: Upstream, policy_id: str, home: dict, pod: dict
 
 def read(upstream: Upstream, pod: str, policy_id: str) -> dict | None:
     """A policy as a pod has it; None when it has not. Raises PodUnreachable."""
-    answer = upstream.ask(pod, "network", "GET", f"/v2.0/qos/policies/{policy_id}")
-    found = (answer.json() or {}).get("policy") if answer.ok else None
-    if not found and answer.status != 404:
-        raise PodUnreachable(pod, "network", f"answered {answer.status} for QoS policy {policy_id}")
-    return found
+    return one(upstream, pod, f"/v2.0/qos/policies/{policy_id}", "policy")
 
 
 def _by_place(policy: dict) -> dict[tuple[str, str], dict]:

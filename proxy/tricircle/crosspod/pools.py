@@ -1,6 +1,6 @@
 """Neutron's subnet pools: the replicas hand out the same prefixes by the same rules as the home."""
 from tricircle.crosspod.groups import apply_here
-from tricircle.errors import PodUnreachable
+from tricircle.crosspod.neutron import one
 from tricircle.prefixes import nets, without
 from tricircle.store import Database, replicas
 from tricircle.upstream.client import Upstream
@@ -48,11 +48,7 @@ def sync(db: Database, upstream: Upstream, pool_id: str, home: dict, pod: dict) 
 
 def read(upstream: Upstream, pod: str, pool_id: str) -> dict | None:
     """A pool as a pod has it; None when it has not. Raises PodUnreachable."""
-    answer = upstream.ask(pod, "network", "GET", f"/v2.0/subnetpools/{pool_id}")
-    found = (answer.json() or {}).get("subnetpool") if answer.ok else None
-    if not found and answer.status != 404:
-        raise PodUnreachable(pod, "network", f"answered {answer.status} for subnet pool {pool_id}")
-    return found
+    return one(upstream, pod, f"/v2.0/subnetpools/{pool_id}", "subnetpool")
 
 
 def _prefixes(path: str, action: str, found: list) -> list[dict]:

@@ -60,5 +60,6 @@ def bring(upstream: Upstream, pod: str, resource_id: str, told: dict[str, int]) 
 
 def _good(answer: Answer, service: str, *also: int) -> Answer:
     if not answer.ok and answer.status not in also:
-        raise PodUnreachable(answer.pod, service, f"answered {answer.status} to a quota: {answer.body[:200]!r}")
+        raise PodUnreachable(answer.pod, service, f"answered {answer.status} to a quota: {answer.body[:200]!r}",
+                             status=answer.status)
     return answer

@@ -1,6 +1,6 @@
 """Who may use a thing may use its replicas: their RBAC policies follow those of the home."""
 from tricircle.crosspod.groups import apply_here
-from tricircle.errors import PodUnreachable
+from tricircle.crosspod.neutron import listed, question
 from tricircle.store import Database, replicas
 from tricircle.upstream.client import Answer, Upstream
 
@@ -55,8 +55,4 @@ def _meaning(policy: dict) -> tuple[str, ...]:
 
 
 def _read(upstream: Upstream, pod: str, object_id: str) -> list[dict]:
-    answer = upstream.ask(pod, "network", "GET", f"/v2.0/rbac-policies?object_id={object_id}")
-    found = (answer.json() or {}).get("rbac_policies") if answer.ok else None
-    if found is None:
-        raise PodUnreachable(pod, "network", f"answered {answer.status} for the RBAC policies of {object_id}")
-    return found
+    return listed(upstream, pod, "rbac-policies", question({"object_id": object_id}))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from tricircle import marks
 
+UNUSED = " has no floating IP to stand for"
 
 @dataclass(frozen=True)
 class Port:
@@ -81,10 +82,10 @@ def undo(shadow: Shadow, home: Home) -> list[dict]:
     Returns:
         Steps as `crosspod.steps.run` takes them.
     """
-    return [*(_delete("ports", port.port_id, f"delete the shadow of port {port.home_id}")
+    return [*(_delete("ports", port.port_id, f"the shadow of port {port.home_id}")
               for port in unused_ports(shadow, home)),
             *(_undo_interface(interface) for interface in unused_interfaces(shadow, home)),
-            *([_delete("networks", shadow.network_id, "delete the network's shadow")] if is_unused(shadow, home)
+            *([_delete("networks", shadow.network_id, "the network's shadow")] if is_unused(shadow, home)
               else [])]
 
 
@@ -117,11 +118,13 @@ def attach(ports: list[dict], router_id: str, local_id: str, network_id: str, ad
 
 def _undo_interface(interface: Interface) -> dict:
     if not interface.local_id:
-        return _delete("ports", interface.port_id, "delete the router's interface on the shadow")
-    return {"name": "detach the router's interface on the shadow", "method": "PUT",
+        return _delete("ports", interface.port_id, "the router's interface on the shadow")
+    return {"name": "detach the router's interface on the shadow",
+            "differs": f"the router's interface on the shadow{UNUSED}", "method": "PUT",
             "path": f"/v2.0/routers/{interface.local_id}/remove_router_interface",
             "body": {"port_id": interface.port_id}, "done_on": [404]}
 
 
-def _delete(collection: str, resource_id: str, words: str) -> dict:
-    return {"name": words, "method": "DELETE", "path": f"/v2.0/{collection}/{resource_id}", "done_on": [404]}
+def _delete(collection: str, resource_id: str, what: str) -> dict:
+    return {"name": f"delete {what}", "differs": what + UNUSED, "method": "DELETE",
+            "path": f"/v2.0/{collection}/{resource_id}", "done_on": [404]}

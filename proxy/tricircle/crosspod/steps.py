@@ -36,6 +36,11 @@ class Failure:
     kind: str
     message: str
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether neither the pod nor Keystone has said anything."""
+        return not self.status and not self.kind
+
     def __str__(self) -> str:
         hint = f" ({HINTS[self.kind]})" if self.kind in HINTS else ""
         return f"{self.step}: {self.status or 'no answer'}: {self.message}{hint}"

@@ -26,7 +26,7 @@ class JobFailed(TricircleError):
 
 
 # {pod: steps that it has yet to do}, {pod that did not answer: why}
-Plan = tuple[dict[str, list[dict]], dict[str, Exception]]
+Plan = tuple[dict[str, list[dict]], dict[str, Exception | str]]
 
 
 @dataclass

@@ -3,7 +3,6 @@
 Most of what a playbook costs is Ansible's start. So one starts at a time; orders that come meanwhile gather, and go
 together into the next one.
 """
-import logging
 import threading
 import time
 from collections import Counter
@@ -13,7 +12,6 @@ from dataclasses import dataclass, field
 from tricircle.errors import LeaseLost, TricircleError
 from tricircle.jobs.playbooks import Order
 
-LOG = logging.getLogger(__name__)
 # Seconds for which a plan is good while its job waits: much less than a claim on a replica (RETIRE_SECONDS).
 WAIT_SECONDS = 8.0
 LOOK_SECONDS = 1.0   # how soon a cancelled job is let go
@@ -76,7 +74,7 @@ class Dispatcher:
         Raises:
             PodBusy: it was not its turn in time.
             LeaseLost: the job was cancelled, or another worker has it.
-            PlaybookFailed: see `playbooks.run`.
+            PlaybookFailed: see `playbooks.run`; and whatever else `run` raises.
         """
         self._queue(order)
         told: set[str] = set()
@@ -144,11 +142,8 @@ class Dispatcher:
         problem = None
         try:
             self._run(run.orders, lambda: self._heard(run))
-        except TricircleError as error:
+        except Exception as error:  # noqa: BLE001 - raised again in the threads of the jobs
             problem = error
-        except Exception as error:   # a mistake of ours: the jobs must not wait for ever
-            LOG.exception("playbook %s", run.orders[0].playbook)
-            problem = TricircleError(f"internal error: {type(error).__name__}: {error}")
         with self._changed:
             for order in run.orders:
                 order.error = order.error or problem

@@ -11,8 +11,8 @@ from tricircle.crosspod.followers import JOBS
 from tricircle.crosspod.leftovers import LeftPods
 from tricircle.crosspod.observe import Pods
 from tricircle.crosspod.steps import differences
-from tricircle.errors import EndpointMissing, PodUnreachable
-from tricircle.jobs import followers, members, security_group
+from tricircle.errors import PodUnreachable
+from tricircle.jobs import followers, members, security_group, shadow
 from tricircle.jobs.context import Plan, Surroundings
 from tricircle.store import Database, bridges, jobs, pods, replicas, spans
 
@@ -93,8 +93,8 @@ def _compare(around: Surroundings, subject: Subject, pod: str | None, report: Re
         return
     try:
         found, missing = LOOKS[subject.kind](around, subject)
-    except (PodUnreachable, EndpointMissing) as error:
-        found, missing = {}, {getattr(error, "pod", None) or error.region: error}
+    except PodUnreachable as error:
+        found, missing = {}, {error.pod: error}
     report.unreachable |= {name: str(why) for name, why in missing.items()}
     if jobs.pulse(around.db, *which) != before:
         report.owed.append(subject)   # it has changed under our eyes
@@ -126,13 +126,14 @@ def _in_words(plan: Callable[[Surroundings, Subject], Plan]) -> Callable[[Surrou
     return seen
 
 
-# {collection with replicas: the job that makes them like their home}
-GROUPS = {"security-groups": "security_group", **JOBS}
+# {collection with replicas: the job that sees to them}
+GROUPS = {"security-groups": "security_group", "networks": "shadow", **JOBS}
 LOOKS: dict[str, Callable[[Surroundings, Subject], Seen]] = {
     "router": _router,
     "security_group": _in_words(lambda around, subject: security_group.plan(around, subject.resource_id)),
     **dict.fromkeys(JOBS.values(), _in_words(lambda around, subject: followers.plan(
         around, subject.kind, subject.resource_id))),
+    "shadow": _in_words(lambda around, subject: shadow.plan(around, subject.resource_id, subject.project_id)),
     "members": _in_words(lambda around, subject: members.plan(around, subject.resource_id)),
     "leftovers": _leftovers,
 }

@@ -44,8 +44,8 @@ class Heartbeat:
             while not self._stop.wait(self.seconds / SHARE):
                 try:
                     lease.write(self.path, self.job["fence"], jobs.renew(self.db, self.job, self.seconds))
-                except StoreBusy:
-                    continue   # the lease ends by itself if the store stays away
+                except (StoreBusy, OSError):
+                    continue   # the lease ends by itself if the store, or room on the disk, stays away
                 except LeaseLost:
                     self._lost.set()
                     return

@@ -92,9 +92,9 @@ def run(folder: Path, access: dict[str, Any], orders: list[Order], heard: Callab
     shares = _shares(orders)
     LOG.info("playbook %s for %s in %s", name, ", ".join(order.name for order in orders), ", ".join(shares))
     _RUNNING.add(here.name)
-    _lay_out(here, access, shares)
     said: dict[str, str] = {}
     try:
+        _lay_out(here, access, shares)
         result = ansible_runner.run(
             private_data_dir=str(here), playbook=str(_share() / "playbooks" / f"{name}.yml"), quiet=True,
             envvars=_environment(here, len(shares)), settings={"pexpect_timeout": 1}, timeout=TIMEOUT,

@@ -21,6 +21,7 @@ def converge(context: Context) -> None:
         for line in lines:
             context.log(pod, line)
     if failed:
-        raise JobFailed("; ".join(str(error) for error in failed.values()))
+        refused = any(400 <= error.status < 500 for error in failed.values())
+        raise JobFailed("; ".join(str(error) for error in failed.values()), patient=not refused)
     if quotas.RESET in told:
         quotas.reset_done(context.db, *quota_numbers.parts(resource_id), told[quotas.RESET])

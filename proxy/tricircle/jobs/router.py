@@ -22,7 +22,7 @@ def converge(context: Context) -> None:
 
     Raises:
         JobFailed: no way forward for now.
-        PodUnreachable, EndpointMissing, Unavailable, Exhausted, PlaybookFailed: likewise.
+        PodUnreachable, Unavailable, Exhausted, PlaybookFailed: likewise.
     """
     router = _Router(context)
     stuck = ""
@@ -42,7 +42,7 @@ def converge(context: Context) -> None:
         router.learn(observed, todo, failures)
         reason = "; ".join(f"pod {pod}: {outcome.failure}" for pod, outcome in failures.items())
         if reason and reason == stuck:
-            raise JobFailed(reason)
+            raise JobFailed(reason, patient=all(outcome.failure.unanswered for outcome in failures.values()))
         stuck = reason
     raise JobFailed(stuck or f"the pods' state keeps changing: not settled after {ROUNDS} rounds")
 
@@ -94,7 +94,7 @@ class _Router:
         interfaces.keep(self.db, self.context.job, {self.ids[pod]: span.addresses(seen) if spanning else {}
                                                     for pod, seen in observed.pods.items() if not seen.lost})
         if observed.unreachable:
-            raise JobFailed("; ".join(observed.unreachable.values()))
+            raise JobFailed("; ".join(observed.unreachable.values()), patient=True)
         leftover = [pod for pod, seen in observed.pods.items() if seen.router and not observed.home]
         if leftover:
             raise JobFailed(f"router {self.router_id} is gone from its home, but still has interfaces in "

@@ -2,7 +2,7 @@
 from tricircle.crosspod import shadow
 from tricircle.crosspod.observe_shadow import ShadowPods
 from tricircle.crosspod.shadow import Home, Shadow
-from tricircle.jobs.context import Context, JobFailed
+from tricircle.jobs.context import Context, JobFailed, Plan, Surroundings
 from tricircle.store import jobs, pods, replicas, routings, spans
 from tricircle.upstream.scatter import scatter
 
@@ -20,7 +20,7 @@ def converge(context: Context) -> None:
         JobFailed: no way forward for now.
         PodUnreachable, Unavailable, PlaybookFailed: likewise.
     """
-    network = _Network(context)
+    network = _Network(context, context.job["resource_id"], context.job["project_id"])
     stuck = ""
     for _ in range(ROUNDS):
         todo = network.plan()
@@ -34,14 +34,20 @@ def converge(context: Context) -> None:
     raise JobFailed(stuck or f"the pods' state keeps changing: not settled after {ROUNDS} rounds")
 
 
-class _Network:
-    """One network during one attempt."""
+def plan(around: Surroundings, network_id: str, project_id: str) -> Plan:
+    """What of a network's shadows would be taken away now; nothing is claimed."""
+    network = _Network(around, network_id, project_id)
+    home, seen = network.look()
+    return {name: shadow.undo(each, home) for name, each in seen.items() if each}, network.unreachable
 
-    def __init__(self, context: Context):
-        self.context, self.db = context, context.db
-        self.network_id, self.project_id = context.job["resource_id"], context.job["project_id"]
+
+class _Network:
+    """One network during one attempt, or one look."""
+
+    def __init__(self, around: Surroundings, network_id: str, project_id: str):
+        self.db, self.network_id, self.project_id = around.db, network_id, project_id
         self.rows = {row["pod_id"]: row for row in pods.bottom(self.db)}
-        self.pods = ShadowPods(context.upstream)
+        self.pods = ShadowPods(around.upstream)
         self.fences: dict[str, int] = {}
         self.unreachable: dict[str, str] = {}
         self.is_home_known = True
@@ -50,14 +56,14 @@ class _Network:
 
     def plan(self) -> dict[str, list[dict]]:
         """Steps of each pod in which there is something to take away."""
-        home, seen = self._look()
+        home, seen = self.look()
         claimed = {name: fence for name, pod, each in self._of(seen) if name not in self.fences
                    and self._is_wrong(each, home) and (fence := spans.retire(
                        self.db, self.network_id, pod["pod_id"], RETIRE_SECONDS)) is not None}
         if claimed:
             # From the claim on no request gets through: what is seen now stays true.
             self.fences |= claimed
-            home, seen = self._look()
+            home, seen = self.look()
         todo = {}
         for name, pod, each in self._of(seen):
             if name not in self.fences:
@@ -81,7 +87,7 @@ class _Network:
         if self.leaving:
             raise JobFailed("a server with a floating IP is still being deleted", patient=True)
 
-    def _look(self) -> tuple[Home, dict[str, Shadow | None]]:
+    def look(self) -> tuple[Home, dict[str, Shadow | None]]:
         """The network at home, and its shadows by pod."""
         known = routings.home(self.db, self.network_id)
         at = known["pod_id"] if known else self._found()

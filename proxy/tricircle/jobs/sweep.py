@@ -1,10 +1,14 @@
 """The worker's sweep: now and then it compares the pods with what they should be, and says so or puts it right."""
 import logging
 import threading
+from collections import Counter
 
+from tricircle import metrics
 from tricircle.errors import TricircleError
 from tricircle.jobs import drift
 from tricircle.jobs.context import Surroundings
+from tricircle.store import pods
+from tricircle.store.db import now
 
 LOG = logging.getLogger(__name__)
 
@@ -42,6 +46,14 @@ class Sweep:
             LOG.warning("pod %s, %s %s: %s", each.pod, each.subject.kind, each.subject.resource_id, each.text)
         if report.unreachable:
             LOG.info("not compared: %s", "; ".join(report.unreachable.values()))
+        self._count(report)
         if self.around.conf.drift.repair:
             drift.repair(self.around.db, report)
         return report
+
+    def _count(self, report: drift.Report) -> None:
+        """For the metrics."""
+        found = Counter((each.pod, each.subject.kind) for each in report.differences)
+        reached = [row["pod_name"] for row in pods.bottom(self.around.db)
+                   if row["pod_name"] not in report.unreachable]
+        metrics.swept({(pod, kind): found[pod, kind] for pod in reached for kind in drift.LOOKS}, now())

@@ -1,4 +1,5 @@
 """`tricircle worker`: takes jobs off the queue and runs them."""
+import errno
 import fcntl
 import logging
 import os
@@ -14,7 +15,7 @@ from oslo_config import cfg
 from tricircle import config, metrics, trace
 from tricircle.crosspod import lease
 from tricircle.crosspod.followers import PARTS
-from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError
+from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError, Unavailable
 from tricircle.jobs import (
     everywhere,
     followers,
@@ -28,7 +29,7 @@ from tricircle.jobs import (
     server_group,
     shadow,
 )
-from tricircle.jobs.context import Context, Surroundings
+from tricircle.jobs.context import Context, JobFailed, Surroundings
 from tricircle.jobs.dispatch import Dispatcher, PodBusy
 from tricircle.jobs.heartbeat import Heartbeat
 from tricircle.jobs.sweep import Sweep
@@ -42,6 +43,7 @@ LEASE_SECONDS = 15.0
 POLL_SECONDS = 0.05   # a look takes some 50 us
 TIDY_SECONDS = 3600.0
 DAY = 86400.0
+FULL = (errno.ENOSPC, errno.EDQUOT)
 KINDS: dict[str, Callable[[Context], None]] = {
     "leftovers": leftovers.converge,
     "members": members.converge,
@@ -158,8 +160,7 @@ class Worker:
         LOG.info("job %s: %s %s, attempt %d", job["id"], job["kind"], job["resource_id"], job["attempts"])
         began, outcome = time.monotonic(), "lost"
         try:
-            with Heartbeat(self.db, job, LEASE_SECONDS, config.jobs_folder(self.conf)) as heartbeat:
-                error = self._attempt(Context(self.conf, self.db, self.upstream, job, heartbeat, self.dispatcher))
+            error = self._with_lease(job)
             if isinstance(error, PodBusy):
                 job = job | {"attempts": job["attempts"] - 1}   # it has not been tried
             if error:
@@ -174,6 +175,16 @@ class Worker:
         except StoreBusy as busy:
             LOG.warning("job %s: outcome not written, its lease will end: %s", job["id"], busy)
         metrics.attempted(job["kind"], outcome, time.monotonic() - began)
+
+    def _with_lease(self, job: dict) -> TricircleError | None:
+        """As `_attempt`; a full disk has no room for a lease, nor for a playbook's folder, and that passes."""
+        try:
+            with Heartbeat(self.db, job, LEASE_SECONDS, config.jobs_folder(self.conf)) as heartbeat:
+                return self._attempt(Context(self.conf, self.db, self.upstream, job, heartbeat, self.dispatcher))
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            return JobFailed(f"no room in {self.conf.state_path}: {error}", patient=True)
 
     def _playbook(self, orders: list[playbooks.Order], heard: Callable[[], None]) -> None:
         account = self.upstream.account
@@ -193,10 +204,13 @@ class Worker:
         except TricircleError as error:
             return error
         except Exception as error:   # a mistake of ours must not end the worker
+            if getattr(error, "errno", None) in FULL:
+                raise
             LOG.exception("job %s", context.job["id"])
             return TricircleError(f"internal error: {type(error).__name__}: {error}")
         return None
 
 
 def _patient(error: TricircleError) -> bool:
-    return isinstance(error, PodUnreachable) or getattr(error, "patient", False)
+    """Whether it only waits for a pod or for Keystone: however long that takes, the job must not be dead then."""
+    return isinstance(error, PodUnreachable | Unavailable) or getattr(error, "patient", False)

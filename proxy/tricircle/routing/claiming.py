@@ -44,6 +44,7 @@ class Claimant:
     def __init__(self, db: Database, upstream: Upstream, project_id: str, pod: dict):
         self.db, self.upstream, self.project_id, self.pod = db, upstream, project_id, pod
         self._seconds = upstream.conf.deadline + GRACE_SECONDS
+        self._silent: set[str] = set()   # names of pods that did not answer: once is enough for one request
 
     def alone(self, service: str) -> tuple[bool, str | None]:
         """(whether the project is in this pod only, then a claim of an unknown amount).
@@ -120,8 +121,10 @@ class Claimant:
         """Whether a pod has servers of the project that it may not count yet."""
         path = f"/v2.1/servers/detail?all_tenants=1&project_id={self.project_id}&status=BUILD"
         try:
-            answer = self.upstream.ask(pods.show(self.db, pod_id)["pod_name"], "compute", "GET", path,
-                                       deadline=self._deadline())
+            name = pods.show(self.db, pod_id)["pod_name"]
+            if name in self._silent:
+                return True
+            answer = self.upstream.ask(name, "compute", "GET", path, deadline=self._deadline())
         except (PodUnreachable, NotFound):
             return True   # nothing is known; a pod that was taken away meanwhile is not asked for numbers either
         states = {server.get("OS-EXT-STS:task_state") for server in (answer.json() or {}).get("servers", [])}
@@ -131,19 +134,21 @@ class Claimant:
         """(the big region's limits, what all pods of a span count, ids of the pods that did not answer)."""
         rows = {pod["pod_name"]: pod for pod in pods.bottom(self.db) if pod["pod_id"] in span}
         deadline = self._deadline()
-        told, silent = scatter(rows, lambda name: usage.of_pod(self.db, self.upstream, self.project_id, rows[name],
-                                                               keys, deadline))
+        told, failed = scatter([name for name in rows if name not in self._silent], lambda name: usage.of_pod(
+            self.db, self.upstream, self.project_id, rows[name], keys, deadline))
         for name, numbers in told.items():
             claims.note_usage(self.db, self.project_id, rows[name]["pod_id"], numbers.used)
         counts = [numbers.used for numbers in told.values()]
-        for name, error in silent.items():
+        for error in failed.values():
             LOG.warning("quota of project %s: %s; it counts with what it told last", self.project_id, error)
+        self._silent |= failed.keys()
+        for name in self._silent & rows.keys():
             counts.append(claims.usage(self.db, self.project_id, rows[name]["pod_id"]))
         limits = {(service, name): quotas.numbers(self.db, service, COLLECTIONS[service], self.project_id).get(
             name, usage.smallest([numbers.limits[service, name] for numbers in told.values()
                                   if (service, name) in numbers.limits])) for service, name in keys}
         used = {key: sum(count.get(key, 0) for count in counts) for key in keys}
-        return limits, used, {rows[name]["pod_id"] for name in silent}
+        return limits, used, {rows[name]["pod_id"] for name in self._silent & rows.keys()}
 
     def _deadline(self) -> Deadline:
         return Deadline(min(ASK_SECONDS, self.upstream.conf.list_deadline))

@@ -1,9 +1,10 @@
 """Where a resource lives. What is not known is asked of the pods, once, however many callers wait for the answer."""
+import logging
 import threading
 from concurrent.futures import Future
 
 from tricircle import marks, metrics
-from tricircle.errors import Unavailable
+from tricircle.errors import StoreBusy, Unavailable
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import SERVICES, Service, find
 from tricircle.store import Database, pods, replicas, routings
@@ -11,6 +12,7 @@ from tricircle.upstream.client import Answer, Upstream
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
+LOG = logging.getLogger(__name__)
 # A pod that refuses to show it has it. Everything else (404, 400 for a malformed id) says that it has not.
 HERE = frozenset({200, 203, 403})
 OWNERS = ("project_id", "tenant_id", "os-vol-tenant-attr:tenant_id", "os-extended-snapshot-attributes:project_id")
@@ -74,6 +76,12 @@ class Locator:
         found = [bottom[name] for name, answer in answers.items() if answer.ok and any((answer.json() or {}).values())]
         return found or [bottom[name] for name, answer in answers.items() if answer.status == 403][:1]
 
+    def _learn(self, resource_id: str, collection: str, project_id: str, pod: dict) -> None:
+        try:
+            routings.learn(self.db, [(resource_id, collection, project_id)], pod["pod_id"])
+        except StoreBusy as error:   # the next one asks again; a read must not fail for that
+            LOG.warning("not remembered where %s is: %s", resource_id, error)
+
     def _answer(self, key: tuple, future: Future, caller: Caller) -> None:
         try:
             future.set_result(self._ask(caller, *key[1:]))
@@ -93,7 +101,7 @@ class Locator:
             pod = bottom[name]
             if answer.status in HERE and not _own(
                     answer, replicas.to_home(self.db, pod["pod_id"], [resource_id]), find(collection, service).mark):
-                routings.learn(self.db, [(resource_id, collection, _owner(answer) or caller.project_id)], pod["pod_id"])
+                self._learn(resource_id, collection, _owner(answer) or caller.project_id, pod)
                 return pod
         if missing:
             raise Unavailable(f"{resource_id} is in none of the pods that answer, and {', '.join(missing)} "

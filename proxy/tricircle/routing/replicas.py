@@ -114,7 +114,7 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
         seen = _as_caller(upstream, caller, recipe, home, "GET", path)
         original = (_at_home(db, home, seen) or {}).get(recipe.member) if seen.ok else None
         local = _adopt(upstream, caller, pod, collection, resource_id, original["project_id"]) if original else None
-    except PodUnreachable:
+    except (PodUnreachable, Unavailable):   # or the next request would wait for a claim that nobody works at
         give_up()
         raise
     if not original:

@@ -1,7 +1,10 @@
 """Tricircle's own account in Keystone: its token for plumbing and replicas, and the pods' endpoints."""
+import logging
 import re
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 from keystoneauth1 import exceptions as ksa
 from keystoneauth1 import session as ksa_session
@@ -11,11 +14,15 @@ from urllib3.util import parse_url
 
 from tricircle.errors import EndpointMissing, Unavailable
 
+LOG = logging.getLogger(__name__)
 # Keystone's service types, in the order in which a service's own names are tried.
 SERVICE_TYPES = {"compute": ("compute",), "volume": ("block-storage", "volumev3"), "network": ("network",)}
 # The last version in an endpoint's path and what follows it: /v2.1, /compute/v2.1/%(project_id)s, /v3/ ...
 VERSION = re.compile(r"^(.*)/v\d+(\.\d+)?(/.*)?$")
 DEFAULT_PORTS = {"http": 80, "https": 443}
+# A Keystone that does not answer is left alone for so long, as is a catalogue that lacks what is looked for: a region
+# that is gone would else be asked for with each request, and a silent Keystone hold up one thread after the other.
+PAUSE_SECONDS = 1.0
 
 
 class Account:
@@ -33,9 +40,11 @@ class Account:
                                  project_domain_name=own.project_domain_name)
         self._session = ksa_session.Session(auth=self._auth, timeout=conf.pods.connect_deadline * 2,
                                             verify=own.cafile or True)
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
         self._endpoints: dict[str, dict[str, str]] = {}
-        self._read_at = 0.0
+        self._roots: dict[tuple[str, str], str] = {}
+        self._read_at = self._stale_at = self._down_until = 0.0
+        self._why = ""
 
     def token(self) -> str:
         """A valid token of the service account.
@@ -55,15 +64,22 @@ class Account:
         """Throw the token and the endpoints away (a pod answered 401, or moved)."""
         with self._lock:
             self._session.invalidate()
-            self._read_at = 0.0
+            self._read_at = self._stale_at = self._down_until = 0.0
 
-    def regions(self) -> dict[str, dict[str, str]]:
-        """{region: {service: root URL}}, as `root_of` gives it: `http://pod:8774`. Raises as `token`."""
-        with self._lock:
-            if time.monotonic() - self._read_at > self._catalogue_seconds or not self._endpoints:
-                self._endpoints = self._read_endpoints()
-                self._read_at = time.monotonic()
-            return self._endpoints
+    def regions(self, anew: bool = False) -> dict[str, dict[str, str]]:
+        """{region: {service: root URL}}, as `root_of` gives it: `http://pod:8774`. Raises as `token`.
+
+        What was read last holds while Keystone does not answer, and while it is read again: no request waits for a
+        Keystone that it does not need.
+
+        Args:
+            anew: whether to wait for a fresh look.
+        """
+        if anew or not self._endpoints:
+            return self._read(lambda: not anew)
+        if time.monotonic() > self._stale_at and not self._reading.locked():
+            threading.Thread(target=self._read, args=(lambda: time.monotonic() < self._stale_at,), daemon=True).start()
+        return self._endpoints
 
     def endpoint(self, region: str, service: str) -> str:
         """Root URL of a service in a region.
@@ -72,19 +88,38 @@ class Account:
             EndpointMissing: the catalogue has none, even when read afresh.
             Unavailable: as `token`.
         """
-        for attempt in range(2):
-            found = self.regions().get(region, {}).get(service)
-            if found:
-                return found
-            if attempt == 0:
-                with self._lock:
-                    self._read_at = 0.0
-        raise EndpointMissing(region, service)
+        asked = time.monotonic()
+        found = self.regions().get(region, {}).get(service) or self._read(
+            lambda: self._read_at > asked - PAUSE_SECONDS).get(region, {}).get(service)
+        if not found:
+            raise EndpointMissing(region, service)
+        self._roots[region, service] = found
+        return found
+
+    def root(self, region: str, service: str) -> str:
+        """What `endpoint` gave last: an answer is of the pod that was asked, whatever the catalogue says by now."""
+        return self._roots.get((region, service)) or self.endpoint(region, service)
+
+    def _read(self, fresh: Callable[[], bool]) -> dict[str, dict[str, str]]:
+        """Read the endpoints, unless they are fresh by now, or Keystone has failed a moment ago."""
+        with self._reading:
+            if self._endpoints and (fresh() or time.monotonic() < self._down_until):
+                return self._endpoints
+            try:
+                self._endpoints = self._read_endpoints()
+                self._read_at = time.monotonic()
+                self._stale_at = self._read_at + self._catalogue_seconds
+            except Unavailable as error:
+                if not self._endpoints:
+                    raise
+                LOG.warning("Keystone's catalogue is believed as it was: %s", error)
+                self._stale_at = time.monotonic() + PAUSE_SECONDS
+            return self._endpoints
 
     def _read_endpoints(self) -> dict[str, dict[str, str]]:
         def get(path: str) -> list[dict]:
             url = self._conf.service_account.auth_url.rstrip("/") + path
-            return self._ask(lambda: self._session.get(url)).json()[path.split("?")[0][1:]]
+            return self._ask(lambda: self._session.get(url).json()[path.split("?")[0][1:]])
 
         types = {s["id"]: s["type"] for s in get("/services")}
         found: dict[str, dict[str, str]] = {}
@@ -96,12 +131,17 @@ class Account:
                     found.setdefault(endpoint["region_id"], {})[service] = root_of(endpoint["url"])
         return found
 
-    @staticmethod
-    def _ask(call):
+    def _ask(self, call: Callable[[], Any]) -> Any:
+        known = self._auth.auth_ref   # with a token that is good Keystone is asked for nothing
+        spent = known is None or known.will_expire_soon(self._auth.MIN_TOKEN_LIFE_SECONDS)
+        if spent and time.monotonic() < self._down_until:
+            raise Unavailable(self._why)
         try:
             return call()
-        except ksa.ClientException as error:
-            raise Unavailable(f"Keystone did not serve Tricircle's own account: {error}") from error
+        except (ksa.ClientException, ValueError, KeyError) as error:   # a balancer's page is no JSON
+            self._down_until = time.monotonic() + PAUSE_SECONDS
+            self._why = f"Keystone did not serve Tricircle's own account: {error}"
+            raise Unavailable(self._why) from error
 
 
 def root_of(url: str) -> str:

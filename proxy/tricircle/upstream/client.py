@@ -12,7 +12,7 @@ import urllib3
 from oslo_config import cfg
 
 from tricircle import logs, metrics, trace
-from tricircle.errors import PodUnreachable
+from tricircle.errors import EndpointMissing, PodUnreachable, Unavailable
 from tricircle.upstream import bodies
 from tricircle.upstream.account import Account
 from tricircle.upstream.breaker import Breaker
@@ -20,8 +20,10 @@ from tricircle.upstream.deadline import Deadline
 
 LOG = logging.getLogger(__name__)
 MOST_ENDPOINTS = 3000
+PATIENCE_SECONDS = 3.0   # without any answer of a pod's service: then half of the threads may wait for it
 NO_RETRIES = urllib3.Retry(total=False, redirect=False)
 # Raised before a byte of the request left this machine, so the call may be repeated.
+READS = ("GET", "HEAD")
 NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
 
@@ -69,6 +71,7 @@ class Upstream:
         # One pool for each pod and service: with too few of them every call to a hundred pods opens a connection anew.
         self._manager = urllib3.PoolManager(num_pools=MOST_ENDPOINTS, maxsize=conf.api.threads, block=False,
                                             blocksize=bodies.CHUNK, ca_certs=conf.service_account.cafile)
+        self._most = max(1, conf.api.threads // 2)
         self._pools: dict[str, tuple[urllib3.HTTPConnectionPool, str]] = {}
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._lock = threading.Lock()
@@ -78,7 +81,8 @@ class Upstream:
         with self._lock:
             key = (pod, service)
             if key not in self._breakers:
-                self._breakers[key] = Breaker(self.conf.breaker_failures, self.conf.breaker_seconds)
+                self._breakers[key] = Breaker(self.conf.breaker_failures, self.conf.breaker_seconds, self._most,
+                                              PATIENCE_SECONDS)
                 metrics.breaker(pod, service, False)
             return self._breakers[key]
 
@@ -109,20 +113,34 @@ class Upstream:
         breaker = self.breaker(pod, service)
         if not breaker.allow():
             metrics.called(pod, service, method, "breaker", 0)
-            raise PodUnreachable(pod, service, "failed several times in a row; it is tried again shortly", sent=False)
-        root = self.account.endpoint(pod, service)
+            why = "failed several times in a row; it is tried again shortly" if breaker.open else \
+                "gives no answer, and enough calls wait for one"
+            raise PodUnreachable(pod, service, why, sent=False)
+        try:
+            return self._call(pod, service, method, path, headers, body, deadline, through, breaker)
+        finally:
+            breaker.ended()
+
+    def _call(self, pod: str, service: str, method: str, path: str, headers: dict[str, str] | None,
+              body: bytes | BinaryIO | None, deadline: Deadline, through: bool, breaker: Breaker) -> Answer:
+        try:
+            root = self.account.endpoint(pod, service)
+        except EndpointMissing:
+            metrics.called(pod, service, method, "unreachable", 0)
+            raise
         # All or nothing: with a default for one header a user's call could go out under our own token.
-        sent = {"X-Auth-Token": self.account.token()} if headers is None else headers
+        out = {"X-Auth-Token": self.account.token()} if headers is None else headers
         began = time.monotonic()
         try:
-            response = self._request(method, root, path, sent, body, deadline)
+            response = self._request(method, root, path, out, body, deadline)
             answer = self._answer(pod, response, deadline if isinstance(body, bytes | None) else
                                   Deadline(deadline.seconds), through)
         except urllib3.exceptions.HTTPError as error:
             breaker.failed()
             metrics.called(pod, service, method, "unreachable", time.monotonic() - began)
             metrics.breaker(pod, service, breaker.open)
-            raise PodUnreachable(pod, service, _reason(error), sent=not _never_sent(error)) from error
+            sent = not _never_sent(error)
+            raise PodUnreachable(pod, service, _reason(error), sent, sent and method not in READS) from error
         metrics.called(pod, service, method, answer.status, time.monotonic() - began)
         if breaker.open:
             metrics.breaker(pod, service, False)
@@ -134,13 +152,16 @@ class Upstream:
     def ask(self, pod: str, service: str, method: str, path: str, body: Any = None,
             deadline: Deadline | None = None, microversion: str = "") -> Answer:
         """A JSON call as the service account; whatever it changes gets its line in the audit. Raises as `call`."""
-        status: int | str = "unsent"
+        status: int | str = "unanswered"   # whatever else may be raised: nobody knows what the pod has done by then
         try:
             answer = self._as_account(pod, service, method, path, body, deadline, microversion)
             status = answer.status
             return answer
         except PodUnreachable as error:
-            status = "unanswered" if error.sent else status
+            status = status if error.sent else "unsent"
+            raise
+        except Unavailable:
+            status = "unsent"
             raise
         finally:
             if method != "GET":

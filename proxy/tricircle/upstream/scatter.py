@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
-from tricircle.errors import EndpointMissing, PodUnreachable
+from tricircle.errors import PodUnreachable
 
 Result = TypeVar("Result")
 # Threads wait on sockets, they do not compute. The calls carry their own deadlines, so no thread stays for ever.
@@ -22,7 +22,7 @@ def scatter(pods: Iterable[str], call: Callable[[str], Result]) -> tuple[dict[st
         ({pod: result}, {pod: why it gave none}), each in the order of `pods`.
 
     Raises:
-        whatever `call` raises beyond PodUnreachable and EndpointMissing, after all have ended.
+        whatever `call` raises beyond PodUnreachable, after all have ended.
     """
     names = list(pods)
     if len(names) == 1:
@@ -44,5 +44,5 @@ def scatter(pods: Iterable[str], call: Callable[[str], Result]) -> tuple[dict[st
 def _outcome(call, name):
     try:
         return call(name), None
-    except (PodUnreachable, EndpointMissing) as error:
+    except PodUnreachable as error:
         return None, error

@@ -16,17 +16,6 @@ def case(gateway, outside):
     return Case(gateway, outside)
 
 
-def owed(case):
-    """Jobs that concern the case and are not done."""
-    mine = {case.router, *case.nets.values()}
-    return [job for job in case.gateway.client("admin", "admin").ok("GET", "/jobs")["jobs"]
-            if job["resource_id"] in mine and job["state"] != "done"]
-
-
-def settle(case):
-    until(lambda: not owed(case), PATIENCE)
-
-
 def assert_no_shadow(case):
     assert [case.shadows(kind) for kind in ("networks", "subnets", "ports")] == [[], [], []]
     mine = {case.nets["Pod1"], case.subnets["Pod1"], case.ports["Pod1"]["id"]}
@@ -41,16 +30,16 @@ def routes(case, pod):
 
 def test_a_floating_ip_comes_and_goes_and_the_real_subnet_stays_routed_to(case, worker):
     floating = case.floating(port_id=case.ports["Pod1"]["id"])
-    settle(case)
+    case.settle()
     inner = case.user.network.ok("GET", f"/subnets/{case.subnets['Pod1']}")["subnet"]["cidr"]
     assert inner in routes(case, "Pod2"), "the shadow of a subnet must not take its traffic"
     assert len(case.shadows("networks")) == 1
     case.put(floating, port_id=None)
-    settle(case)
+    case.settle()
     assert_no_shadow(case)
     assert case.put(floating, port_id=case.ports["Pod1"]["id"]).status == 200
     case.user.network.ok("DELETE", f"/floatingips/{floating['id']}")
-    settle(case)
+    case.settle()
     assert_no_shadow(case)
 
 
@@ -59,7 +48,7 @@ def test_a_server_that_goes_takes_its_floating_ip_off(case, worker):
     port, = [p["id"] for p in case.user.network.ok("GET", f"/ports?device_id={server}")["ports"]]
     floating = case.floating(port_id=port)
     case.user.compute.ok("DELETE", f"/servers/{server}")
-    settle(case)
+    case.settle()
     assert case.cloud["Pod2"].network.shelf("floatingips")[floating["id"]]["port_id"] is None
     assert_no_shadow(case)
 
@@ -75,7 +64,7 @@ def test_a_project_that_leaves_leaves_nothing(case, worker):
     for pod in ("Pod1", "Pod2"):
         case.user.network.ok("DELETE", f"/ports/{case.ports[pod]['id']}")
         case.user.network.ok("DELETE", f"/networks/{case.nets[pod]}")
-    settle(case)
+    case.settle()
     assert_no_shadow(case)
     left = [(pod.name, kind, row["id"]) for pod in case.cloud for kind, rows in pod.network.snapshot().items()
             for row in rows.values() if case.user.project in str(row) or case.router in str(row)]
@@ -86,14 +75,14 @@ def test_a_project_that_leaves_leaves_nothing(case, worker):
 def test_killed_after_each_write_that_takes_shadows_away(case):
     floating = case.floating(port_id=case.ports["Pod1"]["id"])
     worker = case.gateway.worker()
-    settle(case)
+    case.settle()
     worker.stop()
     case.put(floating, port_id=None)
     deaths = 0
-    while owed(case):
+    while case.owed():
         stop = case.cloud.stop_at_write(1, "after")
         worker = case.gateway.worker()
-        until(lambda: stop.reached or not owed(case), PATIENCE)   # noqa: B023 - called within this turn
+        until(lambda: stop.reached or not case.owed(), PATIENCE)   # noqa: B023 - called within this turn
         if stop.reached:
             power_cut(worker)
             deaths += 1
@@ -126,7 +115,7 @@ def test_a_gateway_that_dies_in_the_middle_leaves_a_floating_ip_or_no_shadow(cas
     case.gateway.start()
     case.gateway.hasten_jobs()
     worker = case.gateway.worker()
-    settle(case)
+    case.settle()
     worker.stop()
     if (match, when) == ("^PUT /v2.0/floatingips", "after"):
         assert case.show(floating)["port_id"] == case.ports["Pod1"]["id"]

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from tests.functional.standin.cinder import Cinder
-from tests.functional.standin.faults import Stop, Stops
+from tests.functional.standin.faults import Faults, Stop, Stops
 from tests.functional.standin.identity import Identity, Token
 from tests.functional.standin.keystone import Keystone
 from tests.functional.standin.neutron import Neutron
@@ -35,6 +35,7 @@ class Pod:
         self.name, self.identity, self.log, self.stops = name, identity, log, stops
         self.keystone_url, self.physical = keystone_url, physical
         self.lock = threading.RLock()
+        self.withdrawn: list[dict] = []
         self.network, self.volume, self.compute = Neutron(self), Cinder(self), Nova(self)
         identity.serve(name, "nova", "compute", f"{self.compute.server.url}/v2.1")
         identity.serve(name, "neutron", "network", self.network.server.url)
@@ -51,8 +52,20 @@ class Pod:
             service.faults.used = True
             service.server.refuse()
 
+    def deafen(self) -> None:
+        """The whole pod takes no notice of who wants to connect, as behind a firewall that drops packets."""
+        self.refuse()
+        for service in self.services:
+            service.server.deafen()
+
+    def withdraw(self) -> None:
+        """The pod's region is no more in Keystone's catalogue."""
+        self.withdrawn += self.identity.withdraw(self.name)
+
     def recover(self) -> bool:
         """All faults off, all ports open. Whether there were any since the last time."""
+        self.identity.bring_back(self.withdrawn)
+        self.withdrawn = []
         used = any(service.faults.used for service in self.services)
         for service in self.services:
             service.faults.clear()
@@ -84,7 +97,7 @@ class Cloud:
             self.keystone_calls.append((request.method, request.path))
             return keystone.serve(request)
 
-        self.keystone = Server(serve, mount=mount("identity"))
+        self.keystone = Server(serve, Faults(), mount("identity"))
         self.identity.serve("RegionOne", "keystone", "identity", f"{self.keystone.url}/v3")
         self.pods: dict[str, Pod] = {}
         for number in range(1, pods + 1):
@@ -133,6 +146,7 @@ class Cloud:
     def recover(self) -> bool:
         """Every fault off. Whether there were any since the last time."""
         self.stops.clear()
+        self.keystone.faults.clear()
         self.keystone.accept()
         used = [pod.recover() for pod in self]
         return any(used)

@@ -116,6 +116,18 @@ class Identity:
                 self.endpoints.append({"id": uuid.uuid4().hex, "interface": interface, "region": region,
                                        "region_id": region, "service_id": service["id"], "url": url, "enabled": True})
 
+    def withdraw(self, region: str) -> list[dict]:
+        """Take a region out of the catalogue; its endpoints, for `bring_back`."""
+        with self._lock:
+            gone = [each for each in self.endpoints if each["region"] == region]
+            self.endpoints = [each for each in self.endpoints if each["region"] != region]
+            return gone
+
+    def bring_back(self, endpoints: list[dict]) -> None:
+        """Put endpoints into the catalogue again."""
+        with self._lock:
+            self.endpoints = self.endpoints + endpoints
+
     def catalogue(self, project: str) -> list[dict]:
         """The catalogue in a token of that project id."""
         entries = []

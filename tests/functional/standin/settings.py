@@ -44,9 +44,10 @@ project_name = service
 [pods]
 deadline = {deadline}
 list_deadline = {list_deadline}
-connect_deadline = 2
+connect_deadline = {connect_deadline}
 breaker_failures = {breaker_failures}
 breaker_seconds = {breaker_seconds}
+{pods}
 
 [bridge]
 max_routes = 1000
@@ -54,9 +55,9 @@ max_routes = 1000
 [metrics]
 port = {metrics_port}
 """
-DEFAULTS = {"processes": 2, "threads": 16, "deadline": 10, "list_deadline": 3, "breaker_failures": 5,
-            "breaker_seconds": 1, "bind_host": "127.0.0.1", "debug": "true", "api": "", "authtoken": "", "account": "",
-            "metrics_port": 0}
+DEFAULTS = {"processes": 2, "threads": 16, "deadline": 10, "list_deadline": 3, "connect_deadline": 2,
+            "breaker_failures": 5, "breaker_seconds": 1, "bind_host": "127.0.0.1", "debug": "true", "api": "",
+            "authtoken": "", "account": "", "pods": "", "metrics_port": 0}
 
 
 def write(cloud: Cloud, folder: Path, ports: dict[str, int], **changed) -> Path:
@@ -66,7 +67,7 @@ def write(cloud: Cloud, folder: Path, ports: dict[str, int], **changed) -> Path:
         cloud: where Keystone and the pods are.
         folder: must exist.
         ports: of the gateway: admin, compute, volume, network.
-        changed: what differs from DEFAULTS; `api`, `authtoken`, `account`: more lines of a section.
+        changed: what differs from DEFAULTS; `api`, `authtoken`, `account`, `pods`: more lines of a section.
 
     Returns:
         Path of tricircle.conf.

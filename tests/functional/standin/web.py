@@ -104,6 +104,7 @@ class Server:
     def __init__(self, serve: Callable[[Request], Response], faults=None, mount: Mount | None = None):
         self.serve, self.faults, self._http, self.mount = serve, faults, None, mount or Mount()
         self._open: set[socket.socket] = set()
+        self._deaf: list[socket.socket] = []
         self._lock = threading.Lock()
         self._listen(free_port())
 
@@ -138,12 +139,30 @@ class Server:
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
 
+    def deafen(self) -> None:
+        """After `refuse`: who connects hears nothing, since the kernel's queue of connections is full for good."""
+        self._deaf = [socket.socket(_family(self.mount.host)) for _ in range(4)]
+        listener, *others = self._deaf
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((self.mount.host, self.port))
+        listener.listen(0)
+        for each in others:
+            each.setblocking(False)
+            each.connect_ex((self.mount.host, self.port))
+
     def accept(self) -> None:
         """Listen again, on the same port."""
+        for each in self._deaf:
+            each.close()
+        self._deaf = []
         if not self._http:
             self._listen(self.port)
 
     close = refuse
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 class _Threads(ThreadingHTTPServer):

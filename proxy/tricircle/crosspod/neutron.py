@@ -1,0 +1,41 @@
+"""Questions to a pod's Neutron as Tricircle's own account. A broken answer must never look like an empty one: what is
+not seen would be torn down."""
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from tricircle.errors import PodUnreachable
+from tricircle.upstream.client import Upstream
+from tricircle.upstream.deadline import Deadline
+
+
+def one(upstream: Upstream, pod: str, path: str, key: str, deadline: Deadline | None = None) -> Any | None:
+    """What stands under `key` in the answer to a GET; None for a 404. Raises PodUnreachable.
+
+    Args:
+        upstream: as everywhere.
+        pod: name.
+        path: with version: `/v2.0/networks/4cb6`.
+        key: `network`.
+        deadline: for the call; that of `[pods]deadline` without one.
+    """
+    answer = upstream.ask(pod, "network", "GET", path, deadline=deadline)
+    if answer.status == 404:
+        return None
+    body = answer.json() if answer.ok else None
+    if not isinstance(body, dict) or key not in body:
+        raise PodUnreachable(pod, "network", f"answered {answer.status} to GET {path.split('?')[0]}")
+    return body[key]
+
+
+def listed(upstream: Upstream, pod: str, collection: str, query: str, deadline: Deadline | None = None) -> list[dict]:
+    """A collection, asked with a query; one that the pod does not know is no empty one. Raises PodUnreachable."""
+    found = one(upstream, pod, f"/v2.0/{collection}?{query}", collection.rpartition("/")[2].replace("-", "_"), deadline)
+    if found is None:
+        raise PodUnreachable(pod, "network", f"does not know {collection}")
+    return found
+
+
+def question(which: Mapping[str, Any], fields: Iterable[str] = ()) -> str:
+    """A query: filters, and the fields that are to be shown."""
+    return urlencode({**which, "fields": tuple(fields)}, doseq=True)
