@@ -43,10 +43,10 @@ UNREACHABLE = "X-Tricircle-Unreachable-Pods"
 class Process:
     """A `tricircle` command that runs until it is stopped; its output goes to a file."""
 
-    def __init__(self, *args: str, log: Path):
+    def __init__(self, *args: str, log: Path, command: tuple[str, ...] = (str(TRICIRCLE),)):
         self.log = log
         with log.open("ab") as out:
-            self.process = subprocess.Popen([str(TRICIRCLE), *args], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*command, *args], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                                             start_new_session=True)
 
     @property
@@ -141,9 +141,9 @@ class Gateway:
             self.pods[name] = admin.ok("POST", "/pods", {"pod": {"pod_name": name, "az_name": zone}})["pod"]
         return self
 
-    def worker(self) -> Process:
-        """`tricircle worker` on the same database."""
-        return Process("worker", "--config-file", str(self.conf), log=self.folder / "worker.log")
+    def worker(self, **more: Any) -> Process:
+        """`tricircle worker` on the same database; `more` is for Process."""
+        return Process("worker", "--config-file", str(self.conf), log=self.folder / "worker.log", **more)
 
     def client(self, service: str, who: Any = "admin", **more: Any) -> Client:
         """A client of one of the four APIs.
