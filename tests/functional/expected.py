@@ -129,8 +129,10 @@ class Land:
         facts |= {("allocated segment",)} if self.project in self.store.bridges else set()
         facts |= {("known replica", kind, each, pod) for kind, each, pod, local in self.store.replicas
                   if kind != "security-groups"}
+        # Of a group there may be one half made, whose request died, until somebody needs it or the group goes.
         facts |= {("replica that is not there", kind, each, pod) for kind, each, pod, local in self.store.replicas
-                  if local not in self.all[pod].get(kind, {})}
+                  if local not in self.all[pod].get(kind, {})
+                  and not (local is None and each in self.held["security-groups"])}
         facts |= {("remembered interface", pod, router, ip) for router, pod, ip in self.store.interfaces}
         _ = {("routing of what is gone", kind, each, pod) for kind, each, pod in self.store.routings
                   if each not in (self.servers[pod] if kind == "servers" else self.all[pod].get(kind, {}))}
@@ -215,22 +217,25 @@ class Land:
         """
         wanted, found = set(), set()
         for pod in self.rows:
-            copies = self._copies(pod)
+            copies, used = self._copies(pod), self._groups_in_use(pod)
             locals_ = {row["id"]: each for each, row in copies.items()}
             reached = [ip_network(fact[3]) for fact in routes if fact[1] == pod and fact[3] != ANYWHERE]
-            for each in copies:
+            halves = {each for each, row in copies.items() if row["id"] not in used
+                      and ("security-groups", each, pod, None) in self.store.replicas}
+            for each in copies.keys() - halves:
                 wanted |= self._wanted_rules(pod, each, copies, reached)
             for rule in self.rows[pod].get("security-group-rules", {}).values():
                 group, named = rule["security_group_id"], rule["remote_group_id"]
-                if group in locals_:
+                if group in locals_ and locals_[group] not in halves:
                     means = {**rule, "remote_group_id": locals_.get(named, named)}
                     found.add(("rule", pod, locals_[group], *(means[name] for name in MEANING)))
             found |= {("copy of what is gone", pod, each) for each in copies
                       if each not in self.held["security-groups"]}
-            for port in self.rows[pod].get("ports", {}).values():
-                found |= {("port in a group that is not known", pod, port["id"], each)
-                          for each in port["security_groups"] if each not in locals_}
+            found |= {("group in use that is not known", pod, each) for each in used if each not in locals_}
         return wanted, found
+
+    def _groups_in_use(self, pod):
+        return {each for port in self.rows[pod].get("ports", {}).values() for each in port["security_groups"]}
 
     def _wanted_rules(self, pod, group, copies, reached):
         at_home = self.pod_of("security-groups", group) == pod

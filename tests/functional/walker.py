@@ -14,10 +14,10 @@ KINDS = ("networks", "subnets", "ports", "routers", "security-groups", "security
 ORDER = ("name", "fixed_ips", "floating_ip_address", "port_range_min")
 # Each as often as it shall come.
 OPERATIONS = {
-    "net": 3, "subnet": 1, "router": 2, "join": 8, "join_by_port": 2, "leave": 4, "gateway": 5, "no_gateway": 2, "toggle": 1,
-    "floating_ip": 6, "associate": 5, "disassociate": 2, "no_floating_ip": 2, "port": 4, "server": 5, "regroup": 2,
-    "group": 2, "rule": 3, "rule_for_address": 1, "no_rule": 1, "no_group": 1, "no_port": 2, "no_server": 2, "no_net": 1,
-    "no_subnet": 1, "no_router": 2}
+    "net": 3, "subnet": 1, "router": 2, "join": 8, "join_by_port": 2, "leave": 4, "gateway": 5, "no_gateway": 2,
+    "toggle": 1, "floating_ip": 6, "associate": 5, "disassociate": 2, "no_floating_ip": 2, "port": 4, "server": 5,
+    "regroup": 2, "group": 2, "rule": 3, "rule_for_address": 1, "no_rule": 1, "no_group": 1, "no_port": 2,
+    "no_server": 2, "no_net": 1, "no_subnet": 1, "no_router": 2}
 
 
 def member(kind):
@@ -256,8 +256,12 @@ class Walker:
 
     def no_rule(self, a, _):
         """One goes that is not the default group's own."""
-        self.drop("security-group-rules", pick([rule for rule in self.rows("security-group-rules")
-                                                if rule["port_range_min"]], a))
+        self.drop("security-group-rules", pick(self.own_rules(), a))
+
+    def own_rules(self):
+        """Those that no group has by itself."""
+        return [rule for rule in self.rows("security-group-rules")
+                if rule["port_range_min"] or rule["remote_ip_prefix"]]
 
     def no_group(self, a, _):
         """With its rules, and those that name it."""
@@ -307,10 +311,9 @@ class Walker:
         for each in self.rows("security-groups"):
             if each["name"] != "default":
                 self.drop("security-groups", each)
-        for each in self.rows("security-group-rules"):
-            if each["port_range_min"]:
-                self.drop("security-group-rules", each)
+        for each in self.own_rules():
+            self.drop("security-group-rules", each)
         held = {kind: self.rows(kind) for kind in (*KINDS, "servers")}
         held["security-groups"] = [group for group in held["security-groups"] if group["name"] != "default"]
-        held["security-group-rules"] = [rule for rule in held["security-group-rules"] if rule["port_range_min"]]
+        held["security-group-rules"] = self.own_rules()
         return {kind: rows for kind, rows in held.items() if rows}
