@@ -164,15 +164,15 @@ class Gateway:
             db.execute("DELETE FROM behind")
 
     def hasten_jobs(self) -> None:
-        """Let the holds of requests that were killed run out now."""
+        """Let the holds of requests that were killed run out now, and their claims on replicas before."""
         with sqlite3.connect(self.folder / "state" / "tricircle.sqlite", timeout=10) as db:
+            db.execute("UPDATE replicas SET claim_until = 0 WHERE local_id IS NULL")
             db.execute("UPDATE jobs SET not_before = 0, held_until = 0 WHERE state = 'queued'")
 
     def end_claims(self) -> None:
-        """Let the time of claims on prefixes and replicas be over whose requests were lost."""
+        """Let the time of claims on prefixes be over whose requests were lost."""
         with sqlite3.connect(self.folder / "state" / "tricircle.sqlite", timeout=10) as db:
             db.execute("UPDATE pool_prefixes SET until = 0")
-            db.execute("UPDATE replicas SET claim_until = 0 WHERE local_id IS NULL")
 
     def store(self) -> dict[str, list[tuple]]:
         """Every row of the database, by table."""

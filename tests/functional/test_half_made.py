@@ -28,7 +28,7 @@ def dies_in(gateway, match, when, act):
     stop.drop()
     thread.join()
     gateway.start()
-    gateway.end_claims()
+    gateway.hasten_jobs()
 
 
 def copies(cloud, group):

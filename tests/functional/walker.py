@@ -14,7 +14,7 @@ KINDS = ("networks", "subnets", "ports", "routers", "security-groups", "security
 ORDER = ("name", "fixed_ips", "floating_ip_address", "port_range_min")
 # Each as often as it shall come.
 OPERATIONS = {
-    "net": 3, "subnet": 1, "router": 2, "join": 8, "join_by_port": 2, "leave": 4, "gateway": 5, "no_gateway": 2,
+    "net": 3, "subnet": 1, "router": 2, "join": 5, "join_by_port": 2, "leave": 4, "gateway": 3, "no_gateway": 2,
     "toggle": 1, "floating_ip": 6, "associate": 5, "disassociate": 2, "no_floating_ip": 2, "port": 4, "server": 5,
     "regroup": 2, "group": 2, "rule": 3, "rule_for_address": 1, "no_rule": 1, "no_group": 1, "no_port": 2,
     "no_server": 2, "no_net": 1, "no_subnet": 1, "no_router": 2}
@@ -128,8 +128,10 @@ class Walker:
         self.make("routers", name=self.name("r"), availability_zone_hints=[f"az{a % 2 + 1}"], **outside)
 
     def join(self, a, b):
-        """Put a subnet on a router."""
-        router, subnet = pick(self.rows("routers"), a), pick(self.rows("subnets"), b)
+        """Put a subnet on a router, as a rule one that is on none."""
+        router, subnets = pick(self.rows("routers"), a), self.rows("subnets")
+        used = {ip["subnet_id"] for port in self.ports(interfaces=True) for ip in port["fixed_ips"]} if b < 6 else ()
+        subnet = pick([subnet for subnet in subnets if subnet["id"] not in used], b)
         if router and subnet:
             self._interface("add", router["id"], {"subnet_id": subnet["id"]})
 
@@ -177,10 +179,11 @@ class Walker:
     # Floating IPs, ports, servers
 
     def floating_ip(self, a, b):
-        """With or without a port."""
+        """With or without a port; as a rule of an external network that a router leads to."""
+        gates = [router["external_gateway_info"] for router in self.rows("routers") if router["external_gateway_info"]]
+        outside = pick(gates, a) if gates and a < 7 else self.externals[a % 2].info
         port = pick(self.ports(), b) if b % 4 else None
-        self.make("floatingips", floating_network_id=self.externals[a % 2].network,
-                  **({"port_id": port["id"]} if port else {}))
+        self.make("floatingips", floating_network_id=outside["network_id"], **({"port_id": port["id"]} if port else {}))
 
     def associate(self, a, b):
         """Put it on a port, or move it there."""

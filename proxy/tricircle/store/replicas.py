@@ -87,6 +87,20 @@ def drop(db: Database, resource_id: str, pod_id: str | None = None) -> None:
                   (resource_id, pod_id, pod_id))
 
 
+def forget_unmade(db: Database, project_id: str) -> bool:
+    """Subnets and ports whose request has died: what it made of them their network's shadow tells, by its marks.
+
+    Returns:
+        Whether there are others, whose request may still be at it.
+    """
+    unmade = "FROM replicas WHERE project_id = ? AND kind IN ('subnets', 'ports') AND local_id IS NULL"
+    if not db.row(f"SELECT 1 {unmade}", (project_id,)):
+        return False
+    with db.write() as c:
+        c.execute(f"DELETE {unmade} AND claim_until < ?", (project_id, now()))
+    return bool(db.row(f"SELECT 1 {unmade}", (project_id,)))
+
+
 def forget(db: Database, row: dict) -> bool:
     """What the row speaks of is gone. Whether it was still the same row."""
     with db.write() as c:
