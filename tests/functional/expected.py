@@ -24,13 +24,9 @@ class Land:
 
     def __init__(self, gateway, held, project, before):
         self.project, self.held = project, {kind: {row["id"]: row for row in rows} for kind, rows in held.items()}
-        self.rows, self.servers = {}, {}
-        for pod in gateway.cloud:
-            shelves = pod.network.snapshot()
-            self.rows[pod.name] = {kind: {i: row for i, row in shelves.get(kind, {}).items() if i not in before}
-                                   for kind in (*shelves, *self.held) if kind != "servers"}
-            self.servers[pod.name] = pod.compute.snapshot().get("servers", {})
         self.all = {pod.name: pod.network.snapshot() for pod in gateway.cloud}
+        self.rows = {pod: {kind: {each: row for each, row in rows.items() if each not in before}
+                           for kind, rows in shelves.items()} for pod, shelves in self.all.items()}
         self.store = Store(gateway, project, before)
 
     # Where things are
@@ -104,7 +100,7 @@ class Land:
         pod, port_id, router = self.pod_of("floatingips", floating["id"]), floating["port_id"], floating["router_id"]
         facts = {("floating IP", pod, floating["id"], port_id, floating["fixed_ip_address"], router)}
         port = self.held["ports"].get(port_id)
-        if not port_id or self.pod_of("ports", port_id) == pod:
+        if not port or self.pod_of("ports", port_id) == pod:
             return facts
         network = port["network_id"]
         ips = tuple(sorted(ip["ip_address"] for ip in port["fixed_ips"]))
@@ -134,8 +130,6 @@ class Land:
                   if local not in self.all[pod].get(kind, {})
                   and not (local is None and each in self.held["security-groups"])}
         facts |= {("remembered interface", pod, router, ip) for router, pod, ip in self.store.interfaces}
-        _ = {("routing of what is gone", kind, each, pod) for kind, each, pod in self.store.routings
-                  if each not in (self.servers[pod] if kind == "servers" else self.all[pod].get(kind, {}))}
         return facts | {("job", *job) for job in self.store.jobs}
 
     def _stranger(self, pod, kind, row):
@@ -284,8 +278,6 @@ class Store:
         self.bridges = {owner: (vlan, cidr) for owner, vlan, cidr, _ in rows["bridges"]}
         self.ips = {(router, names[pod]): ip for router, pod, owner, ip, _ in rows["bridge_ips"] if owner == project}
         self.replicas = [(kind, each, names[pod], local) for each, pod, kind, owner, local, *_ in rows["replicas"]
-                         if owner == project]
-        self.routings = [(kind, each, names[pod]) for each, pod, kind, owner, *_ in rows["routings"]
                          if owner == project]
         self.interfaces = [(router, names[pod], ip) for router, pod, subnet, ip in rows["interfaces"]
                            if (router, pod, subnet, ip) not in before]

@@ -27,7 +27,7 @@ class Stage:
     def __init__(self, gateway, worker):
         self.gateway, self.cloud, self.new_worker, self.worker = gateway, gateway.cloud, worker, worker()
         self.hand, self.trap, self.away = ThreadPoolExecutor(1), None, {}
-        self.deaths, self.is_hurt = 0, False
+        self.is_hurt = False   # since somebody said so last: what nobody answers then has a reason
 
     def close(self):
         """The worker ends; the gateway is somebody else's."""
@@ -62,7 +62,6 @@ class Stage:
         (what, stop), self.trap = self.trap, None
         self.is_hurt = True
         victims = VICTIMS[what]
-        self.deaths += bool(victims)
         if "pod" in victims:
             name = next(pod.name for pod in self.cloud if any(
                 stop.request.base.endswith(str(service.server.port)) for service in pod.services))
