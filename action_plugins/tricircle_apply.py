@@ -6,7 +6,8 @@ and each pod's fork would log in by itself: what goes out is plain HTTP, to the 
 worker.
 
 The orders come in the file that TRICIRCLE_ORDER names, not in variables, since Ansible would evaluate templates in the
-names that users have given their resources.
+names that users have given their resources; the token and the endpoints in that of TRICIRCLE_ACCESS, which is in the
+worker's memory.
 """
 import json
 import os
@@ -46,7 +47,7 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             listed = [([(step["name"], 0.0, 0) for step in order["steps"]], None) for order in orders]
             return {**result, "changed": any(done for done, _ in listed), "orders": listed}
-        caller = Caller(json.loads(path.with_name("access.json").read_text()), pod, len(orders))
+        caller = Caller(json.loads(Path(os.environ["TRICIRCLE_ACCESS"]).read_text()), pod, len(orders))
         with ThreadPoolExecutor(len(orders)) as pool:
             outcomes = list(pool.map(lambda order: _carry_out(order, caller), orders))
         failures = [failure for _, failure in outcomes if failure]

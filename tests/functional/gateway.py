@@ -59,14 +59,14 @@ class Process:
     Args:
         args: of the command.
         log: the file.
-        within: a command that runs the one that follows it.
+        command: what runs in the place of `tricircle`.
     """
 
-    def __init__(self, *args: str, log: Path, within: tuple[str, ...] = ()):
+    def __init__(self, *args: str, log: Path, command: tuple[str, ...] = (str(TRICIRCLE),)):
         self.log = log
         with log.open("ab") as out:
-            self.process = subprocess.Popen([*within, str(TRICIRCLE), *args], stdout=out, stderr=out,
-                                            stdin=subprocess.DEVNULL, start_new_session=True)
+            self.process = subprocess.Popen([*command, *args], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                            start_new_session=True)
 
     @property
     def running(self) -> bool:
@@ -123,12 +123,12 @@ class Gateway:
                        capture_output=True)
         self.host = {"::": "::1"}.get(changed.get("bind_host"), changed.get("bind_host", "127.0.0.1"))
         self.api: Process | None = None
-        self.within: tuple[str, ...] = ()
+        self.command: tuple[str, ...] = (str(TRICIRCLE),)
         self.pods: dict[str, dict] = {}
 
     def start(self) -> "Gateway":
         """Run it, and return when all four ports answer."""
-        self.api = Process("serve", "--config-file", str(self.conf), log=self.folder / "api.log", within=self.within)
+        self.api = Process("serve", "--config-file", str(self.conf), log=self.folder / "api.log", command=self.command)
         until(self._listens, 30)
         POOL.clear()      # connections to a gateway that was killed before on these ports
         return self
@@ -161,9 +161,9 @@ class Gateway:
             self.pods[name] = admin.ok("POST", "/pods", {"pod": {"pod_name": name, "az_name": zone}})["pod"]
         return self
 
-    def worker(self) -> Process:
-        """`tricircle worker` on the same database."""
-        return Process("worker", "--config-file", str(self.conf), log=self.folder / "worker.log")
+    def worker(self, **more: Any) -> Process:
+        """`tricircle worker` on the same database; `more` is for Process."""
+        return Process("worker", "--config-file", str(self.conf), log=self.folder / "worker.log", **more)
 
     def client(self, service: str, who: Any = "admin", **more: Any) -> Client:
         """A client of one of the four APIs.
@@ -184,8 +184,9 @@ class Gateway:
             db.execute("DELETE FROM behind")
 
     def hasten_jobs(self) -> None:
-        """Let the holds of requests that were killed run out now."""
+        """Let the holds of requests that were killed run out now, and their claims on replicas before."""
         with sqlite3.connect(self.folder / "state" / "tricircle.sqlite", timeout=10) as db:
+            db.execute("UPDATE replicas SET claim_until = 0 WHERE local_id IS NULL")
             db.execute("UPDATE jobs SET not_before = 0, held_until = 0 WHERE state = 'queued'")
 
     def end_claims(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.functional.client import Client
 from tests.functional.failures import Town
-from tests.functional.gateway import SERVICES, Gateway, Process, children, until
+from tests.functional.gateway import SERVICES, TRICIRCLE, Gateway, Process, children, until
 from tests.functional.user import User
 
 # A file system of its own needs no root in a user namespace of its own.
@@ -20,7 +20,7 @@ class Small(Gateway):
     """A gateway whose state is on a file system of four megabytes."""
 
     def start(self):
-        self.within = (*NAMESPACE, "sh", "-c", MOUNT, str(self.folder))
+        self.command = (*NAMESPACE, "sh", "-c", MOUNT, str(self.folder), str(TRICIRCLE))
         return super().start()
 
     @property
@@ -45,7 +45,8 @@ class Small(Gateway):
         return ("nsenter", "--preserve-credentials", "--user", "--mount", "--target", str(self.api.process.pid))
 
     def worker(self):
-        return Process("worker", "--config-file", str(self.conf), log=self.folder / "worker.log", within=self.inside())
+        return Process("worker", "--config-file", str(self.conf), log=self.folder / "worker.log",
+                       command=(*self.inside(), str(TRICIRCLE)))
 
     def rows(self, sql):
         """Of the database, as its text. From outside SQLite follows the link in /proc to a file of this side."""

@@ -1,5 +1,8 @@
 """What is kept of playbooks that have run."""
+import json
 import os
+import subprocess
+import sys
 
 from tricircle.jobs import playbooks
 
@@ -15,9 +18,10 @@ def test_the_last_failures_are_kept_and_no_folder_goes_from_under_a_playbook_tha
     assert left == [folder.name for folder in (folders[0], *folders[-1 - playbooks.KEPT_FAILURES:-1])]
 
 
-def test_a_token_does_not_outlive_its_worker(tmp_path):
-    left = tmp_path / "job-1-1" / playbooks.ACCESS
-    left.parent.mkdir()
-    left.write_text("{}")
-    playbooks.forget_access(tmp_path)
-    assert list(left.parent.iterdir()) == []
+def test_a_token_is_read_by_its_path_and_is_no_file_of_any_folder():
+    read = "import sys; print(open(sys.argv[1]).read())"
+    with playbooks.readable({"token": "secret"}) as path:
+        told = subprocess.run([sys.executable, "-c", read, path], capture_output=True, text=True, check=True)
+        assert json.loads(told.stdout) == {"token": "secret"}
+        assert os.stat(path).st_nlink == 0
+    assert not os.path.exists(path)

@@ -10,6 +10,7 @@ from tricircle.api.owing import owing
 from tricircle.crosspod import followers, rbac
 from tricircle.errors import PodUnreachable
 from tricircle.jobs.queue import announced
+from tricircle.routing import replicas as make
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.references import mentions
 from tricircle.store import pods, replicas
@@ -19,12 +20,19 @@ def delete_replicas(gateway: Gateway, request: Request, path: Path) -> Response:
     """Delete something that has replicas.
 
     Replicas first, with the user's own token: a group that a server in another pod uses is in use. When the home
-    refuses in the end, the replicas come back with the next request that needs them.
+    refuses in the end, the replicas come back with the next request that needs them. One that was half made when its
+    request died is looked for: nobody would know of it any more.
     """
     shown = generic.plain(gateway, request.question(), path)
     if shown.status != 200:
         return shown   # whoever may not see it gets 404 from the replicas, too: that must not count as gone
     rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
+    original = next(iter(json.loads(shown.body).values()))
+    for pod_id in replicas.unfinished(gateway.db, path.member):
+        try:
+            make.finish(gateway.db, gateway.upstream, request.caller, path.collection.path, original, rows[pod_id])
+        except PodUnreachable as error:
+            raise failure(error) from error
     for pod_id in replicas.of_resource(gateway.db, path.member):
         try:
             answer = send(gateway, request, path, rows[pod_id], target=request.target)   # If-Match is for the home

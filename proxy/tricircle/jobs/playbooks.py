@@ -1,11 +1,12 @@
 """Run a playbook that carries out steps in pods, for one job or for several."""
+import contextlib
 import json
 import logging
 import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ KEPT_FAILURES = 10
 TIMEOUT = 150   # seconds; a run takes a few, and what one that is cut off has done is seen by the next
 # While pods work Ansible waits, so a fork for each pod is best; it takes some 10 MB.
 MOST_FORKS = 64
-ACCESS = "access.json"
 # Ansible reads more into a host's name than a name: Pod[1:9] is nine hosts.
 PLAIN_NAME = re.compile(r"[\w.-]+")
 HOST_VARS = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
@@ -94,17 +94,18 @@ def run(folder: Path, access: dict[str, Any], orders: list[Order], heard: Callab
     _RUNNING.add(here.name)
     said: dict[str, str] = {}
     try:
-        _lay_out(here, access, shares)
-        result = ansible_runner.run(
-            private_data_dir=str(here), playbook=str(_share() / "playbooks" / f"{name}.yml"), quiet=True,
-            envvars=_environment(here, len(shares)), settings={"pexpect_timeout": 1}, timeout=TIMEOUT,
-            cancel_callback=lambda: _all_lost(orders), event_handler=lambda event: _note(event, shares, said, heard))
+        _lay_out(here, shares)
+        with readable(access) as path:
+            result = ansible_runner.run(
+                private_data_dir=str(here), playbook=str(_share() / "playbooks" / f"{name}.yml"), quiet=True,
+                envvars=_environment(here, path, len(shares)), settings={"pexpect_timeout": 1}, timeout=TIMEOUT,
+                cancel_callback=lambda: _all_lost(orders),
+                event_handler=lambda event: _note(event, shares, said, heard))
         for order in (order for order in orders if order.missing):
             words = "; ".join(said[pod] for pod in sorted(order.missing & said.keys())) or _last_words(result)
             order.error = PlaybookFailed(f"playbook {name} ended as {result.status} without a result of "
                                          f"{sorted(order.missing)}: {words}")
     finally:
-        (here / ACCESS).unlink(missing_ok=True)
         _RUNNING.discard(here.name)
         well = not any(order.missing or any(each.failure for each in order.outcomes.values()) for order in orders)
         _prune(here, well)
@@ -114,10 +115,17 @@ def run(folder: Path, access: dict[str, Any], orders: list[Order], heard: Callab
 _RUNNING: set[str] = set()
 
 
-def forget_access(folder: Path) -> None:
-    """Remove the tokens that a killed worker has left in the jobs' folder."""
-    for path in folder.glob(f"*/{ACCESS}"):
-        path.unlink(missing_ok=True)
+@contextlib.contextmanager
+def readable(access: dict[str, Any]) -> Iterator[str]:
+    """A path at which processes of this one's user find something as JSON.
+
+    It is in memory, and goes with this process: ansible-runner writes variables down, folders of failed runs are kept
+    for people to look into, and a file would outlive a worker that is killed.
+    """
+    with os.fdopen(os.memfd_create("tricircle-access"), "w") as file:
+        json.dump(access, file)
+        file.flush()
+        yield f"/proc/{os.getpid()}/fd/{file.fileno()}"
 
 
 def _shares(orders: list[Order]) -> dict[str, list[Order]]:
@@ -141,7 +149,7 @@ def _share() -> Path:
         else Path(sys.prefix) / "share" / "tricircle"
 
 
-def _lay_out(here: Path, access: dict[str, Any], shares: dict[str, list[Order]]) -> None:
+def _lay_out(here: Path, shares: dict[str, list[Order]]) -> None:
     """A fresh folder: ansible-runner reads what an earlier run has left in one."""
     for pod in shares:
         if not PLAIN_NAME.fullmatch(pod):
@@ -155,14 +163,12 @@ def _lay_out(here: Path, access: dict[str, Any], shares: dict[str, list[Order]])
     orders = {pod: [{"lease": str(order.lease), "fence": order.fence, "steps": order.steps[pod]} for order in share]
               for pod, share in shares.items()}
     (here / "order.json").write_text(json.dumps(orders))
-    # In a file of its own, which goes with the run: folders of failed runs are kept for people to look into.
-    with open(os.open(here / ACCESS, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
-        json.dump(access, file)
 
 
-def _environment(here: Path, pods: int) -> dict[str, str]:
+def _environment(here: Path, access: str, pods: int) -> dict[str, str]:
     return {
         "TRICIRCLE_ORDER": str(here / "order.json"),
+        "TRICIRCLE_ACCESS": access,
         "ANSIBLE_ACTION_PLUGINS": str(_share() / "action_plugins"),
         "ANSIBLE_CONFIG": str(here / "ansible.cfg"),   # an empty one: what lies about elsewhere is not ours
         "ANSIBLE_HOME": str(here / "ansible"),

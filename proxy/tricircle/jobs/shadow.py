@@ -79,11 +79,14 @@ class _Network:
 
     def conclude(self) -> None:
         """Nothing is left to do in the pods that answered."""
+        unmade = replicas.forget_unmade(self.db, self.project_id)
         for router_id in self.freed:
             # Its replica there may have nothing else to do.
             jobs.enqueue(self.db, "router", router_id, self.project_id)
         if self.unreachable:
             raise JobFailed("; ".join(self.unreachable.values()), patient=True)
+        if unmade:
+            raise JobFailed("a request is making shadows, or has died doing so", patient=True)
         if self.leaving:
             raise JobFailed("a server with a floating IP is still being deleted", patient=True)
 

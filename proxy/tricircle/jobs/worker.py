@@ -71,7 +71,6 @@ def run(conf: cfg.ConfigOpts) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(folder / "worker.lock", "w") as lock:
         _lock(lock)
-        playbooks.forget_access(folder)
         metrics.begin(config.metrics_folder(conf), "worker")
         try:
             Worker(conf, Database(config.database_path(conf)), Upstream(conf, Account(conf))).run()

@@ -93,37 +93,69 @@ def ensure(db: Database, upstream: Upstream, caller: Caller, collection: str, re
         PodUnreachable: home or pod did not answer; a half-made replica is found by its mark next time.
         Unavailable: another request has been making it for too long.
     """
+    if rows.to_local(db, pod["pod_id"], [resource_id]):
+        return False
+    row = _claim(db, caller, collection, resource_id, pod)
+    if row["mine"]:
+        _make(db, upstream, caller, row, home, pod)
+    return row["mine"]
+
+
+def _claim(db: Database, caller: Caller, collection: str, resource_id: str, pod: dict) -> dict:
+    """The row of a replica that is there, or that is the caller's to make. Raises Unavailable."""
     deadline = Deadline(CLAIM_SECONDS)
     while not deadline.passed():
-        if rows.to_local(db, pod["pod_id"], [resource_id]):
-            return False
         row = rows.claim(db, resource_id, pod["pod_id"], collection, caller.project_id, CLAIM_SECONDS)
-        if row["mine"]:
-            _make(db, upstream, caller, row, home, pod)
-            return True
+        if row["mine"] or row["local_id"]:
+            return row
         time.sleep(POLL_SECONDS)
     raise Unavailable(f"{collection} {resource_id} is still being made in pod {pod['pod_name']}: try again")
+
+
+def finish(db: Database, upstream: Upstream, caller: Caller, collection: str, original: dict, pod: dict) -> None:
+    """Learn what became of a replica whose request may have died: afterwards it is known, or there is none.
+
+    Args:
+        collection: one of `RECIPES`.
+        original: the resource as its home shows it.
+        pod: row of a pod where a replica is not finished.
+
+    Raises:
+        PodUnreachable, Unavailable: as `ensure`.
+    """
+    row = _claim(db, caller, collection, original["id"], pod)
+    if not row["mine"]:
+        return
+    try:
+        local = _adopt(upstream, caller, pod, collection, original["id"], original["project_id"])
+    except PodUnreachable:
+        rows.step_back(db, original["id"], pod["pod_id"], row["fence"])
+        raise
+    if local:
+        rows.settle(db, original["id"], pod["pod_id"], local, row["fence"])
+    else:
+        rows.abandon(db, original["id"], pod["pod_id"], row["fence"])
 
 
 def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dict, pod: dict) -> None:
     resource_id, collection = row["resource_id"], row["kind"]
     recipe = RECIPES[collection]
-    give_up: Callable[[], None] = lambda: rows.abandon(db, resource_id, pod["pod_id"], row["fence"])  # noqa: E731
+    claimed = db, resource_id, pod["pod_id"], row["fence"]
     try:
         path = rewrite.down(db, home["pod_id"], f"/{collection}/{resource_id}".encode()).decode()
         seen = _as_caller(upstream, caller, recipe, home, "GET", path)
         original = (_at_home(db, home, seen) or {}).get(recipe.member) if seen.ok else None
         local = _adopt(upstream, caller, pod, collection, resource_id, original["project_id"]) if original else None
     except (PodUnreachable, Unavailable):   # or the next request would wait for a claim that nobody works at
-        give_up()
+        rows.step_back(*claimed)
         raise
     if not original:
-        give_up()
+        rows.step_back(*claimed)
         raise Refused(seen)
     if local is None:
         made = _post(db, upstream, caller, pod, collection, resource_id, original)
         if not made.ok:
-            give_up()
+            rows.abandon(*claimed)
             raise Refused(made)
         local = (made.json() or {}).get(recipe.member, {}).get("id")
         if not local:

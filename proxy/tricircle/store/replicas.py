@@ -46,6 +46,16 @@ def abandon(db: Database, resource_id: str, pod_id: str, fence: int) -> None:
                   (resource_id, pod_id, fence))
 
 
+def step_back(db: Database, resource_id: str, pod_id: str, fence: int) -> None:
+    """The claimer has made nothing. Somebody before him may have: then the row stays, for the next one to look."""
+    with db.write() as c:
+        mine = (resource_id, pod_id, fence)
+        c.execute("DELETE FROM replicas WHERE resource_id = ? AND pod_id = ? AND fence = ? AND fence = 0 "
+                  "AND local_id IS NULL", mine)
+        c.execute("UPDATE replicas SET claim_until = 0 WHERE resource_id = ? AND pod_id = ? AND fence = ? "
+                  "AND local_id IS NULL", mine)
+
+
 def record(db: Database, resource_id: str, pod_id: str, kind: str, project_id: str, local_id: str) -> None:
     """Write down a replica that exists (adopted by its natural key or found by its mark)."""
     with db.write() as c:
@@ -77,6 +87,20 @@ def drop(db: Database, resource_id: str, pod_id: str | None = None) -> None:
                   (resource_id, pod_id, pod_id))
 
 
+def forget_unmade(db: Database, project_id: str) -> bool:
+    """Subnets and ports whose request has died: what it made of them their network's shadow tells, by its marks.
+
+    Returns:
+        Whether there are others, whose request may still be at it.
+    """
+    unmade = "FROM replicas WHERE project_id = ? AND kind IN ('subnets', 'ports') AND local_id IS NULL"
+    if not db.row(f"SELECT 1 {unmade}", (project_id,)):
+        return False
+    with db.write() as c:
+        c.execute(f"DELETE {unmade} AND claim_until < ?", (project_id, now()))
+    return bool(db.row(f"SELECT 1 {unmade}", (project_id,)))
+
+
 def forget(db: Database, row: dict) -> bool:
     """What the row speaks of is gone. Whether it was still the same row."""
     with db.write() as c:
@@ -101,6 +125,12 @@ def of_resource(db: Database, resource_id: str) -> dict[str, str]:
     rows = db.rows("SELECT pod_id, local_id FROM replicas WHERE resource_id = ? AND local_id IS NOT NULL",
                    (resource_id,))
     return {row["pod_id"]: row["local_id"] for row in rows}
+
+
+def unfinished(db: Database, resource_id: str) -> set[str]:
+    """Ids of the pods where a replica of a resource is being made, or was being made when its request died."""
+    return {row["pod_id"] for row in
+            db.rows("SELECT pod_id FROM replicas WHERE resource_id = ? AND local_id IS NULL", (resource_id,))}
 
 
 def of_resources(db: Database, resource_ids: list[str]) -> dict[str, dict[str, str]]:

@@ -95,7 +95,7 @@ def test_killed_after_each_write_that_takes_shadows_away(case):
 
 
 @pytest.mark.parametrize(("match", "when"), [
-    ("^POST /v2.0/networks", "after"), ("^POST /v2.0/subnets", "after"), ("^POST /v2.0/ports", "after"),
+    *((f"^POST /v2.0/{kind}", when) for kind in ("networks", "subnets", "ports") for when in ("before", "after")),
     ("add_router_interface", "before"), ("add_router_interface", "after"), ("^PUT /v2.0/floatingips", "before"),
     ("^PUT /v2.0/floatingips", "after")])
 def test_a_gateway_that_dies_in_the_middle_leaves_a_floating_ip_or_no_shadow(case, match, when):

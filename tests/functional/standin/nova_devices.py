@@ -78,6 +78,7 @@ class Devices:
             if port.get("_kept"):
                 port |= {"device_id": "", "device_owner": "", "status": "DOWN", "binding:host_id": ""}
             else:
+                self.pod.network.release(port)
                 del self.pod.network.shelf("ports")[port["id"]]
         for id, each in list(self.shelf("attachments").items()):
             if each["serverId"] == row["id"]:
