@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tests.functional.user import User
+from tests.functional.user import IMAGE, User, flavor
 
 
 @pytest.fixture
@@ -70,3 +70,18 @@ def test_a_group_that_a_pod_keeps_from_being_looked_for_stays(gateway, cloud, us
     gateway.settle()
     assert user.make("ports", **body)["security_groups"] == [group]
     assert copies(cloud, group) == [there]
+
+
+def test_a_server_group_likewise(gateway, cloud, user):
+    headers = {"OpenStack-API-Version": "compute 2.64"}
+    body = {"server_group": {"name": "apart", "policy": "anti-affinity"}}
+    group = user.compute.ok("POST", "/os-server-groups", body, headers=headers)["server_group"]["id"]
+    home = next(pod.name for pod in cloud if group in pod.compute.shelf("server_groups"))
+    body = {"server": {"name": "vm", "imageRef": IMAGE, "flavorRef": flavor(gateway), "networks": "none",
+                       "availability_zone": "az2" if home == "Pod1" else "az1"}, "os:scheduler_hints": {"group": group}}
+    dies_in(gateway, "^POST .*/os-server-groups", "after",
+            lambda: user.compute.ok("POST", "/servers", body, headers=headers))
+    assert [f"tricircle:{group}" in str(pod.compute.shelf("server_groups")) for pod in cloud].count(True) == 1
+    assert user.compute.delete(f"/os-server-groups/{group}").status == 204
+    assert [f"tricircle:{group}" in str(pod.compute.shelf("server_groups")) for pod in cloud] == [False, False]
+    assert group not in str(gateway.store()["replicas"])

@@ -3,13 +3,16 @@
 Servers in different pods are on different hosts, so anti-affinity across pods holds by itself. Affinity holds within
 one pod only: the first member decides which.
 """
+import contextlib
 import json
 
 from tricircle.api import generic
 from tricircle.api.forward import failure, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
+from tricircle.errors import PodUnreachable
 from tricircle.jobs.queue import INTENT_SECONDS
+from tricircle.routing import replicas as make
 from tricircle.routing.catalogue import COMPUTE, UUID, Path, find, parse
 from tricircle.routing.references import mentions
 from tricircle.store import jobs, pods, replicas
@@ -50,6 +53,10 @@ def server_groups(gateway: Gateway, request: Request, path: Path) -> Response | 
 
 def _delete(gateway: Gateway, request: Request, path: Path) -> Response:
     """Nova lets a group go that servers are in: so do its replicas, at once or when their pod is back."""
+    for pod_id in replicas.unfinished(gateway.db, path.member):
+        with contextlib.suppress(PodUnreachable):
+            make.finish(gateway.db, gateway.upstream, request.caller, GROUPS, path.member, request.caller.project_id,
+                        pods.show(gateway.db, pod_id))
     if not replicas.of_resource(gateway.db, path.member):
         return generic.plain(gateway, request, path)
     job = jobs.enqueue(gateway.db, "server_group", path.member, request.caller.project_id,

@@ -27,10 +27,11 @@ def delete_replicas(gateway: Gateway, request: Request, path: Path) -> Response:
     if shown.status != 200:
         return shown   # whoever may not see it gets 404 from the replicas, too: that must not count as gone
     rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
-    original = next(iter(json.loads(shown.body).values()))
+    (original,) = json.loads(shown.body).values()
     for pod_id in replicas.unfinished(gateway.db, path.member):
         try:
-            make.finish(gateway.db, gateway.upstream, request.caller, path.collection.path, original, rows[pod_id])
+            make.finish(gateway.db, gateway.upstream, request.caller, path.collection.path, path.member,
+                        original["project_id"], rows[pod_id])
         except PodUnreachable as error:
             raise failure(error) from error
     for pod_id in replicas.of_resource(gateway.db, path.member):

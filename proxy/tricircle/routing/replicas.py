@@ -112,29 +112,32 @@ def _claim(db: Database, caller: Caller, collection: str, resource_id: str, pod:
     raise Unavailable(f"{collection} {resource_id} is still being made in pod {pod['pod_name']}: try again")
 
 
-def finish(db: Database, upstream: Upstream, caller: Caller, collection: str, original: dict, pod: dict) -> None:
+def finish(db: Database, upstream: Upstream, caller: Caller, collection: str, resource_id: str, project_id: str,
+           pod: dict) -> None:
     """Learn what became of a replica whose request may have died: afterwards it is known, or there is none.
 
     Args:
         collection: one of `RECIPES`.
-        original: the resource as its home shows it.
+        resource_id: home id.
+        project_id: owner of the original.
         pod: row of a pod where a replica is not finished.
 
     Raises:
         PodUnreachable, Unavailable: as `ensure`.
     """
-    row = _claim(db, caller, collection, original["id"], pod)
+    row = _claim(db, caller, collection, resource_id, pod)
     if not row["mine"]:
         return
+    claimed = db, resource_id, pod["pod_id"], row["fence"]
     try:
-        local = _adopt(upstream, caller, pod, collection, original["id"], original["project_id"])
+        local = _adopt(upstream, caller, pod, collection, resource_id, project_id)
     except PodUnreachable:
-        rows.step_back(db, original["id"], pod["pod_id"], row["fence"])
+        rows.step_back(*claimed)
         raise
     if local:
-        rows.settle(db, original["id"], pod["pod_id"], local, row["fence"])
+        rows.settle(*claimed[:3], local, row["fence"])
     else:
-        rows.abandon(db, original["id"], pod["pod_id"], row["fence"])
+        rows.abandon(*claimed)
 
 
 def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dict, pod: dict) -> None:
