@@ -123,8 +123,10 @@ def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:
         raise BadRequest(f"router {router_id} joins {number} subnets already, and max_routes of the pods' Neutron is "
                          f"{limit}: raise it there and in Tricircle's [bridge]max_routes", "RoutesExhausted")
     outside = _subnets(gateway, router_id, GATEWAY)
+    # The job may have taken a replica away, and another request made one, between the two looks.
+    joined = {name: there.get(name, []) + outside.get(name, []) for name in there.keys() | outside.keys()}
     for pod_name, cidr in _asked(gateway, request):
-        _refuse_overlap(pod_name, cidr, {other: there[other] + outside[other] for other in there})
+        _refuse_overlap(pod_name, cidr, joined)
 
 
 def _check_outside(gateway: Gateway, request: Request, path: Path) -> None:

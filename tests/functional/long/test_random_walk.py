@@ -122,6 +122,8 @@ class Walk:
         store = self.gateway.store()
         left += [(table, row) for table in TABLES for row in store[table]
                  if self.walker.project in row and "security-groups" not in row]
+        log = (self.gateway.folder / "worker.log").read_text()
+        left += [line for line in log.splitlines() if "internal error" in line]
         assert not left, self.told(left)
 
     def told(self, differences):
