@@ -74,6 +74,12 @@ class Field:
         """No job is owed."""
         return not self.execute("SELECT 1 FROM jobs WHERE state NOT IN ('done', 'failed')")
 
+    def _playbooks_run(self) -> bool:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):   # a thread has ended under our eyes
+            tasks = Path(f"/proc/{self.worker.process.pid}/task").glob("*/children")
+            return any(task.read_text().strip() for task in tasks)
+        return True
+
     def playbooks(self) -> int:
         """How many were run so far."""
         return (self.gateway.folder / "worker.log").read_text().count(" playbook ")
@@ -83,7 +89,8 @@ class Field:
         worker, pods = cpu(self.worker.process.pid), time.process_time()
         call()
         answered, pods = time.monotonic(), time.process_time()
-        until(self.idle, PATIENCE)
+        # A job ends with its pods' results, the playbook a moment later; its work counts from then on.
+        until(lambda: self.idle() and not self._playbooks_run(), PATIENCE)
         return Took(self.written - answered, cpu(self.worker.process.pid) - worker, time.process_time() - pods)
 
     @contextlib.contextmanager

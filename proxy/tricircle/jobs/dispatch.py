@@ -15,8 +15,9 @@ from tricircle.jobs.playbooks import Order
 # Seconds for which a plan is good while its job waits: much less than a claim on a replica (RETIRE_SECONDS).
 WAIT_SECONDS = 8.0
 LOOK_SECONDS = 1.0   # how soon a cancelled job is let go
-# Seconds for which a playbook is young: it is likely to end soon, and then there is room for all that wait.
+# Seconds from its first step on for which a playbook is likely to end soon, and then there is room for all that wait.
 YOUNG_SECONDS = 4.0
+START_SECONDS = 30.0   # an Ansible that has not come to its task by then keeps others waiting no longer
 
 
 class PodBusy(TricircleError):
@@ -32,18 +33,18 @@ class _Run:
     Args:
         orders: all.
         inside: those of them that are not through.
-        at: since when.
         started: Ansible has come to its task.
+        at: since when it is as it is.
     """
 
     orders: list[Order]
     inside: list[Order]
-    at: float = field(default_factory=time.monotonic)
     started: bool = False
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def young(self) -> bool:
-        return time.monotonic() - self.at < YOUNG_SECONDS
+        return time.monotonic() - self.at < (YOUNG_SECONDS if self.started else START_SECONDS)
 
 
 class Dispatcher:
@@ -153,7 +154,8 @@ class Dispatcher:
 
     def _heard(self, run: _Run) -> None:
         with self._changed:
-            run.started = True
+            if not run.started:
+                run.started, run.at = True, time.monotonic()
             self._leave(run, [order for order in run.inside if not order.missing])
             self._begin()
 
