@@ -7,7 +7,8 @@ from tests.functional.standin import Cloud
 
 # Files that take longest, a file being one processor's: begun last, one of them is what all others wait for at the end.
 LONGEST = ("test_process", "test_worker_killed", "test_worker_router", "test_lists", "test_mounts", "test_pools",
-           "test_random_walk", "test_shared", "test_moving", "test_streams", "test_catch_up", "test_worker_outside", "test_worker_shadow")
+           "test_shared", "test_moving", "test_streams", "test_catch_up", "test_worker_outside", "test_worker_shadow",
+           "test_random_walk")
 
 
 def pytest_collection_modifyitems(items):
