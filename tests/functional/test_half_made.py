@@ -72,6 +72,18 @@ def test_a_group_that_a_pod_keeps_from_being_looked_for_stays(gateway, cloud, us
     assert copies(cloud, group) == [there]
 
 
+def test_a_replica_without_all_its_rules_is_owed_them(gateway, cloud, user):
+    group = user.make("security-groups", name="web")["id"]
+    user.make("security-group-rules", security_group_id=group, direction="ingress", protocol="tcp")
+    home = next(pod.name for pod in cloud if group in pod.network.shelf("security-groups"))
+    network, _ = user.wired("az2" if home == "Pod1" else "az1")
+    cloud.stop_at_write(1, "before", "^POST /v2.0/security-group-rules").drop()
+    assert user.network.post("/ports", {"port": {"network_id": network, "security_groups": [group]}}).status == 502
+    assert len(copies(cloud, group)) == 1
+    jobs = gateway.client("admin").ok("GET", "/jobs?kind=security_group")["jobs"]
+    assert group in [job["resource_id"] for job in jobs]
+
+
 def test_a_server_group_likewise(gateway, cloud, user):
     headers = {"OpenStack-API-Version": "compute 2.64"}
     body = {"server_group": {"name": "apart", "policy": "anti-affinity"}}

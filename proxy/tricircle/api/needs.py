@@ -133,12 +133,14 @@ def _follow_later(gateway: Gateway, request: Request, kind: str, resource_id: st
                   made: bool = False) -> None:
     """A replica serves as it is while its home does not answer: nobody can change the home then.
 
+    What it lacks is owed to it, whoever asks for it next: a new one may be half made.
+
     Raises:
         PodUnreachable: it is the pod itself that does not answer, or the replica is new and has no rules yet.
     """
+    jobs.enqueue(gateway.db, kind, resource_id, request.caller.project_id)
     if made or error.pod == pod["pod_name"]:
         raise error
-    jobs.enqueue(gateway.db, kind, resource_id, request.caller.project_id)
 
 
 def _takes_default_group(request: Request, path: Path) -> bool:

@@ -16,7 +16,7 @@ from tests.functional.mishaps import VICTIMS, Stage
 from tests.functional.outside import Outside
 from tests.functional.walker import KINDS, OPERATIONS, Walker
 
-WALKS = int(os.environ.get("RANDOM_WALKS", 3))
+WALKS = int(os.environ.get("RANDOM_WALKS", 2))
 # So that a walk has something to begin with: a router (first) that joins a subnet in each pod, and leads out (last).
 START = [("net", 0, 0), ("net", 1, 0), ("port", 0, 0), ("port", 1, 0), ("join", 0, 0), ("join", 0, 0)]
 REST = "rest"
