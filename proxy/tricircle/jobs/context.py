@@ -55,6 +55,10 @@ class Context(Surroundings):
     dispatcher: Dispatcher
     rounds: int = 0
 
+    def log(self, lines: list[tuple[str, str]]) -> None:
+        """Add lines to the job's log: (pod, text); `pod` is empty for what concerns all."""
+        jobs.log(self.db, self.job, lines)
+
     def apply(self, playbook: str, steps: dict[str, list[dict]]) -> dict[str, Outcome]:
         """Carry out steps by a playbook, which may serve other jobs as well.
 
@@ -86,7 +90,7 @@ class Context(Surroundings):
             _audit(pod, order.steps[pod], _statuses(outcome))
             lines += [(pod, f"{step}: done in {seconds:.2f} s") for step, seconds, _ in outcome.done]
             lines += [(pod, f"FAILED: {outcome.failure}")] if outcome.failure else []
-        jobs.log(self.db, self.job, lines)
+        self.log(lines)
 
 
 def _statuses(outcome: Outcome) -> list[int | str]:

@@ -17,9 +17,7 @@ def converge(context: Context) -> None:
         return   # nobody has set any: what pods have is their own
     names = [row["pod_name"] for row in pods.bottom(context.db)]
     done, failed = scatter(names, lambda pod: quota_numbers.bring(context.upstream, pod, resource_id, told))
-    for pod, lines in done.items():
-        for line in lines:
-            context.log(pod, line)
+    context.log([(pod, line) for pod, lines in done.items() for line in lines])
     if failed:
         refused = any(400 <= error.status < 500 for error in failed.values())
         raise JobFailed("; ".join(str(error) for error in failed.values()), patient=not refused)
