@@ -62,7 +62,7 @@ ROWS = {failure.name: TABLE for failure in FAILURES} | {
     "500 on every third call": "test_failures.py::test_500_on_every_third_call",
     "many calls hang in a silent pod": "test_failures.py::test_many_calls_to_a_silent_pod_leave_threads_for_the_others",
     "a service fails again and again": "test_breakers.py::test_one_probe_goes_out_at_a_time",
-    "an answer is lost": "test_process.py::test_a_lost_answer_is_not_repeated",
+    "an answer is lost": "long/test_process.py::test_a_lost_answer_is_not_repeated",
     "a job's pod is away": "test_keystone_down.py::test_a_job_waits_and_says_why",
     "Keystone is away: requests": "test_keystone_down.py::test_keystone_is_down",
     "a silent Keystone, new tokens": "test_keystone_down.py::test_a_silent_keystone_leaves_threads_for_who_is_known",

@@ -14,7 +14,7 @@ from tests.functional.test_floatingips import Case
 def sweeping(gateway):
     """A worker that sweeps all the time, and puts right what it finds."""
     conf = gateway.folder / "sweeping.conf"
-    conf.write_text(gateway.conf.read_text() + "\n[drift]\ninterval = 0.5\nrepair = true\n")
+    conf.write_text(gateway.conf.read_text() + "\n[drift]\ninterval = 2\nrepair = true\n")
     made = Process("worker", "--config-file", str(conf), log=gateway.folder / "sweeping.log")
     yield made
     made.stop()

@@ -3,9 +3,9 @@ import sqlite3
 
 import pytest
 
+from tests.functional.background import answer_of, background
 from tests.functional.gateway import Gateway, until
 from tests.functional.quotas import at_home_in_both, boot, count, open_claims, put
-from tests.functional.test_process import answer_of, background
 from tests.functional.test_races import race, statuses
 from tests.functional.user import User, flavor
 

@@ -2,13 +2,13 @@
 import os
 import signal
 import sqlite3
-import threading
 import time
 import uuid
 
 import pytest
 import urllib3
 
+from tests.functional.background import answer_of, background
 from tests.functional.client import Client
 from tests.functional.gateway import Gateway, Process, children, until
 from tests.functional.user import IMAGE, User, flavor, holders
@@ -20,28 +20,6 @@ def own(cloud, tmp_path):
     made = Gateway(cloud, tmp_path).start().register()
     yield made
     made.stop()
-
-
-def background(call):
-    """Run a call in a thread; its answer or error goes to the returned list."""
-    found = []
-
-    def run():
-        try:
-            found.append(call())
-        except urllib3.exceptions.HTTPError as error:
-            found.append(error)
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    found.append(thread)
-    return found
-
-
-def answer_of(found, seconds=20):
-    """What a background call has given."""
-    found[0].join(seconds)
-    assert len(found) == 2, "the call did not come back"
-    return found[1]
 
 
 def test_sigterm_lets_requests_finish_and_takes_no_new_ones(cloud, own):
