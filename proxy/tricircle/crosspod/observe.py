@@ -1,6 +1,4 @@
 """Read what the pods have of a router. Tricircle's own account asks: plumbing is not the user's."""
-from urllib.parse import urlencode
-
 from oslo_config import cfg
 
 from tricircle import marks
@@ -92,8 +90,8 @@ class Pods:
         Returns:
             (those of the project's own bridge network, those of anything else).
         """
-        query = urlencode({"provider:physical_network": conf.bridge.physical_network, "provider:network_type": "vlan",
-                           "fields": SEGMENT_FIELDS}, doseq=True)
+        query = question({"provider:physical_network": conf.bridge.physical_network, "provider:network_type": "vlan"},
+                         SEGMENT_FIELDS)
         found, _ = scatter(names, lambda pod: self._list(pod, "networks", query, Deadline(SECONDS)))
         own_mark = self._owned(marks.bridge(project_id))
         own, others = set(), set()

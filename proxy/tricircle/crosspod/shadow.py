@@ -11,6 +11,7 @@ from tricircle import marks
 
 UNUSED = " has no floating IP to stand for"
 
+
 @dataclass(frozen=True)
 class Port:
     """A shadow of a port.

@@ -22,8 +22,8 @@ LOG = logging.getLogger(__name__)
 MOST_ENDPOINTS = 3000
 PATIENCE_SECONDS = 3.0   # without any answer of a pod's service: then half of the threads may wait for it
 NO_RETRIES = urllib3.Retry(total=False, redirect=False)
-# Raised before a byte of the request left this machine, so the call may be repeated.
 READS = ("GET", "HEAD")
+# Raised before a byte of the request left this machine, so the call may be repeated.
 NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
 
