@@ -56,7 +56,7 @@ def main():
         wrong = walk(admin, given)
     finally:
         revive()
-        until(lambda: awake(admin), "the gateway and the pods answer")
+        until(lambda: alive(admin, awake=True), "the gateway and the pods answer")
         project.remove(admin, NAME, EXTERNAL["name"])
     settle(admin)
     after = listings.all_listings()
@@ -81,7 +81,7 @@ def walk(admin, given):
     user.settle_in()
     wrong = [error for number in range(given.steps) for error in step(admin, user, chance, number)]
     revive()
-    until(lambda: awake(admin), "the gateway and the pods answer")
+    until(lambda: alive(admin, awake=True), "the gateway and the pods answer")
     settle(admin)
     return wrong + differences(user.cloud.network, listings.PODS) + drift()
 
@@ -127,22 +127,13 @@ def revive():
             ansible(hosts, f"systemctl start --all {unit}*")
 
 
-def alive(admin):
-    """Whether the gateway answers."""
-    try:
-        return admin.session.get("/networks?limit=1", endpoint_filter={"service_type": "network"},
-                                 endpoint_override=admin.network.get_endpoint()).ok
-    except (ClientException, SDKException):
-        return False
-
-
-def awake(admin):
-    """Whether every pod does, through the gateway."""
+def alive(admin, awake=False):
+    """Whether the gateway answers; `awake`: and every pod through it."""
     try:
         answer = admin.network.get("/networks?limit=1")
     except (ClientException, SDKException):
         return False
-    return answer.ok and "X-Tricircle-Unreachable-Pods" not in answer.headers
+    return answer.ok and not (awake and "X-Tricircle-Unreachable-Pods" in answer.headers)
 
 
 def settle(admin):

@@ -34,6 +34,12 @@ class User:
         rows = sorted(rows, key=lambda row: row.name or row.id)
         return self.chance.choice(rows) if rows else None
 
+    def _drop(self, rows, delete, likely):
+        found = self._one(rows)
+        if found and self.chance.random() < likely:
+            delete(found)
+            return True
+
     def _networks(self):
         return [row for row in self.network.networks() if row.id != self.outside]
 
@@ -59,10 +65,7 @@ class User:
 
     def drop_network(self):
         """409 while something is on it."""
-        found = self._one(self._networks())
-        if found and self.chance.random() < 0.4:
-            self.network.delete_network(found)
-            return True
+        return self._drop(self._networks(), self.network.delete_network, 0.4)
 
     def make_router(self):
         """Nowhere yet."""
@@ -71,10 +74,7 @@ class User:
 
     def drop_router(self):
         """409 while something is on it."""
-        found = self._one(self.network.routers())
-        if found and self.chance.random() < 0.4:
-            self.network.delete_router(found)
-            return True
+        return self._drop(self.network.routers(), self.network.delete_router, 0.4)
 
     def join(self):
         """A subnet that has no router yet gets one."""
@@ -113,10 +113,7 @@ class User:
 
     def drop_port(self):
         """A floating IP on it comes off."""
-        found = self._one(self._ports())
-        if found and self.chance.random() < 0.5:
-            self.network.delete_port(found)
-            return True
+        return self._drop(self._ports(), self.network.delete_port, 0.5)
 
     def make_address(self):
         """A floating IP for later."""
@@ -137,10 +134,7 @@ class User:
 
     def drop_address(self):
         """Wherever it leads."""
-        found = self._one(self.network.ips())
-        if found and self.chance.random() < 0.5:
-            self.network.delete_ip(found)
-            return True
+        return self._drop(self.network.ips(), self.network.delete_ip, 0.5)
 
     def make_group(self):
         """Its members let each other in."""
