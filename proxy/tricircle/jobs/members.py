@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tricircle.crosspod import members
 from tricircle.jobs.context import Context, JobFailed, Plan, Surroundings
 from tricircle.jobs.queue import announced
-from tricircle.store import Database, bridges, pods, spans
+from tricircle.store import Database, bridges, jobs, pods, spans
 from tricircle.upstream.scatter import scatter
 
 
@@ -19,6 +19,15 @@ def owed(db: Database, project_id: str) -> Iterator[bool]:
     bridged = bool(bridges.of_project(db, project_id))
     with announced(db, "members", [project_id] if bridged else [], project_id):
         yield bridged
+
+
+def owed_again(context: Context, project_id: str) -> None:
+    """An earlier attempt at another job may have changed what this one looks at, and died before it could say so.
+
+    What it had announced may have run by itself before the change came: a playbook can take longer than that waits.
+    """
+    if context.job["fence"] > 1 and bridges.of_project(context.db, project_id):
+        jobs.enqueue(context.db, "members", project_id, project_id)
 
 
 def converge(context: Context) -> None:

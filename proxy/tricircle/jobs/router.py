@@ -4,7 +4,7 @@ from tricircle.crosspod.allocate import Allocator
 from tricircle.crosspod.model import Observed
 from tricircle.crosspod.observe import Pods
 from tricircle.jobs.context import Context, JobFailed
-from tricircle.jobs.members import owed
+from tricircle.jobs.members import owed, owed_again
 from tricircle.jobs.playbooks import Outcome
 from tricircle.store import interfaces, pods, replicas, spans
 
@@ -35,6 +35,7 @@ def converge(context: Context) -> None:
             observed = router.observe()
         todo = router.plan(observed, retired)
         if not todo:
+            owed_again(context, observed.project_id)
             return router.conclude(observed)
         # Whom a router reaches says which members of security groups have to be let in.
         with owed(context.db, observed.project_id):

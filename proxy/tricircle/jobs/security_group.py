@@ -2,7 +2,7 @@
 from tricircle.crosspod import groups, rbac
 from tricircle.errors import NotFound
 from tricircle.jobs.context import Context, JobFailed, Plan, Surroundings
-from tricircle.jobs.members import owed
+from tricircle.jobs.members import owed, owed_again
 from tricircle.jobs.playbooks import Outcome
 from tricircle.store import pods, replicas, routings
 from tricircle.upstream.scatter import scatter
@@ -17,15 +17,17 @@ def converge(context: Context) -> None:
     """
     group_id = context.job["resource_id"]
     todo, unreachable = plan(context, group_id)
-    outcomes = _apply(context, group_id, todo) if todo else {}
+    project_id = (routings.home(context.db, group_id) or context.job)["project_id"]
+    outcomes = _apply(context, project_id, todo) if todo else {}
+    owed_again(context, project_id)
     problems = [f"pod {pod}: {outcome.failure}" for pod, outcome in outcomes.items() if outcome.failure]
     if problems or unreachable:
         raise JobFailed("; ".join([*problems, *map(str, unreachable.values())]), patient=not problems)
 
 
-def _apply(context: Context, group_id: str, todo: dict[str, list[dict]]) -> dict[str, Outcome]:
+def _apply(context: Context, project_id: str, todo: dict[str, list[dict]]) -> dict[str, Outcome]:
     """What the group itself says goes before what is said for members elsewhere: Neutron takes no second rule."""
-    with owed(context.db, (routings.home(context.db, group_id) or context.job)["project_id"]):
+    with owed(context.db, project_id):
         return context.apply("converge_security_group", todo)
 
 

@@ -5,8 +5,10 @@ passed on. Nothing may come out twice all the same.
 """
 import pytest
 
+from tests.functional.deaths import power_cut
 from tests.functional.gateway import until
-from tests.functional.scene import PATIENCE, Scene
+from tests.functional.scene import PATIENCE, PODS, Scene
+from tests.functional.town import Town
 
 
 @pytest.fixture
@@ -65,3 +67,26 @@ def test_a_replica_that_was_about_to_go_is_forgotten_by_the_next_worker(scene):
     scene.settle()
     worker.stop()
     scene.assert_gone()
+
+
+def test_a_worker_that_dies_when_the_job_that_it_owed_has_run_too_early(cloud, gateway):
+    """Its playbook took longer than what it had announced waits; then the last routes came, and it died."""
+    town = Town(cloud, gateway)
+    near, far = (town.address(town.boot(pod)) for pod in PODS)
+    town.change("add")
+    stops = {when: [town.cloud.stop_at_write(number, when, "add_extraroutes$") for number in (1, 2)]
+             for when in ("before", "after")}
+    worker = town.gateway.worker()
+    assert all(stop.wait(120) for stop in stops["before"])
+    town.gateway.hasten_jobs()
+    until(lambda: [job["state"] for job in town.member_jobs()] == ["done"], PATIENCE)
+    for stop in stops["before"]:
+        stop.release()
+    assert all(stop.wait(120) for stop in stops["after"])
+    power_cut(worker)
+    for stop in stops["after"]:
+        stop.drop()
+    worker = town.gateway.worker()
+    town.settle()
+    town.until_marked(Pod1={(None, far)}, Pod2={(None, near)})
+    worker.stop()
