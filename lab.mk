@@ -6,7 +6,7 @@ PLAY := ANSIBLE_CALLBACK_PLUGINS=callback_plugins ANSIBLE_CALLBACKS_ENABLED=timi
 lab-python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -y -q python3-venv; }
 
-lab: lab-python venv ## build, boot and deploy the two-node lab, Tricircle in front (root)
+lab: lab-python $(VENV)/.ansible ## build, boot and deploy the two-node lab, Tricircle in front (root)
 	$(PLAY) playbooks/lab.yml
 
 lab-down: ## remove the lab's nodes, wires and state; what was downloaded and built stays in its cache (root)
