@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tricircle.errors import LeaseLost, TricircleError
+from tricircle.jobs import dispatch
 from tricircle.jobs.dispatch import Dispatcher, PodBusy, _Run
 from tricircle.jobs.playbooks import Order, Outcome
 
@@ -62,6 +63,16 @@ class Playbooks:
     def await_runs(self, number):
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.runs) >= number, 60)
+
+
+def test_an_order_is_over_as_soon_as_all_its_pods_have_told(monkeypatch):
+    monkeypatch.setattr(dispatch, "LOOK_SECONDS", 3600)
+    playbooks = Playbooks()
+    playbooks.go.set()
+    one = order("Pod1", "Pod2")
+    threads, came = start(Dispatcher(playbooks, 1), one)
+    finish(threads)
+    assert came[one] == dict.fromkeys(one.steps, DONE)
 
 
 def test_never_more_than_so_many_are_in_a_pod_and_nobody_waits_for_ever():

@@ -91,7 +91,8 @@ class Dispatcher:
     def _over(self, order: Order, told: set[str]) -> bool:
         """Wait a little for something new; whether there is nothing new and nothing more will come."""
         with self._changed:
-            self._changed.wait_for(lambda: order.error or order.outcomes.keys() != told, LOOK_SECONDS)
+            self._changed.wait_for(lambda: order.error or not order.missing or order.outcomes.keys() != told,
+                                   LOOK_SECONDS)
             self._begin()   # somebody may have waited for this run to be no longer young
             return order.outcomes.keys() == told and bool(order.error or not order.missing)
 
