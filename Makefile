@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 COLLECTIONS := $(VENV)/share/tricircle/collections
+# To openstack.cloud's modules OS_* are more than their own arguments: whoever has sourced admin-openrc.sh would get
+# "Region Pod2 is not a valid region name" of `make lab`.
+unexport $(filter OS_%,$(.VARIABLES))
 
 .PHONY: help venv test test-long bench lint clean
 
