@@ -17,16 +17,18 @@ def converge(context: Context) -> None:
     """
     group_id = context.job["resource_id"]
     todo, unreachable = plan(context, group_id)
-    project_id = (routings.home(context.db, group_id) or context.job)["project_id"]
-    outcomes = _apply(context, project_id, todo) if todo else {}
-    owed_again(context, project_id)
+    outcomes = _apply(context, group_id, todo)
     problems = [f"pod {pod}: {outcome.failure}" for pod, outcome in outcomes.items() if outcome.failure]
     if problems or unreachable:
         raise JobFailed("; ".join([*problems, *map(str, unreachable.values())]), patient=not problems)
 
 
-def _apply(context: Context, project_id: str, todo: dict[str, list[dict]]) -> dict[str, Outcome]:
+def _apply(context: Context, group_id: str, todo: dict[str, list[dict]]) -> dict[str, Outcome]:
     """What the group itself says goes before what is said for members elsewhere: Neutron takes no second rule."""
+    project_id = (routings.home(context.db, group_id) or context.job)["project_id"]
+    if not todo:
+        owed_again(context, project_id)
+        return {}
     with owed(context.db, project_id):
         return context.apply("converge_security_group", todo)
 
