@@ -158,7 +158,7 @@ def run() -> list[tuple[str, ...]]:
             rows += _rows(number, found)
             seconds[number], work[number] = (_middle(found, "first router", of) for of in ("seconds", "worker"))
             rows += _slow_rows(number, _turn(here, turns, here.slow))
-    few, *_, many = TURNS
+    few, many = min(TURNS), max(TURNS)
     rows.append(("first router", f"growth from {few} to {many} pods",
                  f"{seconds[many] / seconds[few]:.1f} times as long", f"{many / few:.0f} times as many",
                  f"{work[many] / work[few]:.1f} times the processor time"))

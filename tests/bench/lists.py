@@ -83,13 +83,17 @@ def direct(cloud: Cloud, token: str, path: str, size: int, times: int = 15) -> f
     return statistics.median(found)
 
 
-def main() -> None:
-    """Set up, walk twice (the first one warms connections and caches), print."""
+def main(words: list[str] | None = None) -> None:
+    """Set up, walk twice (the first one warms connections and caches), print.
+
+    Args:
+        words: of the command line.
+    """
     parser = argparse.ArgumentParser(prog="python -m tests.bench.lists", description=__doc__)
     parser.add_argument("--pods", type=int, default=100)
     parser.add_argument("--servers", type=int, default=10_000)
     parser.add_argument("--limit", type=int, default=100)
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     cloud = Cloud(args.pods)
     with tempfile.TemporaryDirectory() as folder:
         gateway = Gateway(cloud, Path(folder), list_deadline=30, deadline=60).start().register()
