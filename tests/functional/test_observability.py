@@ -135,7 +135,7 @@ def test_a_list_names_the_pods_that_were_asked_and_who_asked(gateway, user):
 def test_a_request_without_a_token_and_a_path_that_would_begin_a_line(gateway):
     answer = gateway.client("network", None).get("/networks/%0AINFO%20x")
     line, = until(lambda: lines(gateway, "tricircle.request", request_id=answer.headers["X-Tricircle-Request-Id"]))
-    assert (line["status"], line["project"], line["user"], line["pods"]) == ("401", "-", "-", "-")
+    assert (line["status"], line["project"], line["user"], line["pods"]) == ("400", "-", "-", "-")
     assert line["path"] == "/v2.0/networks/%0AINFO%20x"
 
 

@@ -201,10 +201,10 @@ def serve(gateway: Gateway, request: Request) -> Response:
         NotFound, MethodNotAllowed: by path and method.
         ApiError: as the handlers.
     """
-    parts = [part for part in request.path.split("/") if part]
+    parts = request.path[1:].removesuffix("/").split("/")
     if parts == ["v1.0"] and request.method == "GET":
         return root(request)
-    allowed = parts in ([], ["v1.0"])
+    allowed = parts in ([""], ["v1.0"])
     for method, pattern, rule, handler in ROUTES if parts[:1] == ["v1.0"] else ():
         wanted = pattern.split("/")
         if len(wanted) != len(parts) - 1 or wanted[0] != parts[1]:

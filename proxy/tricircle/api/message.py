@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
-from urllib.parse import quote
 
 from tricircle.errors import ApiError, BadRequest, TooLarge
 from tricircle.routing.caller import Caller
@@ -36,7 +35,7 @@ class Request:
 
     Args:
         method: upper case.
-        path: as it was sent, percent signs kept.
+        path: canonical, see canonical.py; percent signs kept.
         query: as it was sent, without the question mark.
         headers: lower-case names.
         body: decoded of its transfer encoding; empty for a body that is no JSON.
@@ -148,7 +147,7 @@ def read(environ: Mapping[str, Any], max_body: int, trusted_proxy: str | None = 
     A HEAD is served as the GET that it stands for, so that it has the same headers; its body is left out at the end.
 
     Args:
-        environ: after keystonemiddleware, or before it for paths that need no token.
+        environ: with a canonical path; after keystonemiddleware, or before it for paths that need no token.
         max_body: bytes of JSON.
         trusted_proxy: address of the one that may say under which prefix users reach us.
 
@@ -163,10 +162,7 @@ def read(environ: Mapping[str, Any], max_body: int, trusted_proxy: str | None = 
     prefix = headers.pop("x-forwarded-prefix", "").rstrip("/")
     if not trusted_proxy or environ.get("REMOTE_ADDR") != trusted_proxy or not PREFIX.match(prefix):
         prefix = ""
-    raw = environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", "/").encode("latin-1"))
-    path = raw.split("?", 1)[0]
-    if not path.startswith("/"):
-        path = "/" + path.split("://", 1)[-1].partition("/")[2]   # a proxy may send the absolute form
+    path = environ["REQUEST_URI"].partition("?")[0]
     host = environ.get("HTTP_HOST", "")
     root = f"{environ['wsgi.url_scheme']}://{host if HOST.match(host) else _server(environ)}{prefix}"
     body, upload = _body(environ, max_body)

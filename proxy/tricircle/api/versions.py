@@ -23,12 +23,12 @@ BELIEVED_SECONDS, DOUBTED_SECONDS = 60.0, 5.0
 
 def is_version_path(service: Service, path: str) -> bool:
     """Whether a path is a service's root or a version's root."""
-    return path.strip("/") in ("", *service.versions)
+    return path == "/" or path[1:].removesuffix("/") in service.versions
 
 
 def is_open(service: Service, path: str) -> bool:
     """Whether a path is one that needs no token: clients ask there before they have one."""
-    return is_version_path(service, path) and (service.open_versions or not path.strip("/"))
+    return is_version_path(service, path) and (service.open_versions or path == "/")
 
 
 def document(gateway: Gateway, service: Service, request: Request) -> Response:

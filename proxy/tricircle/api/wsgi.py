@@ -2,7 +2,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
-from urllib.parse import quote
 
 import bottle
 
@@ -10,6 +9,7 @@ from tricircle import logs, metrics, trace
 from tricircle.api import (
     admin,
     affinity,
+    canonical,
     compute,
     floatingips,
     generic,
@@ -62,7 +62,7 @@ def application(gateway: Gateway, service_name: str) -> WSGI:
         service_name: `admin`, `compute`, `volume` or `network`.
 
     Returns:
-        The whole stack: health, request id and log, version documents, token check, handler.
+        The whole stack: health, request id and log, canonical path, version documents, token check, handler.
     """
     app = bottle.Bottle()
     for rule in ("/", "/<path:path>"):
@@ -88,22 +88,24 @@ def application(gateway: Gateway, service_name: str) -> WSGI:
             _note(environ, service_name, work, of_pod, code, seconds)
             return start_response(status, headers)
 
-        inner = app if _is_open(service_name, environ) else guarded
-        return inner(environ, start)
+        try:
+            canonical.rewrite(environ)
+        except ApiError as error:
+            environ["tricircle.refusal"] = error
+            return app(environ, start)
+        return (app if _is_open(service_name, environ) else guarded)(environ, start)
 
     return outer
 
 
 def _note(environ: dict, service_name: str, work: trace.Trace, of_pod: str, status: str, seconds: float) -> None:
     """The request's line in the log. No query (of old, clients put tokens there) and no header but the request ids."""
-    path = environ.get("REQUEST_URI", environ.get("PATH_INFO", "/")).partition("?")[0]
     asked = environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")
     identity = environ.get("tricircle.identity", NOBODY)
     logs.request({
         "request_id": work.cause, "global_request_id": asked if REQUEST_ID.match(asked) else "-",
         "pod_request_id": of_pod or "-", "service": service_name, "method": environ["REQUEST_METHOD"],
-        # A control character would begin a line, or a colour, in somebody's terminal.
-        "path": path if path.isascii() and path.isprintable() else quote(path.encode("latin-1"), safe="/%"),
+        "path": environ["REQUEST_URI"].partition("?")[0],
         "status": status, "seconds": f"{seconds:.3f}", "project": identity.project_id or "-",
         "user": identity.user_id or "-", "pods": ",".join(sorted(work.pods)) or "-"})
 
@@ -116,15 +118,15 @@ def _is_open(service_name: str, environ: dict) -> bool:
     """Version documents need no token; OpenStack's clients ask for them before they have one."""
     if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
         return False
-    path = environ.get("PATH_INFO", "/")
-    if service_name == "admin":
-        return path in ("", "/")
-    return versions.is_open(SERVICES[service_name], path)
+    path = environ["PATH_INFO"]
+    return path == "/" if service_name == "admin" else versions.is_open(SERVICES[service_name], path)
 
 
 def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPResponse:
     style = _style(service_name)
     try:
+        if "tricircle.refusal" in environ:
+            raise environ["tricircle.refusal"]
         request = read(environ, gateway.conf.api.max_body_bytes, gateway.conf.api.trusted_proxy)
         response = _answer(gateway, service_name, request, environ)
     except Refused as error:
@@ -140,7 +142,7 @@ def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPRe
         busy = Unavailable("Tricircle's database cannot take a write now: try again")
         response = Response.of_json(503, error_body(style, busy))
     except Exception:
-        LOG.exception("%s %s", environ["REQUEST_METHOD"], environ.get("PATH_INFO"))
+        LOG.exception("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
         broken = ApiError("an error in Tricircle itself; its log has the details under this request's id")
         response = Response.of_json(500, error_body(style, broken))
     return _to_bottle(response)

@@ -269,13 +269,13 @@ def parse(service: Service, path: str) -> Path | None:
 
     Args:
         service: whose port it came in at.
-        path: from the root on, without the query.
+        path: canonical, from the root on, without the query.
 
     Returns:
         The parts; None when it does not begin with a version that the service speaks, or stops there.
     """
-    segments = [part for part in path.strip("/").split("/") if part != ""]
-    if not segments or segments[0] not in service.versions:
+    segments = path[1:].removesuffix("/").split("/")
+    if segments[0] not in service.versions:
         return None
     kept = 1
     if service.project_in_path and len(segments) > 1 and PROJECT.match(segments[1]):

@@ -1,0 +1,98 @@
+"""Every spelling of a path gives the same string, or is refused."""
+import re
+from urllib.parse import unquote, unquote_to_bytes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tricircle.api import canonical
+from tricircle.errors import BadRequest
+
+SEGMENTS = st.lists(st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="/\\%"), min_size=1,
+                            max_size=8).filter(lambda text: text not in (".", "..")), max_size=5)
+
+
+@st.composite
+def spelled(draw):
+    """(A path's segments, one of their spellings)."""
+    segments = draw(SEGMENTS)
+    written = ["".join(_escape(draw, byte) for byte in segment.encode()) for segment in segments]
+    origin = draw(st.sampled_from(["", "http://gateway:9696", "HTTPS://x", "http://user@[::1]:1"]))
+    return segments, origin + "/" + "/".join(written) + draw(st.sampled_from(["", "?x=/../y", "?"]))
+
+
+def _escape(draw, byte):
+    must = byte > 126 or chr(byte) in '?#"<>[]^`{|} '
+    way = draw(st.sampled_from(["%{:02x}", "%{:02X}"] if must else ["%{:02x}", "%{:02X}", "{}", "{}"]))
+    return way.format(byte) if "%" in way else chr(byte)
+
+
+@given(spelled())
+def test_all_spellings_are_one(case):
+    segments, target = case
+    found = canonical.path(target)
+    assert [unquote(segment) for segment in found[1:].split("/")] == (segments or [""])
+    assert canonical.path(found) == found
+    assert found == canonical.path("/" + "/".join(re.sub("..", r"%\g<0>", each.encode().hex()) for each in segments))
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=40) | st.text("/.%2eF5c#?ab", max_size=20))
+def test_whatever_comes(target):
+    """Refused, or canonical, and then it decodes to the same bytes and cannot be taken for something else."""
+    try:
+        found = canonical.path(target)
+    except BadRequest:
+        return
+    assert canonical.path(found) == found
+    raw = target.partition("?")[0]
+    assert unquote_to_bytes(raw.encode("latin-1")).endswith(unquote_to_bytes(found)) or not raw.startswith("/")
+    *segments, last = unquote(found)[1:].split("/")
+    assert not {"", ".", ".."} & set(segments)
+    assert last not in (".", "..")
+    assert unquote(unquote(found)) == unquote(found)
+    assert found.isascii()
+    assert found.isprintable()
+
+
+@pytest.mark.parametrize("target", [
+    "//", "//servers", "/v2.1//servers", "/v2.1/servers//", "/./servers", "/v2.1/flavors/../servers", "/v2.1/%2e%2e/x",
+    "/v2.1/.%2E/x", "/v2.1/..", "/%2f", "/a%2Fb", "/a\\b", "/a%5cb", "/#x", "/v2.1#1", "/v2.1/servers?a#b", "/a%0a",
+    "/a%00", "/a\x7f", "/a%C2%85", "/%ff", "/%c0%ae%c0%ae/x", "/%ed%a0%80", "/%2573ervers", "/a%25%36%31", "/a%",
+    "/a%2", "/a%zz", "*", "",
+    "servers", "ftp://x/servers", "http:/x/servers", "?x", "/" + "a" * 8192, "/" + "%61" * 3000,
+    "/" + "\xe9" * 10])
+def test_refused(target):
+    with pytest.raises(BadRequest):
+        canonical.path(target)
+
+
+@pytest.mark.parametrize(("target", "path"), [
+    ("/", "/"), ("http://x", "/"), ("http://x?y", "/"), ("/v2.1", "/v2.1"), ("/v2.1/", "/v2.1/"),
+    ("/v2.1/%73ervers", "/v2.1/servers"), ("/v2.1/os%2dserver-groups", "/v2.1/os-server-groups"),
+    ("/v3/os-hosts/a%40b%23c", "/v3/os-hosts/a@b%23c"), ("/x/a%20b", "/x/a%20b"), ("/x/a+b", "/x/a+b"),
+    ("/x/%c3%a9", "/x/%C3%A9"), ("/x/50%25", "/x/50%25"), ("/x/%7Ea", "/x/~a"), ("/x/...", "/x/...")])
+def test_plain(target, path):
+    assert canonical.path(target) == path
+
+
+@pytest.mark.parametrize("query", ["_method=POST", "a=1&_method=POST", "%5fmethod=DELETE&x=_method", "a=1;_method=PUT"])
+def test_no_query_changes_the_method(query):
+    with pytest.raises(BadRequest):
+        canonical.rewrite({"REQUEST_URI": f"/v2.1/servers?{query}", "QUERY_STRING": query})
+
+
+def test_environ():
+    environ = {"REQUEST_URI": "http://x/v2.1/%73ervers/%C3%a9?name=a_method", "PATH_INFO": "?",
+               "QUERY_STRING": "name=a_method"}
+    canonical.rewrite(environ)
+    assert environ["REQUEST_URI"] == "/v2.1/servers/%C3%A9?name=a_method"
+    assert environ["PATH_INFO"].encode("latin-1").decode() == "/v2.1/servers/é"
+
+
+def test_what_is_refused_is_logged_without_what_it_could_do_to_a_terminal():
+    environ = {"REQUEST_URI": "/\x1b[31m\xe9" + "a" * 100_000, "QUERY_STRING": ""}
+    with pytest.raises(BadRequest):
+        canonical.rewrite(environ)
+    assert environ["REQUEST_URI"].startswith("/%1B%5B31m%E9aaa")
+    assert len(environ["REQUEST_URI"]) == canonical.LONGEST
