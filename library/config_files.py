@@ -1,8 +1,10 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: Apache-2.0
 """Files of one service, in one call."""
+import contextlib
 import grp
 import os
+import pathlib
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule
@@ -13,6 +15,8 @@ short_description: Write the configuration files of a service
 description:
   - Does what M(ansible.builtin.template) does, for a list. A service has up to twenty files, and a task for each takes
     longer than everything that happens in it.
+  - The directories on the way to a file are taken from whoever else has them. Debian gives C(/etc/nova) and its like to
+    the service's user, who could put a link where root writes, or another C(rootwrap.conf) where root reads.
 options:
   files:
     description: List of C(path) and C(content), optionally C(owner), C(group) and C(mode) (an octal string).
@@ -33,7 +37,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 written:
-  description: Files whose content, owner or mode was not right.
+  description: Files whose content, owner, mode or directory was not right.
   returned: always
   type: list
 """
@@ -52,6 +56,8 @@ class File:
     def right(self):
         """Tell whether the file is as wanted."""
         try:
+            if any(foreign(directory) for directory in self.way()):
+                return False
             with open(self.path, "rb") as stream:
                 same = stream.read() == self.content
             stat = os.stat(self.path)
@@ -60,15 +66,39 @@ class File:
         except (FileNotFoundError, KeyError):       # no such file; no such account (check mode on an empty host)
             return False
 
+    def way(self):
+        """Name the directories on the way to the file, the outermost first."""
+        return [str(parent) for parent in reversed(pathlib.PurePath(self.path).parents)]
+
     def write(self):
         """Put the file in place at once: a reader sees the old one or the new one, with its final mode."""
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        for directory in self.way():
+            if foreign(directory):
+                take(directory)
         fresh = f"{self.path}.new"
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(fresh)        # of a killed run, or a link of whoever had the directory
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
             stream.write(self.content)
-        os.chown(fresh, pwd.getpwnam(self.owner).pw_uid, grp.getgrnam(self.group).gr_gid)
-        os.chmod(fresh, self.mode)
+            os.fchown(stream.fileno(), pwd.getpwnam(self.owner).pw_uid, grp.getgrnam(self.group).gr_gid)
+            os.fchmod(stream.fileno(), self.mode)
         os.replace(fresh, self.path)
+
+
+def foreign(directory):
+    """Tell whether a directory is neither root's nor that of whoever runs this."""
+    return os.stat(directory).st_uid not in (0, os.geteuid())
+
+
+def take(directory):
+    """Make a directory that of whoever runs this, and of nobody else to write in; its group goes on reading."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchown(descriptor, os.geteuid(), -1)
+        os.fchmod(descriptor, os.fstat(descriptor).st_mode & 0o7755)
+    finally:
+        os.close(descriptor)
 
 
 def main():

@@ -9,6 +9,7 @@ from oslo_config import cfg
 from tricircle import config, logs
 from tricircle.cli_drift import drift
 from tricircle.store import Database, jobs, pods
+from tricircle.store.backup import copy
 from tricircle.terminal import Failed, as_form, cell, console, database, show, with_file
 
 POD_FIELDS = ("pod_id", "pod_name", "az_name", "pod_az_name", "dc_name", "status", "disabled_reason")
@@ -58,7 +59,6 @@ def db_upgrade(conf: cfg.ConfigOpts) -> None:
 @with_file
 def backup(conf: cfg.ConfigOpts, file: Path) -> None:
     """Copy the database into FILE, which must not exist, while the gateway serves."""
-    from tricircle.store.backup import copy
     click.echo(f"{file}: {copy(database(conf), file)} bytes, checked")
 
 

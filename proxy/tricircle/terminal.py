@@ -4,13 +4,14 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
+from pathlib import Path
 
 import click
 from oslo_config import cfg
 from rich.console import Console
 from rich.table import Table
 
-from tricircle import config
+from tricircle import config, privileges
 from tricircle.errors import TricircleError
 from tricircle.store import Database
 
@@ -26,13 +27,18 @@ class Failed(click.ClickException):
 
 
 def with_file(command: Callable) -> Callable:
-    """Give a command `--config-file`, read the file for it, and print Tricircle's errors as one line."""
+    """Give a command `--config-file` and read the file for it; print Tricircle's errors as one line.
+
+    Run by root, the command works as the user who owns the state.
+    """
     @click.option("--config-file", default=DEFAULT_FILE, show_default=True, envvar="TRICIRCLE_CONFIG_FILE",
                   help="Configuration.")
     @wraps(command)
     def run(config_file: str, **arguments: object) -> object:
         try:
-            return command(config.load(config_file), **arguments)
+            conf = config.load(config_file)
+            privileges.give_up(Path(conf.state_path).absolute())
+            return command(conf, **arguments)
         except cfg.Error as error:
             raise Failed(f"{config_file}: {error}") from error
         except TricircleError as error:

@@ -49,6 +49,31 @@ class TestConfigFiles:
         spoil(tmp_path / "a.conf")
         assert not file.right()
 
+    def test_a_link_in_place_of_the_new_file_is_not_followed(self, owned, tmp_path):
+        (tmp_path / "precious").write_text("kept")
+        (tmp_path / "a.conf.new").symlink_to(tmp_path / "precious")
+        file = owned.File({"path": str(tmp_path / "a.conf"), "content": "x", "mode": "0640"})
+        file.write()
+        assert file.right()
+        assert (tmp_path / "precious").read_text() == "kept"
+        assert not (tmp_path / "a.conf").is_symlink()
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a directory to somebody else")
+    def test_a_directory_on_the_way_is_taken_from_the_service(self, owned, tmp_path):
+        way = [tmp_path / "etc", tmp_path / "etc" / "plugins"]
+        for directory in way:
+            directory.mkdir(mode=0o770)
+            os.chown(directory, 65534, 65534)
+        file = owned.File({"path": str(way[-1] / "a.conf"), "content": "x", "mode": "0640"})
+        file.write()
+        assert file.right()
+        for directory in way:
+            found = directory.stat()
+            assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (0, 65534, 0o750)
+            os.chown(directory, 65534, -1)
+            assert not file.right()
+            os.chown(directory, 0, -1)
+
 
 class TestSystemdUnits:
     def test_the_youngest_existing_file_counts(self, tmp_path):

@@ -80,7 +80,7 @@ def _read(path: Path) -> tuple[int, float]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """The folder itself is what is locked: a lock file made by root's command line would be closed to the worker."""
+    """The folder itself is what is locked: a lock file would be one more thing to tidy."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -33,6 +33,7 @@ from tricircle.jobs.context import Context, JobFailed, Surroundings
 from tricircle.jobs.dispatch import Dispatcher, PodBusy
 from tricircle.jobs.heartbeat import Heartbeat
 from tricircle.jobs.sweep import Sweep
+from tricircle.privileges import open_lock
 from tricircle.store import Database, jobs
 from tricircle.store.db import now
 from tricircle.upstream.account import Account
@@ -69,7 +70,7 @@ def run(conf: cfg.ConfigOpts) -> None:
         del os.environ[name]
     folder = config.jobs_folder(conf)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(folder / "worker.lock", "w") as lock:
+    with open_lock(folder / "worker.lock") as lock:
         _lock(lock)
         metrics.begin(config.metrics_folder(conf), "worker")
         try:

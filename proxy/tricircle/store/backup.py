@@ -32,7 +32,8 @@ def copy(db: Database, target: Path) -> int:
     except FileExistsError as error:
         raise BackupFailed(f"{target} exists already: name a new file, or move that one away") from error
     except OSError as error:
-        raise BackupFailed(f"{target} cannot be written: {error.strerror}") from error
+        raise BackupFailed(f"{target} cannot be written: {error.strerror}. Also for root the command works as the user "
+                           "who owns the database: name a file in a folder of that user") from error
     try:
         _copy(db, target)
     except (sqlite3.Error, OSError) as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlite_utils import Database as Tables
 
 from tricircle.errors import StoreBusy, TricircleError
+from tricircle.privileges import open_lock
 from tricircle.store.migrations import migrations
 
 BUSY_SECONDS = 5.0
@@ -155,10 +156,12 @@ class Database:
 
         Raises:
             WrongSchema: a newer Tricircle has made it.
+            StoreBusy: the file cannot be opened.
         """
-        tables = Tables(self.connection())
+        with _busy():
+            tables = Tables(self.connection())
         # `serve` and `worker` start together: the second would apply what the first is applying, and fail.
-        with open(f"{self.path}.upgrade", "w") as lock:
+        with open_lock(Path(f"{self.path}.upgrade")) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             before = self._pending(tables)
             migrations.apply(tables)
