@@ -5,7 +5,9 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tricircle.freetext import exposed, swapped
 from tricircle.routing import rewrite
+from tricircle.routing.fields import members
 from tricircle.uuids import UUIDS
 
 ids = st.uuids().map(str)
@@ -18,13 +20,13 @@ documents = st.recursive(st.none() | st.booleans() | st.integers() | texts | ids
 @given(documents, st.data())
 def test_there_and_back_is_the_same(document, data):
     body = json.dumps(document).encode()
-    home = rewrite.ids(body)
+    home = sorted(exposed("/", document))
     chosen = data.draw(st.lists(st.sampled_from(home), unique=True)) if home else []
     mapping = {old: str(uuid.uuid4()) for old in chosen}
-    down = rewrite.swap(body, mapping)
+    down = swapped(body, mapping)
     assert len(down) == len(body)
-    assert not set(chosen) & set(rewrite.ids(down))
-    assert rewrite.swap(down, {new: old for old, new in mapping.items()}) == body
+    assert not set(chosen) & exposed("/", json.loads(down))
+    assert swapped(down, {new: old for old, new in mapping.items()}) == body
 
 
 @given(st.lists(ids | st.sampled_from(["-", "a", "0123", "%2f", "-0123-4567-89ab-cdef01234567", "\n"])).map("".join))
@@ -37,7 +39,8 @@ def test_every_id_is_found_that_would_be_swapped(text):
 
 def test_swapping_two_ids_with_each_other():
     one, two = str(uuid.uuid4()), str(uuid.uuid4())
-    assert rewrite.swap(f"{one} {two}".encode(), {one: two, two: one}) == f"{two} {one}".encode()
+    assert swapped(f"{one} {two}".encode(), {one: two, two: one}) == f"{two} {one}".encode()
+    assert swapped(f"/{one}?x={two}".encode(), {one: two, two: one}) == f"/{two}?x={one}".encode()
 
 
 def test_links_of_a_pod_that_does_not_know_of_its_tls_front_end():
@@ -48,15 +51,20 @@ def test_links_of_a_pod_that_does_not_know_of_its_tls_front_end():
 
 
 def test_links_of_the_pod_only():
-    body = b'{"a": "http://pod:8774/v2.1/x", "b": "http://pod:87745/", "c": "http://pod:8774"}'
+    body = b'[{"href": "http://pod:8774/v2.1/x"}, {"href":"http://pod:87745/"}, {"href":"http://pod:8774"}]'
     assert rewrite.links(body, "http://pod:8774", "http://gw:1") == \
-        b'{"a": "http://gw:1/v2.1/x", "b": "http://pod:87745/", "c": "http://gw:1"}'
+        b'[{"href": "http://gw:1/v2.1/x"}, {"href":"http://pod:87745/"}, {"href":"http://gw:1"}]'
+
+
+def test_a_pods_address_in_a_users_words_is_no_link():
+    words = json.dumps({"metadata": {"docs": "http://pod:8774/x", "quoted": '{"href": "http://pod:8774/x"}'}}).encode()
+    assert rewrite.links(words, "http://pod:8774", "http://gw:1") == words
 
 
 @given(documents)
 def test_zones_leave_everything_else_alone(document):
     before = json.dumps(document)
-    rewrite.zones(document, lambda name, *_: name)
+    assert not rewrite.zones(members(document), lambda name, *_: name)
     assert json.dumps(document) == before
 
 
@@ -64,7 +72,7 @@ def test_zones_of_every_kind():
     document = {"servers": [{"OS-EXT-AZ:availability_zone": "nova", "name": "nova"}],
                 "network": {"availability_zones": ["nova", "nova2"], "availability_zone_hints": []},
                 "volume": {"availability_zone": None}}
-    assert rewrite.zones(document, lambda name, *_: "az1")
+    assert rewrite.zones(members(document), lambda name, *_: "az1")
     assert document == {"servers": [{"OS-EXT-AZ:availability_zone": "az1", "name": "nova"}],
                         "network": {"availability_zones": ["az1"], "availability_zone_hints": []},
                         "volume": {"availability_zone": None}}
@@ -72,7 +80,7 @@ def test_zones_of_every_kind():
 
 def test_an_empty_zone_takes_the_field_out():
     document = {"server": {"availability_zone": "az1", "name": "vm"}, "hints": {"availability_zone_hints": ["az1"]}}
-    rewrite.zones(document, lambda name, *_: "")
+    rewrite.zones(members(document), lambda name, *_: "")
     assert document == {"server": {"name": "vm"}, "hints": {"availability_zone_hints": []}}
 
 

@@ -11,6 +11,7 @@ from tricircle.api.write_all import Write
 from tricircle.crosspod import alike, naming
 from tricircle.crosspod.shapes import SHAPES, Shape
 from tricircle.errors import Conflict, PodUnreachable, Unavailable, UnsupportedMedia
+from tricircle.freetext import swapped
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import UUID, Path, parse
 from tricircle.store import behind, named, pods, replicas
@@ -83,8 +84,8 @@ def home_ids(gateway: Gateway, request: Request) -> Request:
     mapping = {each: home for each in rewrite.ids(target + body) if (home := replicas.home_of(gateway.db, each))}
     if not mapping:
         return request
-    where, _, query = rewrite.swap(target, mapping).decode("latin-1").partition("?")
-    body = rewrite.swap(body, mapping)
+    where, _, query = swapped(target, mapping).decode("latin-1").partition("?")
+    body = swapped(body, mapping)
     return replace(request, path=where, query=query, body=body,
                    body_json=None if request.body_json is None else json.loads(body))
 

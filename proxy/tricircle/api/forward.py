@@ -2,10 +2,11 @@
 import json
 import re
 
+from tricircle import freetext
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import HOP_BY_HOP, Request, Response, error_body, named
 from tricircle.errors import BadGateway, GatewayTimeout, NotFound, PodUnreachable, Unavailable
-from tricircle.routing import numbers, rewrite
+from tricircle.routing import fields, numbers, rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import replicas
 from tricircle.upstream.client import Answer
@@ -41,43 +42,65 @@ def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: s
         NotFound: the request names a replica by its id in the pod, which is not a name that a user knows.
         PodUnreachable, Unavailable: as `Upstream.call`.
     """
-    body = request.body
-    if request.body_json is not None and b"availability_zone" in body and not path.collection.per_pod:
-        document = json.loads(body)
-        if gateway.zones.down(path.service.name, pod, document):
-            body = rewrite.dump(document)
-    wire = numbers.down(path, target or request.target).encode()
-    wanted = rewrite.ids(wire + body)
-    mapping, foreign = replicas.both(gateway.db, pod["pod_id"], wanted)
-    if foreign:
-        raise NotFound(f"{next(iter(foreign))} could not be found")
+    wire, body = _local_terms(gateway, request, path, pod, numbers.down(path, target or request.target))
     headers = request.caller.headers if target else request.caller.headers | request.conditions
-    sent = rewrite.swap(body, mapping) or None
+    sent = body or None
     if request.upload:
         headers = headers | {"content-length": str(request.upload.length)}
         sent = request.upload.file
         sent.seek(0)
     return gateway.upstream.call(
-        pod["pod_name"], path.service.name, request.method, rewrite.swap(wire, mapping).decode("latin-1"),
-        headers=headers, body=sent, deadline=deadline, through=through)
+        pod["pod_name"], path.service.name, request.method, wire, headers=headers, body=sent, deadline=deadline,
+        through=through)
+
+
+def _local_terms(gateway: Gateway, request: Request, path: Path, pod: dict, wire: str) -> tuple[str, bytes]:
+    """(path and query, body) with the pod's own zones and ids. Raises NotFound as `send`."""
+    body = request.body
+    if request.body_json is not None and b"availability_zone" in body and not path.collection.per_pod:
+        document = json.loads(body)
+        if gateway.zones.down(path.service.name, pod, fields.members(document)):
+            body = rewrite.dump(document)
+    mapping, foreign = replicas.both(gateway.db, pod["pod_id"], rewrite.ids(wire.encode() + body))
+    if not mapping and not foreign:
+        return wire, body
+    naming = freetext.NAMING.get(path.service.name, freetext.NOTHING)
+    if foreign:
+        document = json.loads(body) if body and request.body_json is not None else body.decode("latin-1")
+        unknown = foreign.keys() & freetext.exposed(wire, document, naming)
+        if unknown:
+            raise NotFound(f"{min(unknown)} could not be found")
+    local = freetext.swapped(wire.encode(), mapping).decode()
+    return local, freetext.swapped(body, mapping, naming)
 
 
 def translate(gateway: Gateway, request: Request, path: Path, pod: dict, body: bytes) -> bytes:
     """A pod's body in the user's terms: home ids, our links, the user's zones."""
-    body = _home_terms(gateway, request, path, pod, body)
-    if b"availability_zone" in body or path.collection.per_pod:
-        try:
-            document = json.loads(body)
-        except ValueError:
-            return body
-        if numbers.up(path, pod, document) if path.collection.per_pod else gateway.zones.up(pod, document):
-            body = rewrite.dump(document)
-    return body
+    body = links(gateway, request, path, pod, body)
+    homes = replicas.to_home(gateway.db, pod["pod_id"], rewrite.ids(body))
+    zoned = b"availability_zone" in body or path.collection.per_pod
+    if not homes and not zoned:
+        return body
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return freetext.swapped(body, homes)
+    changed = numbers.up(path, pod, document) if path.collection.per_pod else \
+        gateway.zones.up(pod, fields.members(document))
+    if homes:
+        document = freetext.in_document(document, freetext.swapping(homes))
+    return rewrite.dump(document) if homes or changed else body
 
 
-def _home_terms(gateway: Gateway, request: Request, path: Path, pod: dict, text: bytes) -> bytes:
+def links(gateway: Gateway, request: Request, path: Path, pod: dict, text: bytes) -> bytes:
+    """A pod's body or header with links to the gateway."""
     root = gateway.upstream.account.root(pod["pod_name"], path.service.name)
-    return rewrite.links(rewrite.up(gateway.db, pod["pod_id"], text), root, request.root)
+    return rewrite.links(text, root, request.root)
+
+
+def _translated_link(gateway: Gateway, request: Request, path: Path, pod: dict, link: str) -> str:
+    text = rewrite.up(gateway.db, pod["pod_id"], link.encode("latin-1"))
+    return links(gateway, request, path, pod, text).decode("latin-1")
 
 
 def present(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> Response:
@@ -90,8 +113,8 @@ def present(gateway: Gateway, request: Request, path: Path, pod: dict, answer: A
         kept = [(name, value) for name, value in headers if name.lower() != "content-type"]
         made = Response.of_json(answer.status, error_body(path.service.errors, error))
         return Response(made.status, [*kept, *made.headers, (POD_HEADER, pod["pod_name"])], made.body)
-    headers = [(name, _home_terms(gateway, request, path, pod, value.encode("latin-1")).decode("latin-1")
-                if name.lower() in LINKS else value) for name, value in headers]
+    headers = [(name, _translated_link(gateway, request, path, pod, value) if name.lower() in LINKS else value)
+               for name, value in headers]
     headers.append((POD_HEADER, pod["pod_name"]))
     if answer.stream is not None:
         return Response(answer.status, headers + _length(answer), stream=answer.stream)

@@ -11,11 +11,10 @@ from tricircle.api.listing import merged_list, pods_to_ask
 from tricircle.api.message import Request, Response
 from tricircle.api.totals import totals
 from tricircle.errors import BadRequest, PodUnreachable, StoreBusy
-from tricircle.routing import replicas
+from tricircle.routing import fields, replicas
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.placement import place
 from tricircle.routing.references import mentions
-from tricircle.routing.rewrite import walk
 from tricircle.store import pods, routings
 from tricircle.store import replicas as rows
 from tricircle.upstream.client import Answer
@@ -96,8 +95,7 @@ def refuse_marks(request: Request, mark: str) -> None:
     Raises:
         BadRequest: that field begins with the mark in the body.
     """
-    if any(field == mark and isinstance(value, str) and value.startswith(marks.REPLICA)
-           for _, field, _, value in walk(request.body_json or {})):
+    if any(str(member.get(mark)).startswith(marks.REPLICA) for member in fields.members(request.body_json)):
         raise BadRequest(f"a {mark} must not begin with {marks.REPLICA}: Tricircle marks its own resources so")
 
 

@@ -97,7 +97,7 @@ def _page(gateway: Gateway, request: Request, path: Path, query: Query, lists: d
         cursors.remember(gateway, request, path, query, str(shown[-1][1]["id"]),
                          paging.cursor(tails, order, shown, known, missing))
     for name, record in shown:
-        lists[name].dress(record)
+        lists[name].dress([record])
     records = [record for _, record in shown[query.offset:]]
     records = queries.cut_fields(path, query, records[::-1] if query.reverse else records)
     frames = {name: {**each.frame, each.key: []} for name, each in lists.items() if each.key}

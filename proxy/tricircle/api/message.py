@@ -10,6 +10,8 @@ from tricircle.errors import ApiError, BadRequest, TooLarge
 from tricircle.routing.caller import Caller
 
 REQUEST_ID = re.compile(r"^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+# A letter, digit or dash that needs no escape in JSON. Ids and names of fields are looked for as they are.
+ESCAPED = re.compile(rb"\\u00[2-7]")
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # It goes into every link of an answer, JSON or not.
 HOST = re.compile(r"^[A-Za-z0-9.:\[\]_-]+$")
@@ -90,6 +92,8 @@ class Request:
             raise BadRequest("the request's body must be a JSON object", "HTTPBadRequest")
         if SURROGATE.search(self.body) and not _is_text(self.body_json):
             raise BadRequest("the request's body has half a character (a lone surrogate) in it", "HTTPBadRequest")
+        if ESCAPED.search(self.body):
+            self.body = json.dumps(self.body_json).encode()
 
 
 def _is_text(document: Any) -> bool:

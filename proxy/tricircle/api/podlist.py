@@ -2,15 +2,15 @@
 import json
 from typing import Any
 
-from tricircle import marks
+from tricircle import freetext, marks
 from tricircle.api import query as queries
-from tricircle.api.forward import send, upward
+from tricircle.api.forward import links, send, upward
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.api.query import Query
 from tricircle.errors import PodUnreachable
-from tricircle.routing import numbers, rewrite
-from tricircle.routing.catalogue import ZONE_FIELDS, Path
+from tricircle.routing import fields, numbers, rewrite
+from tricircle.routing.catalogue import Path
 from tricircle.store import replicas
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
@@ -35,18 +35,18 @@ class PodList:
                  deadline: Deadline):
         self._gateway, self._request, self._path, self.pod = gateway, request, path, pod
         self._target, self._reverse, self._deadline = target, query.reverse, deadline
-        self._zoned = any(field in ZONE_FIELDS for field, _ in query.sort)
+        self._zoned = any(field in fields.ZONES for field, _ in query.sort)
         self.headers: list[tuple[str, str]] | None = None   # of the first answer
         self.frame: dict[str, Any] = {}                      # what it has beside the records
         self.key: str | None = None
         self._foreign: set[str] = set()                      # home ids of what is here as a replica only
 
-    def dress(self, document: Any) -> None:
+    def dress(self, records: list) -> None:
         """The pod's zones, or numbers, become the user's, in place. Apart, since it takes most of the time."""
         if self._path.collection.per_pod:
-            numbers.up(self._path, self.pod, document)
+            numbers.up(self._path, self.pod, records)
         else:
-            self._gateway.zones.up(self.pod, document)
+            self._gateway.zones.up(self.pod, (record for record in records if isinstance(record, dict)))
 
     def ask(self, marker: str | None, size: int | None) -> Batch:
         """Records behind a marker, in order of reading, not yet dressed unless that is what they are sorted by.
@@ -60,7 +60,7 @@ class PodList:
         if not key:
             raise PodUnreachable(self.pod["pod_name"], self._path.service.name, "answered without a list")
         if self._zoned:
-            self.dress(document)
+            self.dress(document[key])
         records = document[key][::-1] if self._reverse else document[key]
         follows = {link.get("rel") for link in document.get(f"{key}_links") or []}
         more = records and ("previous" if self._reverse else "next") in follows
@@ -71,7 +71,7 @@ class PodList:
         document = self._document(None, None)
         key = collection_key(document)
         if not key:
-            self.dress(document)
+            self.dress([document])
             return document
         records = document[key]
         while document.get(f"{key}_links") and document[key]:
@@ -103,12 +103,11 @@ class PodList:
         homes = replicas.to_home(self._gateway.db, self.pod["pod_id"], rewrite.ids(answer.body))
         if not self._path.collection.everywhere:    # what is the same everywhere has no home whose record alone counts
             self._foreign |= replicas.strangers(self._gateway.db, self.pod["pod_id"], list(homes.values()))
-        root = self._gateway.upstream.account.root(self.pod["pod_name"], self._path.service.name)
-        body = rewrite.links(rewrite.swap(answer.body, homes), root, self._request.root)
         try:
-            return json.loads(body)
+            document = json.loads(links(self._gateway, self._request, self._path, self.pod, answer.body))
         except ValueError:
             return None
+        return freetext.in_document(document, freetext.swapping(homes)) if homes else document
 
     def _hidden(self, record: Any) -> bool:
         parent = self._path.collection.parent

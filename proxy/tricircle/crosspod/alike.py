@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 from tricircle.crosspod.shapes import MICROVERSIONS, VERSIONS, Shape
 from tricircle.errors import PodUnreachable
+from tricircle.freetext import in_document, swapped, swapping
 from tricircle.store import Database, named, replicas
 from tricircle.upstream.client import Answer, Upstream
 from tricircle.upstream.scatter import scatter
-from tricircle.uuids import ids, swap
+from tricircle.uuids import ids
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,12 @@ class Thing:
         """What the pod has yet to do to be like `wanted`; a thing that is made gets its parts in the next round."""
         has = self.look(pod)
         plan = _calls(self.shape, wanted, has)
-        body = json.dumps([self._step(call, made=has is None) for call in plan]).encode()
-        return json.loads(swap(body, replicas.to_local(self.db, pod["pod_id"], ids(body))))
+        steps = [self._step(call, made=has is None) for call in plan]
+        local = replicas.to_local(self.db, pod["pod_id"], ids(json.dumps(steps).encode()))
+        for step in steps if local else ():
+            step["path"] = swapped(step["path"].encode(), local).decode()
+            step["body"] = in_document(step["body"], swapping(local))
+        return steps
 
     def path(self, suffix: str = "") -> str:
         """Path of the thing, or of something below it, with its home id."""
@@ -97,9 +102,9 @@ class Thing:
 
     def _read(self, pod: dict, path: str) -> Any:
         wire = path.encode()
-        local = swap(wire, replicas.to_local(self.db, pod["pod_id"], ids(wire))).decode()
+        local = swapped(wire, replicas.to_local(self.db, pod["pod_id"], ids(wire))).decode()
         body = _answer(self.upstream, self.shape, pod["pod_name"], local)
-        return json.loads(swap(body, replicas.to_home(self.db, pod["pod_id"], ids(body)))) if body else None
+        return json.loads(swapped(body, replicas.to_home(self.db, pod["pod_id"], ids(body)))) if body else None
 
     def _adopt(self, pod: dict) -> bool:
         """Take the pod's thing of the same name for this one."""

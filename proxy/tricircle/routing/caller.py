@@ -20,6 +20,11 @@ class Caller:
     roles: frozenset[str]
     headers: dict[str, str] = field(default_factory=dict, repr=False)
 
+    @property
+    def identity(self) -> tuple[str, str, frozenset[str]]:
+        """What a pod's answer to the caller depends on."""
+        return self.user_id, self.project_id, self.roles
+
     def prefix(self, service: Service) -> str:
         """The beginning of a path for a call of our own in his name."""
         version = "/" + service.versions[0]

@@ -165,49 +165,13 @@ COLLECTIONS = {
     ),
 }
 
-# Which service and collection the id in a body's field belongs to, wherever in the body the field stands.
-# Ids in other fields (images, projects, users) are nobody's business here.
-REFERENCES = {
-    "network_id": ("network", "networks"),
-    "floating_network_id": ("network", "networks"),
-    "net_id": ("network", "networks"),
-    "networks.uuid": ("network", "networks"),
-    "subnet_id": ("network", "subnets"),
-    "port_id": ("network", "ports"),
-    "networks.port": ("network", "ports"),
-    "parent_port_id": ("network", "ports"),
-    "router_id": ("network", "routers"),
-    "security_group_id": ("network", "security-groups"),
-    "remote_group_id": ("network", "security-groups"),
-    "security_groups.": ("network", "security-groups"),       # the list of ids in a port
-    "remote_address_group_id": ("network", "address-groups"),
-    "subnetpool_id": ("network", "subnetpools"),
-    "address_scope_id": ("network", "address-scopes"),
-    "qos_policy_id": ("network", "qos/policies"),
-    "floatingip_id": ("network", "floatingips"),
-    "volume_id": ("volume", "volumes"),
-    "volumeId": ("volume", "volumes"),
-    "source_volid": ("volume", "volumes"),
-    "snapshot_id": ("volume", "snapshots"),
-    "backup_id": ("volume", "backups"),
-    "group_id": ("volume", "groups"),
-    "source_group_id": ("volume", "groups"),
-    "group_snapshot_id": ("volume", "group_snapshots"),
-    "os:scheduler_hints.group": ("compute", "os-server-groups"),
-    "OS-SCH-HNT:scheduler_hints.group": ("compute", "os-server-groups"),
-    "same_host": ("compute", "servers"),
-    "same_host.": ("compute", "servers"),
-    "instance_uuid": ("compute", "servers"),
-    "serverId": ("compute", "servers"),
-    "server_uuid": ("compute", "servers"),
-}
+# Nova's old proxies show what another service has: {their collection: the one that the thing belongs to}.
+PROXIES = {"os-volumes": "volumes", "os-snapshots": "snapshots", "os-floating-ips": "floatingips",
+           "os-security-groups": "security-groups", "os-security-group-rules": "security-group-rules",
+           "os-networks": "networks", "os-tenant-networks": "networks"}
 
 # What stays in the pod where it is made, and draws everything else there: not made in a pod that is not enabled.
 SETTLES = frozenset({("compute", "servers"), ("volume", "volumes"), ("network", "networks"), ("network", "routers")})
-
-# What an RBAC policy can share.
-SHARED = {"network": "networks", "security_group": "security-groups", "qos_policy": "qos/policies",
-          "subnetpool": "subnetpools", "address_scope": "address-scopes", "address_group": "address-groups"}
 
 # Nova's and Cinder's sort keys are columns of their databases; their records call some of them otherwise.
 SORT_FIELDS = {"display_name": "name", "uuid": "id", "vm_state": "OS-EXT-STS:vm_state",
@@ -218,10 +182,6 @@ SORT_FIELDS = {"display_name": "name", "uuid": "id", "vm_state": "OS-EXT-STS:vm_
                "availability_zone": "OS-EXT-AZ:availability_zone"}
 TIMES = frozenset({"created", "updated", "created_at", "updated_at"})
 SERVER_TIMES = {"created_at": "created", "updated_at": "updated"}
-
-# Fields that carry an availability zone: a string, or a list of strings.
-ZONE_FIELDS = frozenset({"availability_zone", "OS-EXT-AZ:availability_zone", "pinned_availability_zone",
-                         "availability_zones", "availability_zone_hints"})
 
 
 @dataclass(frozen=True)
@@ -296,3 +256,8 @@ def parse(service: Service, path: str) -> Path | None:
 def find(path: str, service: str) -> Collection:
     """The description of a collection; an ordinary one when it is not listed."""
     return COLLECTIONS[service].get(path) or Collection(path)
+
+
+def kind_of(collection: str) -> str:
+    """The collection under which the store knows what is in one."""
+    return PROXIES.get(collection, collection)

@@ -1,13 +1,14 @@
 """What a request's body refers to: ids of resources, names of things that must exist in the pod."""
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tricircle.routing.catalogue import REFERENCES, SHARED, UUID
-from tricircle.routing.rewrite import walk
+from tricircle.errors import BadRequest
+from tricircle.routing.catalogue import UUID
+from tricircle.routing.fields import TREES, Beside, Node, Reference, members
 
-VOLUME_TYPES = ("volume_type", "new_type")
-
-
+# Each may cost a question to every pod and a replica. A server has a few, Neutron's largest bulk calls some dozens.
+MOST = 200
 OWNER = ("project_id", "tenant_id")
 
 
@@ -17,7 +18,7 @@ class Mentions:
 
     Args:
         resources: (service, collection, id), in order, each once.
-        flavors: flavor ids.
+        flavors: flavor ids, each once, as all that follow.
         keypairs: keypair names.
         groups: security groups by name or id, as Nova takes them.
         types: volume types by name or id.
@@ -44,51 +45,49 @@ def mentions(service: str, body: Any) -> Mentions:
     Args:
         service: whose API it is for.
         body: parsed JSON of any shape; what has the wrong type is left for the pod to refuse.
+
+    Raises:
+        BadRequest: it names more than `MOST` things.
     """
-    found = Mentions()
-    for parent, name, holder, value in walk(body):
-        if not isinstance(value, str):
-            if name == "availability_zone_hints" and isinstance(value, list):
-                found.hints += [hint for hint in value if isinstance(hint, str)]
+    found: dict[str, dict] = {"resources": {}, "flavors": {}, "keypairs": {}, "groups": {}, "types": {}, "zone": {},
+                              "hints": {}}
+    owner = None
+    for member in members(body):
+        for kind, value in _named(TREES[service], member):
+            if isinstance(kind, str):
+                found[kind][value.rstrip("/").rsplit("/", 1)[-1] if kind == "flavors" else value] = None
+            elif UUID.match(value):
+                found["resources"][(*kind, value)] = None
+        if owner is None and member is not body:
+            owner = next((member[name] for name in OWNER if isinstance(member.get(name), str)), None)
+    if sum(map(len, found.values())) > MOST:
+        raise BadRequest(f"the request's body refers to more than {MOST} things: send several requests")
+    host = body.get("host") if isinstance(body, dict) else None
+    zone = next(iter(found.pop("zone")), None)
+    return Mentions(**{name: list(values) for name, values in found.items()}, zone=zone,
+                    host=host if isinstance(host, str) else None, owner=owner)
+
+
+def _named(tree: dict[str, Node], holder: dict) -> Iterator[tuple[Reference | str, str]]:
+    """(kind, id or name) of what an object names, in its order."""
+    for name, value in holder.items():
+        node = tree.get(name)
+        if node is None:
             continue
-        if service == "compute" and _named(found, parent, name, value):
-            continue
-        if service != "network" and name in VOLUME_TYPES and value:
-            found.types.append(value)
-        target = REFERENCES.get(name) or REFERENCES.get(f"{parent}.{name}") or _block_device(parent, name, holder) \
-            or _shared(name, holder)
-        if target and UUID.match(value) and (*target, value) not in found.resources:
-            found.resources.append((*target, value))
-        if name == "availability_zone" and found.zone is None and value:
-            found.zone = value
-        if name == "host" and holder is body:
-            found.host = value
-        if name in OWNER and any(holder is member for member in body.values()):
-            found.owner = value
-    return found
+        if isinstance(value, list):
+            for item in value:
+                yield from _at(node.each, node.items, item, holder)
+        else:
+            yield from _at(node.one, node.fields, value, holder)
 
 
-def _named(found: Mentions, parent: str, name: str, value: str) -> bool:
-    """Things that Nova's bodies call by a key of their own."""
-    if name == "flavorRef":
-        found.flavors.append(value.rstrip("/").rsplit("/", 1)[-1])
-    elif name == "key_name":
-        found.keypairs.append(value)
-    elif name == "name" and parent in ("security_groups", "addSecurityGroup", "removeSecurityGroup"):
-        found.groups.append(value)
-    else:
-        return False
-    return True
-
-
-def _block_device(parent: str, name: str, holder: Any) -> tuple[str, str] | None:
-    """`uuid` in block_device_mapping_v2 is of the kind that `source_type` beside it says."""
-    if parent == "block_device_mapping_v2" and name == "uuid" and isinstance(holder, dict):
-        return {"volume": ("volume", "volumes"), "snapshot": ("volume", "snapshots")}.get(holder.get("source_type"))
-    return None
-
-
-def _shared(name: str, holder: Any) -> tuple[str, str] | None:
-    """`object_id` of an RBAC policy is of the kind that `object_type` beside it says."""
-    kind = holder.get("object_type") if name == "object_id" and isinstance(holder, dict) else None
-    return ("network", SHARED[kind]) if isinstance(kind, str) and kind in SHARED else None
+def _at(kind: Reference | Beside | str | None, fields: dict[str, Node], value: Any,
+        holder: dict) -> Iterator[tuple[Reference | str, str]]:
+    if isinstance(value, dict):
+        yield from _named(fields, value)
+    elif isinstance(value, str) and value:
+        if isinstance(kind, Beside):
+            told = holder.get(kind.field)
+            kind = kind.kinds.get(told) if isinstance(told, str) else None
+        if kind:
+            yield kind, value

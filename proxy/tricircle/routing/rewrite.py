@@ -1,43 +1,45 @@
 """Ids, links and zones on the wire.
 
-A UUID has a constant form, so one pass of a regular expression over a body, a path or a query maps a resource's home
-id to a pod's local id on the way down, and back on the way up, for every resource that exists or will exist.
+A UUID has a constant form, so one pass of a regular expression over a body, a path or a query finds all that may be a
+resource's id, whatever resources there will be. Only where one of them has a replica is the text taken apart, and the
+home's id becomes the pod's local id on the way down, and back on the way up, except in free text (see `freetext`).
 """
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tricircle.routing.catalogue import ZONE_FIELDS
+from tricircle.freetext import swapped
+from tricircle.routing.fields import ZONES
 from tricircle.store import Database, replicas
-from tricircle.uuids import ids, swap
-
-NESTED = (dict, list)
+from tricircle.uuids import ids
 
 
 def down(db: Database, pod_id: str, data: bytes) -> bytes:
     """Home ids become the pod's local ids."""
-    return swap(data, replicas.to_local(db, pod_id, ids(data)))
+    return swapped(data, replicas.to_local(db, pod_id, ids(data)))
 
 
 def up(db: Database, pod_id: str, data: bytes) -> bytes:
     """The pod's local ids become home ids."""
-    return swap(data, replicas.to_home(db, pod_id, ids(data)))
+    return swapped(data, replicas.to_home(db, pod_id, ids(data)))
 
 
 def links(data: bytes, pod_root: str, own_root: str) -> bytes:
     """Links to a pod become links to the gateway.
 
     Args:
-        data: a body or a header's value.
+        data: a body or a header's value. In a JSON document only `href` is a link: within a string, which a user may
+            have written, the quotation marks around that word would be escaped.
         pod_root: the pod's endpoint without version, `http://pod:8774`. A pod behind a TLS front end that does not know
             of it writes http:// where the endpoint has https://.
         own_root: how the caller reached the gateway, `http://gateway:19998`.
     """
     # What follows must not belong to the host's name or port: http://pod:877 is not a part of http://pod:8774.
     place = re.escape(pod_root.partition("://")[2]).encode()
-    pattern = re.compile(rb"https?://" + place + rb"(?![\w.:-])")
-    return pattern.sub(lambda _: own_root.encode(), data)
+    before = rb'(?P<href>"href":\s*")' if data[:1] in (b"{", b"[") else rb"(?P<href>)"
+    pattern = re.compile(before + rb"https?://" + place + rb"(?![\w.:-])")
+    return pattern.sub(lambda found: found["href"] + own_root.encode(), data)
 
 
 def walk(body: Any) -> Iterator[tuple[str, str, dict | list, Any]]:
@@ -60,24 +62,20 @@ def walk(body: Any) -> Iterator[tuple[str, str, dict | list, Any]]:
                 stack.append((name, value))
 
 
-def zones(body: Any, translate: Callable[[str, str, dict], str]) -> bool:
-    """Translate every availability zone in a document, in place.
+def zones(holders: Iterable[dict], translate: Callable[[str, str, dict], str]) -> bool:
+    """Translate the availability zones of some objects, in place.
 
     Args:
-        body: a JSON document.
+        holders: records, or a body's `fields.members`; what is inside of them is left alone.
         translate: gives the new name for (old name, field, the object that holds it); an empty one takes it out.
 
     Returns:
         Whether anything was changed.
     """
-    changed, stack = False, [body] if isinstance(body, NESTED) else []
-    while stack:
-        holder = stack.pop()
-        if isinstance(holder, dict):
-            for field in ZONE_FIELDS & holder.keys():
-                changed = _zone(holder, field, translate) or changed
-            holder = holder.values()
-        stack += [value for value in holder if isinstance(value, NESTED)]
+    changed = False
+    for holder in holders:
+        for field in ZONES & holder.keys():
+            changed = _zone(holder, field, translate) or changed
     return changed
 
 

@@ -1,5 +1,6 @@
 """Availability zones: the user's on one side, each pod's own on the other."""
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from tricircle.errors import TricircleError
@@ -21,8 +22,8 @@ class Zones:
         self._upstream = upstream
         self._known: dict[str, tuple[float, str]] = {}
 
-    def down(self, service: str, pod: dict, body: Any) -> bool:
-        """The user's zones become the pod's own, in place; True when anything changed."""
+    def down(self, service: str, pod: dict, holders: Iterable[dict]) -> bool:
+        """The user's zones in some objects (see `rewrite.zones`) become the pod's own; True when anything changed."""
         def translate(name: str, *_: Any) -> str:
             zone, colon, host = name.partition(":")
             if zone not in (pod["az_name"], pod["pod_name"]):
@@ -32,16 +33,16 @@ class Zones:
             if colon:
                 return f"{pod['pod_az_name'] or DEFAULT_ZONE}:{host}"
             return pod["pod_az_name"]
-        return rewrite.zones(body, translate)
+        return rewrite.zones(holders, translate)
 
     @staticmethod
-    def up(pod: dict, body: Any) -> bool:
-        """The pod's zones become the user's, in place; True when anything changed."""
+    def up(pod: dict, holders: Iterable[dict]) -> bool:
+        """The pod's zones in some objects (see `rewrite.zones`) become the user's; True when anything changed."""
         def translate(_: str, field: str, holder: dict) -> str:
             # The hint of an external network is the name of its pod, as in the original.
             hint = field == "availability_zone_hints" and holder.get("router:external")
             return pod["pod_name" if hint else "az_name"]
-        return rewrite.zones(body, translate)
+        return rewrite.zones(holders, translate)
 
     def _network_zone(self, pod: dict) -> str:
         """A zone that the pod's Neutron accepts as a hint; empty when it has none, and then the hint is left out."""
