@@ -29,7 +29,7 @@ def _measure(db: Database, size: int) -> dict[str, float]:
     took = []
     for id in draw.choices(ids, k=ASKED):
         start = time.perf_counter()
-        assert routings.home_pod(db, id)
+        assert routings.home_pod(db, id, "servers")
         took.append((time.perf_counter() - start) * 1e6)
     db.close()
     return {"p50": median(took), "p95": quantiles(took, n=20)[-1]}

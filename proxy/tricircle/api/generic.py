@@ -3,7 +3,7 @@ import logging
 from collections.abc import Callable
 
 from tricircle import marks
-from tricircle.api import fanout, members, microversion, needs, once
+from tricircle.api import fanout, learned, members, microversion, needs, once
 from tricircle.api.admission import within_quota
 from tricircle.api.forward import POD_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
@@ -14,10 +14,8 @@ from tricircle.errors import BadRequest, PodUnreachable, StoreBusy
 from tricircle.routing import fields, replicas
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.placement import place
-from tricircle.routing.references import mentions
-from tricircle.store import pods, routings
-from tricircle.store import replicas as rows
-from tricircle.upstream.client import Answer
+from tricircle.routing.references import Mentions, mentions
+from tricircle.store import pods
 
 LOG = logging.getLogger(__name__)
 Handler = Callable[[Gateway, Request, Path], Response | None]
@@ -110,6 +108,17 @@ def perform(gateway: Gateway, request: Request, path: Path, external: bool = Fal
     """
     found = mentions(path.service.name, request.body_json)
     found.resources += pulled
+    response, pod = _in_its_pod(gateway, request, path, found, external)
+    # Nothing was changed by a 404. Where it is the row that was wrong, it is not any more.
+    if response.status == 404 and UUID.match(path.member) and response.stream is None and gateway.locator.elsewhere(
+            request.caller, path.service.name, path.collection.path, path.member, pod):
+        response, _ = _in_its_pod(gateway, request, path, found, external)
+    return response
+
+
+def _in_its_pod(gateway: Gateway, request: Request, path: Path, found: Mentions,
+                external: bool) -> tuple[Response, dict]:
+    """(the answer, row of the pod that gave it) of one try."""
     placed = place(gateway.db, gateway.locator, request.caller, path, found, external)
     try:
         made = needs.satisfy(gateway, request, path, found, placed)
@@ -118,7 +127,7 @@ def perform(gateway: Gateway, request: Request, path: Path, external: bool = Fal
     response = exchange(gateway, request, path, placed.pod)
     if 400 <= response.status < 500:
         _take_back(gateway, made, placed.pod)
-    return response
+    return response, placed.pod
 
 
 def _take_back(gateway: Gateway, made: list[tuple[str, str]], pod: dict) -> None:
@@ -141,37 +150,8 @@ def _exchange(gateway: Gateway, request: Request, path: Path, pod: dict) -> Resp
     except PodUnreachable as error:
         raise failure(error) from error
     try:
-        _remember(gateway, request, path, pod, answer)
+        learned.remember(gateway, request, path, pod, answer)
     except StoreBusy as error:
         # The pod has done it: an error now would make the user repeat it. What is not known is asked of the pods.
         LOG.warning("not remembered where %s is: %s", request.path, error)
     return present(gateway, request, path, pod, answer)
-
-
-def _remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> None:
-    """What was made has its home here; what is gone has none."""
-    if answer.ok and request.method == "POST" and not path.member and not path.collection.everywhere:
-        _learn(gateway, request, path, pod, answer.json())
-    if path.member and UUID.match(path.member) and not path.rest:
-        # The 404 of a PUT may be about what its body names.
-        gone = (answer.status == 404 and request.method != "PUT") or (
-            request.method == "DELETE" and answer.status == 204 and path.service.name == "network")
-        known = routings.home(gateway.db, path.member) if gone or request.method == "DELETE" else None
-        # Nova and Cinder delete in the background: the row goes when the owner first gets 404.
-        if known and request.method == "DELETE" and answer.ok and not gone:
-            routings.leave(gateway.db, path.member)
-        if known and gone and known["project_id"] == request.caller.project_id:
-            routings.forget(gateway.db, path.member)
-            rows.drop(gateway.db, path.member, pod["pod_id"])   # it had moved here and kept its id
-
-
-def _learn(gateway: Gateway, request: Request, path: Path, pod: dict, document: object) -> None:
-    if not isinstance(document, dict):
-        return
-    made = []
-    for value in document.values():
-        for record in value if isinstance(value, list) else [value]:
-            if isinstance(record, dict) and UUID.match(str(record.get("id", ""))):
-                made.append((record["id"], path.collection.path,
-                             record.get("project_id") or record.get("tenant_id") or request.caller.project_id))
-    routings.learn(gateway.db, made, pod["pod_id"])

@@ -44,8 +44,8 @@ def settle(db: Database, upstream: Upstream, network_id: str, home: dict, pod: d
 
 def at_home(db: Database, network_id: str, subnets: list[str], project_id: str, pod: dict) -> None:
     """A network and its subnets live in a pod from now on; their rows in `replicas` keep the ids apart."""
-    routings.learn(db, [(network_id, "networks", project_id), *((each, "subnets", project_id) for each in subnets)],
-                   pod["pod_id"], durable=True)
+    routings.correct(db, [(network_id, "networks", project_id), *((each, "subnets", project_id) for each in subnets)],
+                     pod["pod_id"], durable=True)
 
 
 def _subnets(db: Database, upstream: Upstream, local: str, pod: dict) -> list[str]:

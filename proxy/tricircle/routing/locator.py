@@ -1,21 +1,28 @@
-"""Where a resource lives. What is not known is asked of the pods, once, however many callers wait for the answer."""
+"""Where a resource lives. What is not known is asked of the pods, once, however many requests of a user wait for it.
+
+Only what a pod shows to the caller is learned: a refusal says nothing about what is there.
+"""
 import logging
 import threading
+import time
 from concurrent.futures import Future
 
 from tricircle import marks, metrics
 from tricircle.errors import StoreBusy, Unavailable
+from tricircle.routing import sightings
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import SERVICES, Service, find
+from tricircle.routing.catalogue import Service, find, kind_of
+from tricircle.routing.fields import project_of
+from tricircle.routing.sightings import Named, Sightings
 from tricircle.store import Database, pods, replicas, routings
-from tricircle.upstream.client import Answer, Upstream
+from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
 LOG = logging.getLogger(__name__)
-# A pod that refuses to show it has it. Everything else (404, 400 for a malformed id) says that it has not.
-HERE = frozenset({200, 203, 403})
-OWNERS = ("project_id", "tenant_id", "os-vol-tenant-attr:tenant_id", "os-extended-snapshot-attributes:project_id")
+# For so long nobody is asked again about an id that nobody has. What is made through any gateway is known at once.
+MISSED_SECONDS = 3.0
+MISSES = 10_000
 
 
 class Locator:
@@ -30,12 +37,14 @@ class Locator:
         self.db, self.upstream = db, upstream
         self._asking: dict[tuple, Future] = {}
         self._lock = threading.Lock()
+        self._missed = Recently(MISSED_SECONDS, MISSES)
+        self._rightly = Recently(MISSED_SECONDS, MISSES)
 
     def find(self, caller: Caller, service: str, collection: str, resource_id: str) -> dict | None:
         """The home pod of a resource.
 
         Args:
-            caller: in whose name the pods are asked; what he may not see is not there for him.
+            caller: in whose name the pods are asked; what the caller may not see is not there for them.
             service: `compute`, `volume` or `network`.
             collection: its path, `servers`.
             resource_id: home id.
@@ -46,11 +55,12 @@ class Locator:
         Raises:
             Unavailable: no reachable pod has it, and some pod could not be asked.
         """
-        known = routings.home_pod(self.db, resource_id)
+        known = routings.home_pod(self.db, resource_id, kind_of(collection))
         metrics.looked_up("hit" if known else "miss")
         if known:
             return known
-        key = (caller.project_id, service, collection, resource_id)
+        # What one user sees is no answer for another one, nor for the same one with other roles.
+        key = (*caller.identity, service, collection, resource_id)
         with self._lock:
             future, first = self._asking.get(key), False
             if future is None:
@@ -59,65 +69,155 @@ class Locator:
             self._answer(key, future, caller)
         return future.result()
 
+    def find_many(self, caller: Caller, named: list[Named]) -> dict[Named, dict | None]:
+        """The home pods of several resources, under one deadline.
+
+        Args:
+            caller: as in `find`.
+            named: (service, collection, id), each once.
+
+        Raises:
+            Unavailable: as `find`.
+        """
+        if len(named) == 1:
+            return {named[0]: self.find(caller, *named[0])}
+        known = routings.home_pods(self.db, [(each[2], kind_of(each[1])) for each in named])
+        found = {each: known.get((each[2], kind_of(each[1]))) for each in named}
+        unknown = [each for each, pod in found.items() if pod is None]
+        for each in named:
+            metrics.looked_up("hit" if found[each] else "miss")
+        return found | (self._ask(caller, unknown) if unknown else {})
+
+    def elsewhere(self, caller: Caller, service: str, collection: str, resource_id: str, pod: dict) -> dict | None:
+        """The pod that has something which the pod that was believed to have it does not find.
+
+        The row is corrected then. All pods are asked: where the one itself shows it, its 404 was about something else.
+
+        Args:
+            caller, service, collection, resource_id: as in `find`.
+            pod: row of the pod that answered 404.
+
+        Returns:
+            Row of another pod; None when no other pod shows it.
+        """
+        named, key = (service, collection, resource_id), (*caller.identity, service, collection, resource_id)
+        if key in self._rightly or key in self._missed:
+            return None
+        bottom = pods.by_name(self.db)
+        seen = self._look(caller, [named], bottom)
+        home = next(iter(seen.shown.get(named, ())), pod["pod_name"])
+        if home == pod["pod_name"]:
+            self._rightly.add(key)
+            return None
+        LOG.warning("%s %s is in pod %s, not in pod %s", collection, resource_id, home, pod["pod_name"])
+        self._learn(caller, seen, bottom)
+        return bottom[home]
+
     def having(self, caller: Caller, service: Service, path: str) -> list[dict]:
         """Rows of the pods that have something at a path: a member, or a list that is not empty.
 
-        Where the caller may not look there is one that tells him so.
+        Where the caller may not look there is one that says so.
 
         Args:
             caller: in whose name they are asked.
             service: whose API.
             path: path and query.
+
+        Raises:
+            Unavailable: no pod that answers has it, and some pod could not be asked.
         """
         deadline = Deadline(self.upstream.conf.list_deadline)
         bottom = pods.by_name(self.db)
-        answers, _ = scatter(bottom, lambda name: self.upstream.call(
+        answers, missing = scatter(bottom, lambda name: self.upstream.call(
             name, service.name, "GET", path, headers=caller.headers, deadline=deadline))
         found = [bottom[name] for name, answer in answers.items() if answer.ok and any((answer.json() or {}).values())]
-        return found or [bottom[name] for name, answer in answers.items() if answer.status == 403][:1]
-
-    def _learn(self, resource_id: str, collection: str, project_id: str, pod: dict) -> None:
-        try:
-            routings.learn(self.db, [(resource_id, collection, project_id)], pod["pod_id"])
-        except StoreBusy as error:   # the next one asks again; a read must not fail for that
-            LOG.warning("not remembered where %s is: %s", resource_id, error)
+        if found:
+            return found
+        broken = [*missing, *(name for name, answer in answers.items() if answer.status >= 500)]
+        if broken:
+            raise _unavailable("what the request names", broken)
+        return [bottom[name] for name, answer in answers.items() if answer.status in sightings.REFUSED][:1]
 
     def _answer(self, key: tuple, future: Future, caller: Caller) -> None:
+        named = key[-3:]
         try:
-            future.set_result(self._ask(caller, *key[1:]))
+            future.set_result(self._ask(caller, [named])[named])
         except BaseException as error:  # noqa: BLE001 - whoever waits must get it, whatever it is
             future.set_exception(error)
         finally:
             with self._lock:
                 del self._asking[key]
 
-    def _ask(self, caller: Caller, service: str, collection: str, resource_id: str) -> dict | None:
-        path = f"{caller.prefix(SERVICES[service])}/{collection}/{resource_id}"
-        deadline = Deadline(self.upstream.conf.list_deadline)
+    def _ask(self, caller: Caller, unknown: list[Named]) -> dict[Named, dict | None]:
+        """Homes of what the store does not know. Raises Unavailable."""
+        asked = [each for each in unknown if (*caller.identity, *each) not in self._missed]
+        if not asked:
+            return dict.fromkeys(unknown)
         bottom = pods.by_name(self.db)
-        answers, missing = scatter(bottom, lambda name: self.upstream.call(
-            name, service, "GET", path, headers=caller.headers, deadline=deadline))
-        for name, answer in answers.items():
-            pod = bottom[name]
-            if answer.status in HERE and not _own(
-                    answer, replicas.to_home(self.db, pod["pod_id"], [resource_id]), find(collection, service).mark):
-                self._learn(resource_id, collection, _owner(answer) or caller.project_id, pod)
-                return pod
-        if missing:
-            raise Unavailable(f"{resource_id} is in none of the pods that answer, and {', '.join(missing)} "
-                              "cannot be reached now: try again later")
-        return None
+        seen = self._look(caller, asked, bottom)
+        self._learn(caller, seen, bottom)
+        found: dict[Named, dict | None] = dict.fromkeys(unknown)
+        for each in asked:
+            # A pod that refuses has the right answer for the caller, though nothing is known by it.
+            name = next(iter([*seen.shown.get(each, ()), *seen.refused.get(each, ())]), None)
+            if name:
+                found[each] = bottom[name]
+            elif each in seen.missing:
+                raise _unavailable(each[2], seen.missing[each])
+            else:
+                self._missed.add((*caller.identity, *each))
+        return found
+
+    def _look(self, caller: Caller, wanted: list[Named], bottom: dict[str, dict]) -> Sightings:
+        """What the pods show, without replicas and plumbing: what is such in a pod has no name there for a user."""
+        seen = sightings.look(self.upstream, caller, list(bottom), wanted,
+                              Deadline(self.upstream.conf.list_deadline))
+        ids = {name: [key[2] for key, records in seen.shown.items() if name in records] for name in bottom}
+        local = {name: replicas.to_home(self.db, bottom[name]["pod_id"], ids[name]) for name in bottom if ids[name]}
+        for (service, collection, resource_id), records in seen.shown.items():
+            for name in [name for name, record in records.items() if resource_id in local[name]
+                         or marks.is_marked(record, find(collection, service).mark)]:
+                del records[name]
+        return seen
+
+    def _learn(self, caller: Caller, seen: Sightings, bottom: dict[str, dict]) -> None:
+        for name, pod in bottom.items():
+            rows = [(key[2], kind_of(key[1]), project_of(records[name]) or caller.project_id)
+                    for key, records in seen.shown.items() if next(iter(records), None) == name]
+            try:
+                routings.correct(self.db, rows, pod["pod_id"])
+            except StoreBusy as error:   # the next one asks again; a read must not fail for that
+                LOG.warning("not remembered where %s are: %s", [row[0] for row in rows], error)
 
 
-def _own(answer: Answer, known: dict[str, str], field: str) -> bool:
-    """Whether it is a replica or plumbing: its id in the pod is not a name that a user knows."""
-    document = answer.json()
-    records = document.values() if isinstance(document, dict) else ()
-    return bool(known) or any(isinstance(record, dict) and marks.is_marked(record, field) for record in records)
+class Recently:
+    """What was so a short while ago.
+
+    Args:
+        seconds: how long it is believed.
+        most: entries; the oldest go.
+    """
+
+    def __init__(self, seconds: float, most: int):
+        self._seconds, self._most = seconds, most
+        self._until: dict[tuple, float] = {}
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: tuple) -> bool:
+        return self._until.get(key, 0.0) > time.monotonic()
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def add(self, key: tuple) -> None:
+        """From now on."""
+        with self._lock:
+            self._until.pop(key, None)
+            self._until[key] = time.monotonic() + self._seconds
+            while len(self._until) > self._most:
+                del self._until[next(iter(self._until))]
 
 
-def _owner(answer: Answer) -> str | None:
-    """The project that the pod names: an administrator finds other projects' things as well."""
-    document = answer.json()
-    records = [record for record in document.values() if isinstance(record, dict)] if isinstance(document, dict) else []
-    return next((record[name] for record in records for name in OWNERS if record.get(name)), None)
+def _unavailable(what: str, names: list[str]) -> Unavailable:
+    return Unavailable(f"{what} is in none of the pods that answer, and {', '.join(names)} cannot be reached now: "
+                       "try again later")

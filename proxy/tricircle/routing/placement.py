@@ -86,8 +86,7 @@ def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Ho
     if UUID.match(path.member):
         named.insert(0, (path.service.name, path.collection.path, path.member))
     homes = _Homes()
-    for service, collection, resource_id in named:
-        pod = locator.find(caller, service, collection, resource_id)
+    for (service, collection, resource_id), pod in locator.find_many(caller, list(dict.fromkeys(named))).items():
         if pod is None:
             continue   # the pod's own answer to an unknown id is better than any of ours
         if collection == "networks" and path.collection.path == "servers" and not path.member:

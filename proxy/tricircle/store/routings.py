@@ -4,22 +4,37 @@ So no disk is waited for.
 """
 from tricircle.store.db import Database, now
 
+CHUNK = 400   # SQLite takes 999 variables in a statement on older builds
+INSERT = "INSERT INTO routings (resource_id, pod_id, kind, project_id, created_at) VALUES (?, ?, ?, ?, ?) "
 
-def learn(db: Database, found: list[tuple[str, str, str]], pod_id: str, durable: bool = False) -> None:
-    """Remember where resources live.
+
+def learn(db: Database, found: list[tuple[str, str, str]], pod_id: str) -> None:
+    """Remember where resources live that were made now. Another project's row is left alone.
 
     Args:
         found: (resource id, kind, project id) of each.
         pod_id: their home.
+    """
+    _put(db, found, pod_id, "ON CONFLICT (resource_id) DO UPDATE SET pod_id = excluded.pod_id, kind = excluded.kind "
+                            "WHERE routings.project_id = excluded.project_id", durable=False)
+
+
+def correct(db: Database, found: list[tuple[str, str, str]], pod_id: str, durable: bool = False) -> None:
+    """Remember where resources live, whatever was believed before: for what a pod has shown, or was moved to it.
+
+    Args:
+        found, pod_id: as in `learn`.
         durable: the pod calls them otherwise, and would not know them.
     """
-    if not found:
-        return
-    with db.write(durable) as c:
-        c.executemany(
-            "INSERT INTO routings (resource_id, pod_id, kind, project_id, created_at) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (resource_id) DO UPDATE SET pod_id = excluded.pod_id, kind = excluded.kind",
-            [(resource_id, pod_id, kind, project_id, now()) for resource_id, kind, project_id in found])
+    _put(db, found, pod_id, "ON CONFLICT (resource_id) DO UPDATE SET pod_id = excluded.pod_id, kind = excluded.kind, "
+                            "project_id = excluded.project_id", durable)
+
+
+def _put(db: Database, found: list[tuple[str, str, str]], pod_id: str, otherwise: str, durable: bool) -> None:
+    if found:
+        with db.write(durable) as c:
+            c.executemany(INSERT + otherwise, [(resource_id, pod_id, kind, project_id, now())
+                                               for resource_id, kind, project_id in found])
 
 
 def home(db: Database, resource_id: str) -> dict | None:
@@ -27,16 +42,29 @@ def home(db: Database, resource_id: str) -> dict | None:
     return db.row("SELECT * FROM routings WHERE resource_id = ?", (resource_id,))
 
 
-def home_pod(db: Database, resource_id: str) -> dict | None:
-    """The row of a resource's home pod; None when unknown."""
-    return db.row("SELECT pods.* FROM routings JOIN pods USING (pod_id) WHERE resource_id = ?", (resource_id,))
+def home_pod(db: Database, resource_id: str, kind: str) -> dict | None:
+    """The row of the home pod of a resource of one kind; None when unknown."""
+    return db.row("SELECT pods.* FROM routings JOIN pods USING (pod_id) WHERE resource_id = ? AND kind = ?",
+                  (resource_id, kind))
+
+
+def home_pods(db: Database, named: list[tuple[str, str]]) -> dict[tuple[str, str], dict]:
+    """{(resource id, kind): row of its home pod} of those (resource id, kind) that are known."""
+    rows = homes(db, [resource_id for resource_id, _ in named])
+    bottom = {row["pod_id"]: row for row in db.rows("SELECT * FROM pods")} if rows else {}
+    return {each: bottom[rows[each[0]]["pod_id"]] for each in named
+            if each[0] in rows and rows[each[0]]["kind"] == each[1]}
 
 
 def homes(db: Database, resource_ids: list[str]) -> dict[str, dict]:
     """Homes of many resources, by id; unknown ones are left out."""
-    marks = ", ".join("?" * len(resource_ids))
-    rows = db.rows(f"SELECT * FROM routings WHERE resource_id IN ({marks})", resource_ids)  # noqa: S608 - marks only
-    return {row["resource_id"]: row for row in rows}
+    found = {}
+    for start in range(0, len(resource_ids), CHUNK):
+        part = resource_ids[start:start + CHUNK]
+        marks = ", ".join("?" * len(part))
+        rows = db.rows(f"SELECT * FROM routings WHERE resource_id IN ({marks})", part)  # noqa: S608 - marks only
+        found.update((row["resource_id"], row) for row in rows)
+    return found
 
 
 def forget(db: Database, resource_id: str) -> None:

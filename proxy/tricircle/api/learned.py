@@ -1,0 +1,53 @@
+"""What a pod's answer tells about homes: what was made has its home there; what is gone has none."""
+from typing import Any
+
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request
+from tricircle.routing.catalogue import UUID, Path, kind_of
+from tricircle.routing.fields import project_of
+from tricircle.store import replicas, routings
+from tricircle.upstream.client import Answer
+
+
+def remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> None:
+    """Keep the rows of `routings` up with an answer.
+
+    Args:
+        gateway: parts.
+        request: the user's.
+        path: parsed.
+        pod: row of the pod that has answered.
+        answer: its answer.
+
+    Raises:
+        StoreBusy: the database takes no write now.
+    """
+    if answer.ok and request.method == "POST" and not path.member and not path.collection.everywhere:
+        routings.learn(gateway.db, _made(request, path, answer.json()), pod["pod_id"])
+    if UUID.match(path.member) and not path.rest:
+        _end(gateway, request, path, pod, answer)
+
+
+def _made(request: Request, path: Path, document: Any) -> list[tuple[str, str, str]]:
+    """(id, kind, project) of what a POST has made."""
+    kind, project_id = kind_of(path.collection.path), request.caller.project_id
+    values = document.values() if isinstance(document, dict) else ()
+    records = [record for value in values for record in (value if isinstance(value, list) else [value])]
+    return [(record["id"], kind, project_of(record) or project_id) for record in records
+            if isinstance(record, dict) and UUID.match(str(record.get("id", "")))]
+
+
+def _end(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> None:
+    # The 404 of another method may be about what its body names.
+    gone = (answer.status == 404 and request.method in ("GET", "DELETE")) or (
+        request.method == "DELETE" and answer.status == 204 and path.service.name == "network")
+    known = routings.home(gateway.db, path.member) if gone or request.method == "DELETE" else None
+    # Other pods, which an administrator may name, and Nova's old proxies have nothing to say about it.
+    if not known or known["pod_id"] != pod["pod_id"] or known["kind"] != path.collection.path:
+        return
+    # Nova and Cinder delete in the background: the row goes when the owner first gets 404.
+    if request.method == "DELETE" and answer.ok and not gone:
+        routings.leave(gateway.db, path.member)
+    if gone and known["project_id"] == request.caller.project_id:
+        routings.forget(gateway.db, path.member)
+        replicas.drop(gateway.db, path.member, pod["pod_id"])   # it had moved here and kept its id
