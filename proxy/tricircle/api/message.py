@@ -197,8 +197,11 @@ def _body(environ: Mapping[str, Any], max_body: int) -> tuple[bytes, Upload | No
 
 
 def named(connection: str) -> set[str]:
-    """Headers that a `Connection` header says are between two neighbours only."""
-    return {name.strip().lower() for name in connection.split(",")}
+    """Headers that a `Connection` header says are between two neighbours only; never the token.
+
+    Keystone's middleware has read the token by then, so without it a pod would be asked for nobody.
+    """
+    return {name.strip().lower() for name in connection.split(",")} - {"x-auth-token"}
 
 
 def downward(request: Request) -> dict[str, str]:
