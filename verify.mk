@@ -1,13 +1,17 @@
 # Proofs: the guides against the running lab, the roles alone, and lint.
 ON_PATH := PATH=$(CURDIR)/$(BIN):$$PATH
 
-.PHONY: verify molecule lint-ansible
+.PHONY: verify attacks molecule lint-ansible
 
 # The environment is the guide's: what admin-openrc.sh sets, and the client on the path.
-verify: venv ## walk the original's guides, then docs/guide.md, against the running lab
+verify: venv ## walk the original's guides, then docs/guide.md, then attacks, against the running lab
 	. .lab/admin-openrc.sh && $(ON_PATH) ANSIBLE_CALLBACK_PLUGINS=callback_plugins ANSIBLE_CALLBACKS_ENABLED=guide_steps \
 	    ansible-playbook playbooks/verify_top.yml playbooks/verify_cross_pod.yml
 	$(BIN)/python tests/lab/run_guide.py
+	$(MAKE) attacks
+
+attacks: venv ## try to harm one project of the running lab as another one, and as nobody (root)
+	. .lab/admin-openrc.sh && $(BIN)/python -m tests.lab.attacks
 
 molecule: venv ## test the roles that make sense without a lab (root)
 	$(ON_PATH) molecule test --all
