@@ -101,24 +101,29 @@ def test_replicas_and_plumbing_show_to_nobody(cloud, gateway, estate):
     assert sorted(g["name"] for g in groups) == ["default", "web"]
 
 
-def test_what_carries_the_mark_is_hidden_even_when_the_store_has_forgotten_it(cloud, gateway):
+def test_what_is_ours_is_hidden_even_when_the_store_has_forgotten_it(cloud, gateway):
     """Plumbing is in no table of replicas, and a lost answer leaves replicas that nobody wrote down."""
     user = User(gateway)
-    boss = Client(cloud["Pod2"].network.server.url + "/v2.0", cloud.token("tricircle").id)
     router, network, group = (user.make(kind, name="x")["id"] for kind in ("routers", "networks", "security-groups"))
+    home, = holders(cloud, "network", "routers", router)
+    away = {"Pod1": "Pod2", "Pod2": "Pod1"}[home]
+    boss = Client(cloud[away].network.server.url + "/v2.0", cloud.token("tricircle").id)
     planted = {}
-    for kind, mark in (("routers", router), ("security-groups", group), ("networks", f"bridge:{user.project}")):
+
+    def plant(kind, **fields):
         member = kind.replace("-", "_").rstrip("s")
-        body = {"name": "planted", "project_id": user.project, "description": MARK + mark}
-        planted[kind] = boss.ok("POST", f"/{kind}", {member: body})[member]["id"]
-    body = {"network_id": planted["networks"], "description": f"{MARK}bridge:{router}", "project_id": user.project}
-    planted["ports"] = boss.ok("POST", "/ports", {"port": body})["port"]["id"]
+        planted[kind] = boss.ok("POST", f"/{kind}", {member: {"name": "planted", **fields}})[member]["id"]
+
+    plant("routers", description=MARK + router, project_id=user.project)
+    plant("security-groups", description=MARK + group, project_id=user.project)
+    plant("networks", description=f"{MARK}bridge:{user.project}")
+    plant("ports", description=f"{MARK}bridge:{router}", network_id=planted["networks"])
     for who in (user, User(gateway, "admin")):
         for kind, id in planted.items():
-            rows = who.network.ok("GET", f"/{kind}")[kind.replace("-", "_")]
-            assert id not in [row["id"] for row in rows], kind
-            rows = who.network.ok("GET", f"/{kind}?fields=id")[kind.replace("-", "_")]
-            assert id not in [row["id"] for row in rows], kind
+            for query in ("", "?fields=id", f"?id={id}"):
+                rows = who.network.ok("GET", f"/{kind}{query}")[kind.replace("-", "_")]
+                assert id not in [row["id"] for row in rows], kind
+            assert who.network.get(f"/{kind}/{id}").status == 404, kind
     assert [row["id"] for row in user.network.ok("GET", "/networks")["networks"]] == [network]
 
 

@@ -155,17 +155,18 @@ def test_the_sweep_warns_and_repairs_where_it_may(town, repairs, state, monkeypa
 def test_orphans_are_what_is_ours_and_unknown():
     networks = [{"id": "n", "description": "tricircle:bridge:P"}, {"id": "idle", "description": "tricircle:bridge:Q"},
                 {"id": "used", "description": "tricircle:bridge:U"}, {"id": "mine", "description": "no mark"}]
+    replica, known, faked, unheard = (f"{number}1111111-1111-4111-8111-111111111111" for number in range(4))
     ports = [{"id": "p", "network_id": "n", "description": "tricircle:bridge:lost"},
-             {"id": "q", "network_id": "n", "description": "tricircle:bridge:known"},
+             {"id": "q", "network_id": "n", "description": f"tricircle:bridge:{known}"},
              {"id": "s", "network_id": "mine", "description": "tricircle:bridge:elsewhere"}]
-    routers = [{"id": "1", "description": "tricircle:replica", "project_id": "P"},
-               {"id": "2", "description": "tricircle:known", "project_id": "P"},
-               {"id": "3", "description": "tricircle:faked", "project_id": "thief"},
-               {"id": "4", "description": "tricircle:never-heard-of", "project_id": "P"},
+    routers = [{"id": "1", "description": f"tricircle:{replica}", "project_id": "P"},
+               {"id": "2", "description": f"tricircle:{known}", "project_id": "P"},
+               {"id": "3", "description": f"tricircle:{faked}", "project_id": "thief"},
+               {"id": "4", "description": f"tricircle:{unheard}", "project_id": "P"},
                {"id": "5", "description": "a router", "project_id": "P"}]
-    found = orphans(networks, ports, routers, {"known"}, {"P", "U"}, {"replica": "P", "known": "P", "faked": "P"})
+    found = orphans(networks, ports, routers, {known}, {"P", "U"}, {replica: "P", known: "P", faked: "P"})
     assert found.networks == {"idle": "Q"}
-    assert found.routers == {"lost": "P", "replica": "P"}
+    assert found.routers == {"lost": "P", replica: "P"}
 
 
 def dump(town):

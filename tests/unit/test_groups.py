@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tricircle.crosspod.groups import MEANING, Rules, steps
 
-LOCAL = "local-group"
+LOCAL, OWN = "local-group", "service"
 IDS = {"home-group": LOCAL, "known": "known-there"}
 
 
@@ -46,39 +46,40 @@ def rule_set(draws, prefix, ids=None):
 
 @given(st.lists(RULES, max_size=8), st.lists(RULES, max_size=8))
 def test_the_replica_ends_with_the_homes_rules(home, replica):
-    rules = Rules(rule_set(home, "h"), rule_set(replica, "r", IDS), LOCAL, IDS)
+    rules = Rules(rule_set(home, "h"), rule_set(replica, "r", IDS), LOCAL, IDS, OWN)
     after = apply(rules, steps(rules))
     wanted = {meaning(row, IDS) for row in rules.home if row["remote_group_id"] != "unknown"}
     assert {meaning(row) for row in after} == wanted
     assert len(after) == len(wanted)
-    assert steps(Rules(rules.home, after, LOCAL, IDS)) == []
+    assert steps(Rules(rules.home, after, LOCAL, IDS, OWN)) == []
 
 
 def test_a_rule_for_a_member_elsewhere_stays_until_the_home_has_one_like_it():
     """Neutron takes no second rule of the same meaning."""
-    ours = rule("ours", remote_ip_prefix="10.0.2.4/32", description="tricircle:member:Pod2")
-    assert steps(Rules([{**ours, "id": "homes"}], [ours], LOCAL, IDS)) == []
+    ours = rule("ours", remote_ip_prefix="10.0.2.4/32", description="tricircle:member:Pod2",
+                project_id=OWN)
+    assert steps(Rules([{**ours, "id": "homes"}], [ours], LOCAL, IDS, OWN)) == []
     plain = rule("h", remote_ip_prefix="10.0.2.4/32")
-    gone, made = steps(Rules([plain], [ours], LOCAL, IDS))
+    gone, made = steps(Rules([plain], [ours], LOCAL, IDS, OWN))
     assert (gone["method"], gone["path"].rsplit("/", 1)[1]) == ("DELETE", "ours")
     assert made["body"]["security_group_rule"]["description"] == "tricircle:h"
 
 
 def test_rules_that_neutron_made_are_taken_over():
     own = {"direction": "egress", "ethertype": "IPv6"}
-    assert steps(Rules([rule("h", **own)], [rule("r", **own)], LOCAL, IDS)) == []
+    assert steps(Rules([rule("h", **own)], [rule("r", **own)], LOCAL, IDS, OWN)) == []
 
 
 def test_a_rule_carries_its_home_from_the_beginning():
-    made = steps(Rules([rule("h", protocol="icmp")], [], LOCAL, IDS))
+    made = steps(Rules([rule("h", protocol="icmp")], [], LOCAL, IDS, OWN))
     assert [step["body"]["security_group_rule"]["description"] for step in made] == ["tricircle:h"]
 
 
 def test_what_is_forbidden_goes_before_anything_is_allowed():
-    todo = steps(Rules([rule("h", protocol="icmp")], [rule("r", protocol="tcp")], LOCAL, IDS))
+    todo = steps(Rules([rule("h", protocol="icmp")], [rule("r", protocol="tcp")], LOCAL, IDS, OWN))
     assert [step["method"] for step in todo] == ["DELETE", "POST"]
 
 
 def test_a_rule_that_cannot_be_translated_lets_nobody_in():
     home = [rule("a", remote_group_id="unknown"), rule("b", remote_address_group_id="list")]
-    assert steps(Rules(home, [], LOCAL, IDS)) == []
+    assert steps(Rules(home, [], LOCAL, IDS, OWN)) == []

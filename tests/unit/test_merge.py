@@ -63,6 +63,6 @@ def test_a_record_gathers_what_its_replicas_add_whatever_comes_first():
     """A replica whose home is not there (its pod is down) is not shown in its place."""
     def row(id, name, *members):
         return {"id": id, "name": name, "members": list(members)}
-    found = merge.gathered([row("a", "mark", 2), row("a", "g", 1), row("b", "mark", 3), row("c", "h")], "members",
-                           lambda record: record["name"] == "mark")
+    lists = {"Pod1": [row("a", "mark", 2), row("b", "mark", 3)], "Pod2": [row("a", "g", 1), row("c", "h")]}
+    found = merge.gathered(lists, "members", {"Pod1": {"a", "b"}, "Pod2": set()})
     assert found == [row("a", "g", 1, 2), row("c", "h")]

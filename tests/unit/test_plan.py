@@ -103,7 +103,7 @@ class Case:
 
     def look(self):
         """What crosspod.observe makes of it."""
-        return Pods(self.cloud).router(ROUTER, PROJECT, "Pod1", list(PODS))
+        return Pods(self.cloud).router(ROUTER, PROJECT, "Pod1", list(PODS), {})
 
     def plan(self):
         """{pod: steps} from what is there now."""
@@ -218,7 +218,7 @@ def two_pods():
 
 
 def planned(cloud, allocation=None):
-    observed = Pods(cloud).router(ROUTER, PROJECT, "Pod1", list(cloud.pods))
+    observed = Pods(cloud).router(ROUTER, PROJECT, "Pod1", list(cloud.pods), {})
     wanted = plan.wanted(observed, allocation or Allocation(SEGMENT, IPS), set())
     return observed, {pod: plan.steps(observed, pod, want) for pod, want in wanted.items()}
 

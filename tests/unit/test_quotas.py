@@ -160,13 +160,10 @@ def test_replicas_are_counted():
                                {"id": "own", "name": "web", "description": ""},
                                {"id": "known", "name": "db", "description": "somebody wiped the mark"}],
             "security_group_rule": [{"security_group_id": each} for each in ("d", "d", "own", "known")]}
-    def known(ids):
-        return {"known"} & set(ids)
-    assert usage.count_replicas(rows, known, True) == {"router": 1, "security_group": 2, "security_group_rule": 3}
-    assert usage.count_replicas(rows, known, False) == {"router": 1, "security_group": 1, "security_group_rule": 1}
-    assert usage.count_replicas({"router": rows["router"]}, known, True) == {"router": 1}
-    pools = [{"id": "own", "description": ""}, {"id": "marked", "description": "tricircle:x"}]
-    assert usage.count_replicas({"subnetpool": pools}, known, True) == {"subnetpool": 1}
+    ours = {"copy", "known", "d"}
+    assert usage.count_replicas(rows, ours) == {"router": 1, "security_group": 2, "security_group_rule": 3}
+    assert usage.count_replicas(rows, {"known"}) == {"router": 0, "security_group": 1, "security_group_rule": 1}
+    assert usage.count_replicas({"router": rows["router"]}, ours) == {"router": 1}
 
 
 @pytest.mark.parametrize(("service", "over", "status", "words"), [

@@ -153,7 +153,7 @@ def test_what_others_write_meanwhile_is_theirs():
         bridges.allocate_bridge(db, "a", [2001], ["100.64.0.0/24"])
         plan = rebuild.plan(seen(db, empty()), snapshot(db))
         assert sorted(change.table for change in plan.changes) == ["bridges", "replicas", "routings"]
-        replicas.record(db, HOME, two, "routers", "a", "another one")
+        replicas.correct(db, HOME, two, "routers", "a", "another one", LOCAL)
         routings.learn(db, [(HOME, "routers", "a")], two)
         jobs.enqueue(db, "router", HOME, "a")
         jobs.claim(db, "worker", 60)

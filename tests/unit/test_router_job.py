@@ -140,7 +140,7 @@ def test_a_router_whose_home_is_forgotten_is_looked_for_and_not_taken_for_gone(c
     router.converge(context)
     routings.forget(context.db, "R")
     router.converge(context)
-    assert plan.members(Pods(context.upstream).router("R", "P", "Pod1", ["Pod1", "Pod2"]), {}) == ["Pod1", "Pod2"]
+    assert plan.members(Pods(context.upstream).router("R", "P", "Pod1", ["Pod1", "Pod2"], {}), {}) == ["Pod1", "Pod2"]
     assert context.routes("Pod1", "R")
 
 

@@ -17,6 +17,7 @@ from tricircle.jobs.playbooks import Outcome
 from tricircle.store import Database, jobs, pods, replicas, routings
 from tricircle.store.db import now
 
+PORT = "11111111-1111-4111-8111-111111111111"
 ROUTERS = st.frozensets(st.sampled_from(["R1", "R2"]))
 PORTS = st.lists(st.builds(Port, st.uuids().map(str), st.sampled_from(["P1", "P2", "P3"]), ROUTERS),
                  max_size=4).map(tuple)
@@ -57,7 +58,7 @@ class Context:
         routings.learn(self.db, [("N", "networks", "P"), ("S", "subnets", "P")], self.ids["Pod1"])
         self.home, self.away = self.upstream.pods["Pod1"], self.upstream.pods["Pod2"]
         self._network(self.home, "N", "S", "", "")
-        self.home.add("ports", id="P", network_id="N", device_id="server")
+        self.home.add("ports", id=PORT, network_id="N", device_id="server", project_id="P")
         self.home.add("ports", network_id="N", device_id="R", device_owner=INTERFACE)
         self._network(self.away, "n", "s", "tricircle:N", "tricircle:S")
         for home_id, local, kind in (("N", "n", "networks"), ("S", "s", "subnets"), ("R", "r", "routers")):
@@ -65,7 +66,7 @@ class Context:
         self.away.add("routers", id="r", name="r", project_id="P", description="tricircle:R")
         self.away.add("ports", network_id="n", device_id="r", device_owner=INTERFACE, project_id=SERVICE,
                       description=marks.shadow("R"))
-        self.add_port("P")
+        self.add_port(PORT)
 
     @staticmethod
     def _network(neutron, network, subnet, mark, subnet_mark):
@@ -92,7 +93,7 @@ class Context:
     def left(self):
         """What is there of shadows: in the pod, and in the store."""
         there = [row["id"] for kind in ("networks", "subnets", "ports") for row in self.away.rows[kind].values()]
-        return there, {key for key in ("N", "S", "P", "P2") if replicas.of_resource(self.db, key)}
+        return there, {key for key in ("N", "S", PORT, "P2") if replicas.of_resource(self.db, key)}
 
     def assert_gone(self):
         assert self.left() == ([], set())
@@ -118,7 +119,7 @@ def test_a_floating_ip_that_came_off_takes_everything_along(context):
 
 
 def test_a_port_that_is_gone_takes_its_floating_ip_off(context):
-    del context.home.rows["ports"]["P"]
+    del context.home.rows["ports"][PORT]
     job.converge(context)
     assert {row["port_id"] for row in context.away.rows["floatingips"].values()} == {None}
     context.assert_gone()
@@ -155,8 +156,8 @@ def test_one_of_two_ports_goes_alone(context):
     job.converge(context)
     there, rows = context.left()
     assert "shadow-P2" not in there
-    assert rows == {"N", "S", "P"}
-    assert {"shadow-P", "n"} <= set(there)
+    assert rows == {"N", "S", PORT}
+    assert {f"shadow-{PORT}", "n"} <= set(there)
 
 
 def test_what_a_request_is_about_to_use_stays(context):
@@ -179,7 +180,7 @@ def test_a_request_that_comes_after_the_look_finds_the_row_taken_and_keeps_nothi
         found = original(self, *args)
         calls.append(1)
         if len(calls) == 1:
-            next(iter(context.away.rows["floatingips"].values())).update(port_id="shadow-P", router_id="r")
+            next(iter(context.away.rows["floatingips"].values())).update(port_id=f"shadow-{PORT}", router_id="r")
         return found
 
     monkeypatch.setattr(ShadowPods, "shadow", look)
@@ -201,7 +202,7 @@ def test_it_waits_for_a_server_that_is_being_deleted(context):
     with pytest.raises(JobFailed, match="being deleted") as caught:
         job.converge(context)
     assert caught.value.patient
-    del context.home.rows["ports"]["P"]
+    del context.home.rows["ports"][PORT]
     job.converge(context)
     context.assert_gone()
 

@@ -35,7 +35,7 @@ def serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> 
     Raises:
         ApiError: to be written in the service's format.
     """
-    refuse_marks(request, path.collection.mark)
+    refuse_marks(request, marks.field(path.collection.path))
     with members.followed(gateway, request, path):
         return _serve(gateway, request, path, special)
 
@@ -120,11 +120,15 @@ def _in_its_pod(gateway: Gateway, request: Request, path: Path, found: Mentions,
                 external: bool) -> tuple[Response, dict]:
     """(the answer, row of the pod that gave it) of one try."""
     placed = place(gateway.db, gateway.locator, request.caller, path, found, external)
-    try:
-        made = needs.satisfy(gateway, request, path, found, placed)
-    except PodUnreachable as error:
-        raise failure(error) from error
-    response = exchange(gateway, request, path, placed.pod)
+    made = []
+    for _ in range(needs.ROUNDS):
+        try:
+            made += needs.satisfy(gateway, request, path, found, placed)
+        except PodUnreachable as error:
+            raise failure(error) from error
+        response = exchange(gateway, request, path, placed.pod)
+        if response.status not in (400, 404) or not needs.forget_gone(gateway, placed):
+            break
     if 400 <= response.status < 500:
         _take_back(gateway, made, placed.pod)
     return response, placed.pod

@@ -3,21 +3,21 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tricircle import marks
 from tricircle.api import cursors, partial
 from tricircle.api import query as queries
 from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send, shared
 from tricircle.api.gateway import Gateway
+from tricircle.api.gathering import gather
 from tricircle.api.message import Request, Response
 from tricircle.api.podlist import PodList
 from tricircle.api.query import Query
 from tricircle.errors import BadRequest, PodUnreachable, Unavailable
 from tricircle.routing import default_group
 from tricircle.routing.catalogue import TIMES, Path
-from tricircle.store import pods, routings
+from tricircle.store import pods, replicas, routings
 from tricircle.upstream import paging
 from tricircle.upstream.deadline import Deadline
-from tricircle.upstream.merge import collection_key, combine, common, gathered, ordered, page, unique
+from tricircle.upstream.merge import collection_key, combine, common, ordered, page, unique
 from tricircle.upstream.paging import Declined, Order
 from tricircle.upstream.scatter import scatter
 
@@ -127,6 +127,8 @@ def _whole(gateway: Gateway, request: Request, path: Path, query: Query, lists: 
         return present(gateway, request, path, lists[refusal].pod, refused[refusal].answer)
     if tidy:
         tidy(gateway, request, documents, {name: each.pod for name, each in lists.items()})
+    if path.collection.gathers:
+        documents = gather(request, path, lists, documents, not missing)
     return _answer(gateway, request, path, query, lists, missing, *_merge(path, query, documents))
 
 
@@ -185,10 +187,10 @@ def default_groups_once(gateway: Gateway, _: Request, documents: dict[str, Any],
             if group.get("name") == "default" and group.get("project_id"):
                 seen.setdefault(group["project_id"], {})[rows[name]["pod_id"]] = group["id"]
     for project_id, groups in seen.items():
-        kept = default_group.adopt(gateway.db, project_id, groups)
+        kept = replicas.of_resource(gateway.db, default_group.adopt(gateway.db, project_id, groups))
         for name, document in documents.items():
             own = groups.get(rows[name]["pod_id"])
-            if own and own != kept:
+            if own and own == kept.get(rows[name]["pod_id"]):
                 document["security_groups"] = [g for g in document["security_groups"] if g["id"] != own]
 
 
@@ -204,9 +206,6 @@ def _merge(path: Path, query: Query, documents: dict[str, Any]) -> tuple[Any, li
         merged[key] = common(documents, key, natural)
     elif natural:
         merged[key] = unique(merged[key], natural)
-    elif path.collection.gathers:
-        merged[key] = gathered(merged[key], path.collection.gathers,
-                               lambda record: marks.is_marked(record, path.collection.mark))
     records = ordered(merged[key], list(query.sort))
     if query.reverse:
         records.reverse()

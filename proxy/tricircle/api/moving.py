@@ -18,6 +18,7 @@ from tricircle.routing.replicas import Refused
 from tricircle.store import Database, jobs, prefixes, replicas, routings
 from tricircle.store.db import now
 from tricircle.store.prefixes import Look
+from tricircle.upstream import ownership
 from tricircle.upstream.client import Answer, Upstream
 from tricircle.upstream.deadline import Deadline
 
@@ -133,10 +134,12 @@ def _copy(task: Move, collection: str, member: str, original: dict, fields: tupl
     body = {name: original[name] for name in fields if original.get(name) not in (None, "", [])}
     if "gateway_ip" in original:
         body["gateway_ip"] = original["gateway_ip"]     # null means that there is none, nothing means the first address
-    mark = marks.replica(original["id"])
-    local = moves.found(task.upstream, task.pod, collection, mark, original["project_id"]) or _member(
-        _call(task, task.pod, "POST", collection, {member: {**body, **more, "description": mark}}), member)["id"]
-    replicas.record(task.db, original["id"], task.pod["pod_id"], collection, original["project_id"], local)
+    body |= {**more, "description": marks.replica(original["id"])}
+    local = ownership.search(task.db, task.upstream, task.pod, collection, original["id"], original["project_id"]) or \
+        _member(_call(task, task.pod, "POST", collection, {member: body}), member)["id"]
+    if not replicas.record(task.db, original["id"], task.pod["pod_id"], collection, original["project_id"], local):
+        raise Unavailable(f"{member} {original['id']} has just got something else in pod {task.pod['pod_name']} to "
+                          "stand for it: try again")
     _member(_call(task, task.pod, "PUT", f"{collection}/{local}",
                   {member: {"description": original.get("description") or ""}}), member)
     return local

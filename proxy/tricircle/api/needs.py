@@ -2,21 +2,23 @@
 from dataclasses import replace
 from urllib.parse import quote
 
-from tricircle import marks
 from tricircle.api import alike, moving, shadows
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
-from tricircle.crosspod import followers, groups, rbac
-from tricircle.errors import ApiError, PodUnreachable
+from tricircle.crosspod import followers, groups, pairing
+from tricircle.errors import ApiError, NotFound, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import default_group, replicas
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.placement import Placed, apart, closed
 from tricircle.routing.references import Mentions
-from tricircle.store import jobs, pods
+from tricircle.store import default_groups, jobs, pods
 from tricircle.store import replicas as rows
+from tricircle.upstream import ownership
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
+
+ROUNDS = 2   # a row of a replica that is gone is found out in the first one
 
 
 def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, placed: Placed) -> list[tuple[str, str]]:
@@ -47,7 +49,7 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
         elif collection == "subnetpools":
             made += _replicate_pool(gateway, request, resource_id, home, pod)
         elif collection in followers.JOBS:
-            made += _replicate_follower(gateway, request, collection, resource_id, home, pod)
+            made += bring(gateway, request, collection, resource_id, home, pod)
         else:
             _replicate(gateway, request, collection, resource_id, home, pod)
     alike.satisfy(gateway, request, found, pod)
@@ -77,20 +79,39 @@ def _replicate(gateway: Gateway, request: Request, collection: str, resource_id:
     """A replica; of what the home does not show to the caller there is none, and the pod says so in its own words."""
     try:
         replicas.ensure(gateway.db, gateway.upstream, request.caller, collection, resource_id, home, pod)
-    except replicas.Refused as refused:
+    except (NotFound, replicas.Refused) as refused:
         if refused.status != 404:
             raise
 
 
-def _replicate_follower(gateway: Gateway, request: Request, collection: str, resource_id: str, home: dict,
-                        pod: dict) -> list[tuple[str, str]]:
-    """A replica like its home; as `satisfy` returns it when it was made now."""
-    kind = followers.JOBS[collection]
-    made = replicas.ensure(gateway.db, gateway.upstream, request.caller, collection, resource_id, home, pod)
-    try:
-        followers.sync(gateway.db, gateway.upstream, kind, resource_id, home, pod)
-    except PodUnreachable as error:
-        _follow_later(gateway, request, kind, resource_id, pod, error, made)
+def bring(gateway: Gateway, request: Request, collection: str, resource_id: str, home: dict,
+          pod: dict) -> list[tuple[str, str]]:
+    """A replica like its home. What the store took for one, and is gone or another project's, is made anew.
+
+    Returns:
+        As `satisfy`, when it was made now.
+
+    Raises:
+        NotFound: the original is gone.
+        PodUnreachable, Refused: as `satisfy`.
+    """
+    db, made = gateway.db, False
+    for _ in range(ROUNDS):
+        made = replicas.ensure(db, gateway.upstream, request.caller, collection, resource_id, home, pod) or made
+        try:
+            pair = followers.sync(db, gateway.upstream, resource_id, home, pod)
+        except PodUnreachable as error:
+            _follow_later(gateway, request, followers.CARRIED[collection], resource_id, pod, error, made)
+            break
+        except NotFound:   # a group that a rule names is gone from the pod
+            named = rows.of_project(db, request.caller.project_id, pod["pod_id"], collection)
+            if not pairing.forget_gone(db, gateway.upstream, pod, named):
+                raise
+            continue
+        if pair and not pair.original:
+            raise NotFound(f"{collection} {resource_id} does not exist")
+        if pair and pair.is_sound:
+            break
     return [(collection, resource_id)] if made else []
 
 
@@ -106,27 +127,40 @@ def _replicate_pool(gateway: Gateway, request: Request, pool_id: str, home: dict
         return []
     scope = (shown.json() or {}).get("subnetpool", {}).get("address_scope_id") if shown.ok else None
     ours = replace(request, caller=replace(request.caller, headers={"X-Auth-Token": gateway.upstream.account.token()}))
-    made = _replicate_follower(gateway, ours, "address-scopes", scope, home, pod) if scope else []
-    return _replicate_follower(gateway, request, "subnetpools", pool_id, home, pod) + made
+    made = bring(gateway, ours, "address-scopes", scope, home, pod) if scope else []
+    return bring(gateway, request, "subnetpools", pool_id, home, pod) + made
 
 
 def _replicate_group(gateway: Gateway, request: Request, group_id: str, home: dict,
                      pod: dict) -> list[tuple[str, str]]:
     """A replica with the home's rules; as `satisfy` returns it when it was made now."""
-    db, project_id = gateway.db, request.caller.project_id
-    made = replicas.ensure(db, gateway.upstream, request.caller, "security-groups", group_id, home, pod)
-    try:
-        groups.sync(db, gateway.upstream, group_id, pod["pod_name"])
-        rbac.sync(db, gateway.upstream, group_id, home, pod)
-    except PodUnreachable as error:
-        _follow_later(gateway, request, "security_group", group_id, pod, error, made)
-    if not made:
-        return []
+    made = bring(gateway, request, "security-groups", group_id, home, pod)
     # Rules of other groups that name this one as remote could not be carried over while it was not there.
-    for other in rows.of_project(db, project_id, pod["pod_id"], "security-groups"):
+    db, project_id = gateway.db, request.caller.project_id
+    for other in rows.of_project(db, project_id, pod["pod_id"], "security-groups") if made else ():
         if other != group_id:
             jobs.enqueue(db, "security_group", other, project_id)
-    return [("security-groups", group_id)]
+    return made
+
+
+def forget_gone(gateway: Gateway, placed: Placed) -> bool:
+    """Drop the rows of replicas that a pod has refused a request for, since it does not have them any more.
+
+    Returns:
+        Whether there were any: then the request may be tried again. Not when the pod cannot be asked.
+    """
+    db, upstream, pod = gateway.db, gateway.upstream, placed.pod
+    named = [resource_id for service, _, resource_id, _ in placed.needed if service == "network"]
+    groups_of_servers = [row for _, collection, each, _ in placed.needed if collection == "os-server-groups"
+                         and (row := rows.in_one_pod(db, each, pod["pod_id"]))]
+    try:
+        gone = [row for row in groups_of_servers
+                if not ownership.server_group(upstream, pod["pod_name"], row["local_id"])]
+        for row in gone:
+            rows.forget(db, row)
+        return pairing.forget_gone(db, upstream, pod, named) or bool(gone)
+    except PodUnreachable:
+        return False
 
 
 def _follow_later(gateway: Gateway, request: Request, kind: str, resource_id: str, pod: dict, error: PodUnreachable,
@@ -159,17 +193,31 @@ def _takes_default_group(request: Request, path: Path) -> bool:
 
 def _ensure_group(gateway: Gateway, request: Request, name: str, pod: dict) -> list[tuple[str, str]]:
     if name == "default":
-        group_id, replica = default_group.ensure(gateway.db, gateway.upstream, request.caller, pod)
-        try:
-            if replica:
-                groups.sync(gateway.db, gateway.upstream, group_id, pod["pod_name"])
-        except PodUnreachable as error:
-            _follow_later(gateway, request, "security_group", group_id, pod, error)
+        _ensure_default(gateway, request, pod)
         return []
     home = _find_group(gateway, request, name, pod)
     if home and home[1]["pod_id"] != pod["pod_id"]:
         return _replicate_group(gateway, request, *home, pod)
     return []
+
+
+def _ensure_default(gateway: Gateway, request: Request, pod: dict) -> None:
+    """The pod's `default` group has the rules of the user's; a choice of a group that is gone does not hold."""
+    db = gateway.db
+    for _ in range(ROUNDS):
+        group_id, replica = default_group.ensure(db, gateway.upstream, request.caller, pod)
+        if not replica:
+            return
+        home = pods.show(db, default_groups.home(db, request.caller.project_id)["pod_id"])
+        try:
+            pair = followers.sync(db, gateway.upstream, group_id, home, pod, (groups,))
+        except PodUnreachable as error:
+            return _follow_later(gateway, request, "security_group", group_id, pod, error)
+        if pair and pair.is_sound:
+            return
+        if pair and not pair.original:
+            rows.drop(db, group_id)
+            default_groups.forget(db, group_id)
 
 
 def _find_group(gateway: Gateway, request: Request, name: str, pod: dict) -> tuple[str, dict] | None:
@@ -184,7 +232,7 @@ def _find_group(gateway: Gateway, request: Request, name: str, pod: dict) -> tup
         pod_name, "network", "GET", path, headers=request.caller.headers, deadline=deadline))
     for pod_name in sorted(answers, key=lambda each: each != pod["pod_name"]):
         for group in (answers[pod_name].json() or {}).get("security_groups", []):
-            home_id = _home_id(gateway, group, bottom[pod_name])
+            home_id = _home_id(gateway, group, bottom[pod_name], deadline)
             home = bottom[pod_name] if home_id == group["id"] else \
                 gateway.locator.find(request.caller, "network", "security-groups", home_id)
             if home:
@@ -192,10 +240,12 @@ def _find_group(gateway: Gateway, request: Request, name: str, pod: dict) -> tup
     return None
 
 
-def _home_id(gateway: Gateway, group: dict, pod: dict) -> str:
+def _home_id(gateway: Gateway, group: dict, pod: dict, deadline: Deadline) -> str:
     """The home id of a group of the caller's own project; a replica that the store has lost tells it by its mark."""
-    known = rows.to_home(gateway.db, pod["pod_id"], [group["id"]]).get(group["id"])
-    if known is None and marks.is_marked(group):
-        known = marks.home_id(group)
-        rows.record(gateway.db, known, pod["pod_id"], "security-groups", group["project_id"], group["id"])
-    return known or group["id"]
+    local_id, kind = group["id"], "security-groups"
+    known = rows.to_home(gateway.db, pod["pod_id"], [local_id]).get(local_id)
+    if known is None:
+        known = ownership.by_mark(gateway.db, gateway.upstream, pod, kind, [group], deadline).get(local_id)
+        if known:
+            rows.record(gateway.db, known, pod["pod_id"], kind, group["project_id"], local_id)
+    return known or local_id

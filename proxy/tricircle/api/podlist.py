@@ -1,5 +1,6 @@
 """One pod's list, in the user's terms: translated, without replicas, plumbing, and what belongs to them."""
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from tricircle import freetext, marks
@@ -12,6 +13,7 @@ from tricircle.errors import PodUnreachable
 from tricircle.routing import fields, numbers, rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import replicas
+from tricircle.upstream import ownership
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.merge import collection_key
@@ -39,7 +41,7 @@ class PodList:
         self.headers: list[tuple[str, str]] | None = None   # of the first answer
         self.frame: dict[str, Any] = {}                      # what it has beside the records
         self.key: str | None = None
-        self._foreign: set[str] = set()                      # home ids of what is here as a replica only
+        self.foreign: set[str] = set()                       # home ids of what is here as a replica only
 
     def dress(self, records: list) -> None:
         """The pod's zones, or numbers, become the user's, in place. Apart, since it takes most of the time."""
@@ -64,7 +66,7 @@ class PodList:
         records = document[key][::-1] if self._reverse else document[key]
         follows = {link.get("rel") for link in document.get(f"{key}_links") or []}
         more = records and ("previous" if self._reverse else "next") in follows
-        return Batch([record for record in records if not self._hidden(record)], records[-1]["id"] if more else None)
+        return Batch(self._shown(records), records[-1]["id"] if more else None)
 
     def whole(self) -> Any:
         """The whole document: pages that the pod cuts by itself (Nova at 1,000) are put together. Raises as `ask`."""
@@ -80,9 +82,7 @@ class PodList:
                 raise PodUnreachable(self.pod["pod_name"], self._path.service.name, "answered without a list")
             records += document[key]
         self.dress(records)
-        if self._path.collection.gathers:
-            return {**self.frame, key: [_named_by_mark(record, self._path.collection.mark) for record in records]}
-        return {**self.frame, key: [record for record in records if not self._hidden(record)]}
+        return {**self.frame, key: records if self._path.collection.gathers else self._shown(records)}
 
     def _document(self, marker: str | None, size: int | None) -> Any:
         target = queries.paged(self._target, marker, size, self._reverse)
@@ -102,20 +102,24 @@ class PodList:
         """The document in the user's terms; None when it is not JSON."""
         homes = replicas.to_home(self._gateway.db, self.pod["pod_id"], rewrite.ids(answer.body))
         if not self._path.collection.everywhere:    # what is the same everywhere has no home whose record alone counts
-            self._foreign |= replicas.strangers(self._gateway.db, self.pod["pod_id"], list(homes.values()))
+            self.foreign |= replicas.strangers(self._gateway.db, self.pod["pod_id"], list(homes.values()))
         try:
             document = json.loads(links(self._gateway, self._request, self._path, self.pod, answer.body))
         except ValueError:
             return None
         return freetext.in_document(document, freetext.swapping(homes)) if homes else document
 
-    def _hidden(self, record: Any) -> bool:
+    def _shown(self, records: list[Any]) -> list[Any]:
+        """Without what is Tricircle's, and without what is marked and may be: its original's pod does not answer."""
         parent = self._path.collection.parent
-        return isinstance(record, dict) and bool(
-            record.get("id") in self._foreign or (parent and record.get(parent) in self._foreign)
-            or marks.is_marked(record, self._path.collection.mark))
+        rest = [record for record in records if not isinstance(record, dict) or not (
+            record.get("id") in self.foreign or (parent and record.get(parent) in self.foreign))]
+        ours = self._by_mark([record for record in rest if isinstance(record, dict) and record.get("id")])
+        return [record for record in rest if not ours or not isinstance(record, dict) or record.get("id") not in ours]
 
-
-def _named_by_mark(record: dict, field: str) -> dict:
-    """A replica under its home's id, to be put together with it (see `merge.gathered`)."""
-    return {**record, "id": marks.home_id(record, field)} if marks.is_marked(record, field) else record
+    def _by_mark(self, records: list[dict]) -> Iterable[str]:
+        kind = self._path.collection.path
+        try:
+            return ownership.by_mark(self._gateway.db, self._gateway.upstream, self.pod, kind, records, self._deadline)
+        except PodUnreachable:
+            return {record["id"] for record in records if marks.is_marked(record, kind)}

@@ -3,6 +3,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
+from tricircle import marks
 from tricircle.api.message import Request
 from tricircle.routing.catalogue import SERVER_TIMES, SORT_FIELDS, TIMES, Path
 from tricircle.upstream.paging import comparable
@@ -11,7 +12,7 @@ PAGING = ("limit", "marker", "page_reverse", "offset")
 NUMBER = re.compile(r"[0-9]{1,40}")
 LARGEST = 10 ** 9   # beyond it Python's own counters end
 # What merging itself looks at; asked for in addition to the user's `fields`, and taken out again.
-NEEDED_FIELDS = {"id", "description"}
+NEEDED_FIELDS = {"id", "project_id"}
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,10 @@ def for_pod(request: Request, path: Path, query: Query, zoned: bool) -> str:
              if not (name in PAGING and (NUMBER.fullmatch(value) or name in ("marker", "page_reverse")))
              and not (zoned and name == "availability_zone")]
     if query.fields:
-        needed = NEEDED_FIELDS | {path.collection.parent, *(field for field, _ in query.sort)} - {""}
+        needed = NEEDED_FIELDS | {marks.field(path.collection.path), path.collection.parent,
+                                  *(field for field, _ in query.sort)} - {""}
         if path.collection.path == "security-groups":
-            needed |= {"name", "project_id"}
+            needed.add("name")
         pairs += [("fields", name) for name in sorted(needed - query.fields)]
     where = request.path + ("/detail" if _needs_detail(path, query) else "")
     return f"{where}?{urlencode(pairs)}" if pairs else where

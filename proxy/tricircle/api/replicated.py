@@ -7,13 +7,13 @@ from tricircle.api.forward import failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
-from tricircle.crosspod import followers, rbac
+from tricircle.crosspod import followers, pairing, rbac
 from tricircle.errors import PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import replicas as make
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.references import mentions
-from tricircle.store import pods, replicas
+from tricircle.store import pods, replicas, routings
 
 
 def delete_replicas(gateway: Gateway, request: Request, path: Path) -> Response:
@@ -51,7 +51,7 @@ def followed(gateway: Gateway, request: Request, path: Path) -> Response | None:
         return None
     if request.method == "DELETE" and not path.rest:
         return delete_replicas(gateway, request, path)
-    return owing(gateway, request, path, JOBS[path.collection.path],
+    return owing(gateway, request, path, followers.CARRIED[path.collection.path],
                  [path.member] if replicas.of_resource(gateway.db, path.member) else [])
 
 
@@ -66,8 +66,8 @@ def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | 
             return shown
         document = json.loads(shown.body)
         kept = document["rbac_policy"] if request.method == "DELETE" else None
-    owed = [(JOBS[collection], each) for _, collection, each in mentions("network", document).resources
-            if collection in JOBS and replicas.of_resource(gateway.db, each)]
+    owed = [(followers.CARRIED[collection], each) for _, collection, each in mentions("network", document).resources
+            if collection in followers.CARRIED and replicas.of_resource(gateway.db, each)]
     if not owed:
         return None
     with announced(gateway.db, owed[0][0], [owed[0][1]], request.caller.project_id):
@@ -80,14 +80,15 @@ def _withdraw(gateway: Gateway, request: Request, path: Path, object_id: str, po
     After a refusal the job shares those again that were already withdrawn; in a pod that is away it withdraws later.
     """
     rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
-    for pod_id, local_id in replicas.of_resource(gateway.db, object_id).items():
+    home = rows[routings.home(gateway.db, object_id)["pod_id"]]
+    for pod_id in replicas.of_resource(gateway.db, object_id):
         with contextlib.suppress(PodUnreachable):
-            answer = rbac.withdraw(gateway.upstream, policy, local_id, rows[pod_id])
+            pair = pairing.read(gateway.db, gateway.upstream, object_id, home, rows[pod_id])
+            answer = rbac.withdraw(gateway.upstream, policy, pair) if pair and pair.is_sound else None
             if answer and answer.status not in (204, 404):
                 return present(gateway, request, path, rows[pod_id], answer)
     return generic.plain(gateway, request, path)
 
 
-JOBS = {"security-groups": "security_group", **followers.JOBS}
 HANDLERS = {**{("network", collection): followed for collection in followers.JOBS},
             ("network", "rbac-policies"): rbac_policies}

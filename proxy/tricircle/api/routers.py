@@ -195,13 +195,13 @@ def _asked(gateway: Gateway, request: Request) -> list[tuple[str, str]]:
 
 def _subnets(gateway: Gateway, router_id: str, owner: str) -> dict[str, list[str]]:
     """{pod: CIDRs of the subnets, not of the plumbing, on which the router has ports of one kind there}."""
-    names = _local(gateway, router_id)
+    names, own = _local(gateway, router_id), gateway.upstream.account.project_id()
 
     def look(name: str) -> list[str]:
         query = urlencode({"device_id": names[name], "device_owner": owner,
-                           "fields": ("fixed_ips", "description")}, doseq=True)
+                           "fields": ("fixed_ips", "description", "project_id")}, doseq=True)
         ports = listed(gateway.upstream, name, "ports", query)
-        return _cidrs(gateway, name, [ip["subnet_id"] for port in ports if not marks.is_marked(port)
+        return _cidrs(gateway, name, [ip["subnet_id"] for port in ports if not marks.is_plumbing(port, own)
                                       for ip in port["fixed_ips"]])
 
     found, missing = scatter(names, look)

@@ -15,14 +15,14 @@ from tricircle.store import default_groups, replicas
 def security_groups(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """The list shows one `default` group for a project; a changed group is carried to its replicas."""
     if request.method in ("GET", "HEAD") and not path.member:
-        return unseen.hide(merged_list(gateway, request, path, pods_to_ask(gateway, request, path),
-                                       default_groups_once))
+        return unseen.hide(gateway, merged_list(gateway, request, path, pods_to_ask(gateway, request, path),
+                                                default_groups_once))
     if path.rest or not UUID.match(path.member):
         return None   # tags are the home's alone
     if request.method in ("GET", "HEAD"):
-        return unseen.hide(generic.plain(gateway, request, path))
+        return unseen.hide(gateway, generic.plain(gateway, request, path))
     if request.method == "PUT":
-        return unseen.hide(_owing(gateway, request, path, [path.member]))
+        return unseen.hide(gateway, _owing(gateway, request, path, [path.member]))
     if request.method == "DELETE":
         return _delete_group(gateway, request, path)
     return None
@@ -54,7 +54,7 @@ def _create_rules(gateway: Gateway, request: Request, path: Path) -> Response:
     changed = [resource_id for _, collection, resource_id in found if collection == "security-groups"]
     response = _owing(gateway, request, path, changed)
     try:
-        while unseen.gave_way(gateway, response):
+        while unseen.gave_way(gateway, response, changed):
             response = _owing(gateway, request, path, changed)
     except PodUnreachable as error:
         raise failure(error) from error

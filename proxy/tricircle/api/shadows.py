@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from tricircle import marks
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
-from tricircle.crosspod import rbac, shadow
+from tricircle.crosspod import followers, pairing, shadow
 from tricircle.crosspod.neutron import listed
 from tricircle.crosspod.observe import INTERFACES
 from tricircle.crosspod.steps import run
@@ -52,8 +52,8 @@ def ensure(gateway: Gateway, request: Request, path: Path, port_id: str, home: d
         if refused.status != 404:
             raise
         # What was there went under our hands: a job that took it away was slower than its claim.
-        for gone in (port_id, port["network_id"], *(address["subnet_id"] for address in replicas.inside(port))):
-            rows.drop(gateway.db, gone, pod["pod_id"])
+        pairing.forget_gone(gateway.db, gateway.upstream, pod, [
+            port_id, port["network_id"], *(address["subnet_id"] for address in replicas.inside(port))])
         _stand_in(gateway, request, home, pod, port, inner, joint)
 
 
@@ -63,8 +63,8 @@ def _stand_in(gateway: Gateway, request: Request, home: dict, pod: dict, port: d
     def replicate(collection: str, resource_id: str) -> bool:
         return replicas.ensure(gateway.db, gateway.upstream, request.caller, collection, resource_id, home, pod)
 
-    if replicate("networks", port["network_id"]):
-        rbac.sync(gateway.db, gateway.upstream, port["network_id"], home, pod)   # it may be shared with the caller
+    if replicate("networks", port["network_id"]):   # which may be shared with the caller
+        followers.sync(gateway.db, gateway.upstream, port["network_id"], home, pod)
     for subnet_id in dict.fromkeys(address["subnet_id"] for address in replicas.inside(port)):
         replicate("subnets", subnet_id)
     _oust(gateway, pod, port)
@@ -129,16 +129,23 @@ def _router(gateway: Gateway, home: dict, pod: dict, port: dict, inner: dict, ex
 
 
 def _oust(gateway: Gateway, pod: dict, port: dict) -> None:
-    """Delete other ports' shadows with this one's addresses: at home they are this port's, so those ports are gone."""
+    """Delete other ports' shadows with this one's addresses: at home they are this port's, so those ports are gone.
+
+    Other ports, of whoever may use the network, stay, whatever mark they carry.
+    """
     local = rows.to_local(gateway.db, pod["pod_id"], [port["id"], port["network_id"]])
     if port["id"] in local:
         return
     for address in replicas.inside(port):
         query = {"network_id": local[port["network_id"]], "fixed_ips": f"ip_address={address['ip_address']}",
-                 "fields": ("id", "description")}
-        for other in _listed(gateway, pod, "ports", query):
-            if marks.is_marked(other) and marks.home_id(other) != port["id"]:
-                rows.drop(gateway.db, marks.home_id(other), pod["pod_id"])
+                 "fields": ("id", "description", "project_id")}
+        found = _listed(gateway, pod, "ports", query)
+        known = rows.to_home(gateway.db, pod["pod_id"], [other["id"] for other in found])
+        for other in found:
+            half_made = marks.original(other) not in ("", port["id"]) and marks.owner(other) == port["project_id"]
+            if other["id"] in known or half_made:
+                rows.forget(gateway.db, {"resource_id": known.get(other["id"]), "pod_id": pod["pod_id"],
+                                         "local_id": other["id"]})
                 gateway.upstream.ask(pod["pod_name"], "network", "DELETE", f"/v2.0/ports/{other['id']}")
 
 

@@ -2,16 +2,14 @@
 import json
 from dataclasses import replace
 
-from tricircle.api import generic
+from tricircle.api import generic, needs
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.pool_subnets import ask, defaults, held, listed, net_of, network_pod
 from tricircle.api.replicated import followed
-from tricircle.crosspod import followers
 from tricircle.errors import BadRequest, Conflict, PodUnreachable, Unavailable
 from tricircle.prefixes import Net, nets, without
 from tricircle.routing import pooling
-from tricircle.routing import replicas as make
 from tricircle.routing.catalogue import UUID, Path, parse
 from tricircle.store import pods, prefixes, replicas
 
@@ -134,8 +132,7 @@ def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str, hom
                        f"{other['pod_name']}: they cannot be used together")
     for pod_id in replicas.of_resource(gateway.db, path.member):
         pod = pods.show(gateway.db, pod_id)
-        make.ensure(gateway.db, gateway.upstream, request.caller, "address-scopes", scope, home, pod)
-        followers.sync(gateway.db, gateway.upstream, "address_scope", scope, home, pod)
+        needs.bring(gateway, request, "address-scopes", scope, home, pod)
 
 
 CHANGES = {("POST", ""): _create, ("PUT", ""): _update, ("DELETE", ""): _delete, ("PUT", "/remove_prefixes"): _remove,

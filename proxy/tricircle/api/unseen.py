@@ -12,7 +12,7 @@ from tricircle.crosspod.members import RULES
 from tricircle.errors import PodUnreachable
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import Path
-from tricircle.store import bridges, pods, spans
+from tricircle.store import bridges, pods, replicas, spans
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
@@ -20,22 +20,31 @@ NOVAS = "os-security-groups"
 CHUNK = 100   # ids in an URL
 
 
-def hide(response: Response) -> Response:
+def hide(gateway: Gateway, response: Response) -> Response:
     """Neutron's security groups without those rules."""
-    return _without(response, "security_group_rules", marks.is_member) if marks.MEMBER.encode() in response.body \
-        else response
+    if marks.MEMBER.encode() not in response.body:
+        return response
+    own = gateway.upstream.account.project_id()
+    return _without(response, "security_group_rules", lambda rule: marks.is_member(rule, own))
 
 
-def gave_way(gateway: Gateway, response: Response) -> bool:
+def gave_way(gateway: Gateway, response: Response, group_ids: list[str]) -> bool:
     """Whether a user's rule was refused because of one of those, which is gone now.
+
+    Args:
+        gateway: parts.
+        response: to the user's request.
+        group_ids: the groups that the request is about; rules of others are not touched.
 
     Raises:
         PodUnreachable: the pod does not answer any more.
     """
     pod = dict(response.headers).get(POD_HEADER)
+    meant = {*group_ids, *(local for each in group_ids for local in replicas.of_resource(gateway.db, each).values())}
     for rule_id in uuids.ids(response.body) if response.status == 409 and pod else ():
         shown = gateway.upstream.ask(pod, "network", "GET", f"{RULES}/{rule_id}")
-        if shown.ok and marks.is_member((shown.json() or {}).get("security_group_rule", {})):
+        rule = (shown.json() or {}).get("security_group_rule", {}) if shown.ok else {}
+        if rule.get("security_group_id") in meant and marks.is_member(rule, gateway.upstream.account.project_id()):
             return gateway.upstream.ask(pod, "network", "DELETE", f"{RULES}/{rule_id}").status in (204, 404)
     return False
 
@@ -60,14 +69,15 @@ def novas_groups(gateway: Gateway, request: Request, path: Path) -> Response | N
 
 def _members(gateway: Gateway, pod: str, ids: list[str], deadline: Deadline) -> set[str]:
     """Those of the ids that are such rules in a pod."""
-    found = set()
+    found, own = set(), gateway.upstream.account.project_id()
     for start in range(0, len(ids), CHUNK):
-        query = urlencode({"id": ids[start:start + CHUNK], "fields": ("id", "description")}, doseq=True)
+        query = urlencode({"id": ids[start:start + CHUNK], "fields": ("id", "description", "project_id")},
+                          doseq=True)
         answer = gateway.upstream.ask(pod, "network", "GET", f"{RULES}?{query}", deadline=deadline)
         rules = (answer.json() or {}).get("security_group_rules") if answer.ok else None
         if rules is None:
             raise PodUnreachable(pod, "network", f"answered {answer.status} about rules of security groups")
-        found |= {rule["id"] for rule in rules if marks.is_member(rule)}
+        found |= {rule["id"] for rule in rules if marks.is_member(rule, own)}
     return found
 
 

@@ -2,10 +2,10 @@
 from dataclasses import dataclass
 
 from tricircle import marks
-from tricircle.crosspod.neutron import one
+from tricircle.crosspod.pairing import Pair
 from tricircle.crosspod.steps import Failure, run
 from tricircle.errors import ApiError, BadGateway, Conflict, NotFound
-from tricircle.store import Database, pods, replicas, routings
+from tricircle.store import Database, replicas, routings
 from tricircle.upstream.client import Upstream
 
 # What a rule means; two rules of a group that agree in all of it are the same to Neutron, which refuses the second.
@@ -24,6 +24,7 @@ class Rules:
         replica: likewise.
         local_group: id of the replica.
         local_ids: {home id: local id} of the groups named in `home`, where there is a replica.
+        own: id of Tricircle's project.
         rename: the home's name, where the replica has another one: Nova looks groups up by name.
     """
 
@@ -31,6 +32,7 @@ class Rules:
     replica: list[dict]
     local_group: str
     local_ids: dict[str, str]
+    own: str
     rename: str | None = None
 
 
@@ -45,52 +47,41 @@ def steps(rules: Rules) -> list[dict]:
     """
     target = {}
     for rule in rules.home:
-        wanted = None if marks.is_member(rule) else _translated(rule, rules.local_ids)
+        wanted = None if marks.is_member(rule, rules.own) else _translated(rule, rules.local_ids)
         if wanted:
             target.setdefault(wanted, rule["id"])
     has = {meaning(rule): rule["id"] for rule in rules.replica}
     # A rule for a member elsewhere (see `members`) goes when the group has one like it itself: Neutron takes no second.
     gone = [rule["id"] for rule in rules.replica
-            if marks.is_member(rule) == (meaning(rule) in target) or rule.get(UNTRANSLATABLE)]
+            if marks.is_member(rule, rules.own) == (meaning(rule) in target) or rule.get(UNTRANSLATABLE)]
     return [*([_rename(rules.local_group, rules.rename)] if rules.rename else []),
             *(delete_rule(rule_id) for rule_id in sorted(gone)),
             *(_create(wanted, home_id, rules.local_group) for wanted, home_id in target.items()
               if has.get(wanted) is None or has[wanted] in gone)]
 
 
-def observe(db: Database, upstream: Upstream, group_id: str, pod_name: str) -> Rules:
-    """Read both sides.
+def plan(db: Database, upstream: Upstream, pair: Pair) -> list[dict]:
+    """What the replica of a pair lacks. Raises Unavailable: Keystone does not tell which rules are Tricircle's own."""
+    return steps(observe(db, pair, upstream.account.project_id()))
+
+
+def observe(db: Database, pair: Pair, own: str) -> Rules:
+    """Both sides in the replica's terms.
 
     Args:
-        group_id: home id.
-        pod_name: pod of the replica.
-
-    Raises:
-        NotFound: the group is gone, or the pod has no replica of it.
-        PodUnreachable: a pod gave no proper answer.
+        pair: a sound one.
+        own: id of Tricircle's project.
     """
-    home = routings.home(db, group_id)
-    pod_id = next((row["pod_id"] for row in pods.bottom(db) if row["pod_name"] == pod_name), None)
-    local = replicas.of_resource(db, group_id).get(pod_id)
-    if not home or not local:
-        raise NotFound(f"security group {group_id} has no replica in pod {pod_name}", "SecurityGroupNotFound")
-    mine = _group(upstream, pods.show(db, home["pod_id"])["pod_name"], group_id)
-    replica = _group(upstream, pod_name, local)
+    mine, replica, home_id, pod_id = pair.original, pair.replica, pair.home["pod_id"], pair.pod["pod_id"]
     named = sorted({rule["remote_group_id"] for rule in mine["security_group_rules"] if rule.get("remote_group_id")})
     # The home's pod, too, may have a mere replica of a group that a rule names.
-    homes = replicas.to_home(db, home["pod_id"], named)
+    homes = replicas.to_home(db, home_id, named)
     wanted = [{**rule, "remote_group_id": homes.get(rule.get("remote_group_id"), rule.get("remote_group_id"))}
               for rule in mine["security_group_rules"]]
     named = sorted({homes.get(each, each) for each in named})
     ids = {named_id: named_id for named_id, row in routings.homes(db, named).items() if row["pod_id"] == pod_id}
-    return Rules(wanted, replica["security_group_rules"], local,
-                 ids | replicas.to_local(db, pod_id, named),
-                 mine["name"] if mine["name"] != replica["name"] else None)
-
-
-def sync(db: Database, upstream: Upstream, group_id: str, pod_name: str) -> None:
-    """Bring a replica up to date, here and now. Raises as `observe` and `apply_here`."""
-    apply_here(upstream, pod_name, steps(observe(db, upstream, group_id, pod_name)))
+    return Rules(wanted, replica["security_group_rules"], pair.local_id, ids | replicas.to_local(db, pod_id, named),
+                 own, mine["name"] if mine["name"] != replica["name"] else None)
 
 
 def apply_here(upstream: Upstream, pod: str, todo: list[dict]) -> None:
@@ -112,13 +103,6 @@ def apply_here(upstream: Upstream, pod: str, todo: list[dict]) -> None:
 def _as_error(pod: str, failure: Failure) -> ApiError:
     known = {404: NotFound, 409: Conflict}.get(failure.status, BadGateway)
     return known(f"pod {pod}: {failure}", failure.kind or None)
-
-
-def _group(upstream: Upstream, pod: str, group_id: str) -> dict:
-    group = one(upstream, pod, f"/v2.0/security-groups/{group_id}", "security_group")
-    if not group:
-        raise NotFound(f"security group {group_id} is gone from pod {pod}", "SecurityGroupNotFound")
-    return group
 
 
 def meaning(rule: dict) -> tuple:

@@ -10,6 +10,7 @@ from tricircle import marks
 from tricircle.crosspod.neutron import question
 from tricircle.crosspod.observe import SECONDS, Pods
 from tricircle.store import Database, bridges, jobs, replicas, routings, spans
+from tricircle.upstream import ownership
 from tricircle.upstream.deadline import Deadline
 
 CHUNK = 100   # ids in one question: its URL must stay short
@@ -49,12 +50,13 @@ def orphans(networks: list[dict], ports: list[dict], routers: list[dict], known:
         routers: of everybody. Anybody may write a mark on his own: it counts if the marked router's owner has it.
         known: home ids of the routers that the store has in the pod.
         bridged: projects whose bridge it has there.
-        owners: {home id: project} of the routers that are marked.
+        owners: {home id: project} of the routers that are marked, as their pods say; of those that are gone, as the
+            store remembers.
     """
     bridge = {each["id"]: each["description"].removeprefix(marks.BRIDGE) for each in networks
               if each["description"].startswith(marks.BRIDGE)}
-    lost = {marks.home_id(each): each["project_id"] for each in routers if marks.is_marked(each)
-            and owners.get(marks.home_id(each)) == each["project_id"]}
+    lost = {marks.original(each): each["project_id"] for each in routers
+            if owners.get(marks.original(each)) == each["project_id"]}
     lost |= {each["description"].removeprefix(marks.BRIDGE): bridge[each["network_id"]] for each in ports
              if each["description"].startswith(marks.BRIDGE) and each["network_id"] in bridge}
     used = {each["network_id"] for each in ports}
@@ -73,9 +75,10 @@ class LeftPods(Pods):
         networks = self._all(name, "networks", own, ("id", "description"))
         ports = self._all(name, "ports", own, ("id", "description", "network_id"))
         routers = self._all(name, "routers", {}, ("id", "description", "project_id"))
-        owners = _owners(db, [marks.home_id(each) for each in routers if marks.is_marked(each)])
-        found = orphans(networks, ports, routers, spans.routers_in(db, pod["pod_id"]),
-                        bridges.projects_in(db, pod["pod_id"]), owners)
+        known = spans.routers_in(db, pod["pod_id"])
+        marked = sorted({marks.original(each) for each in routers} - known - {""})
+        owners = _owners(db, marked) | ownership.owners(db, self.upstream, pod, "routers", marked, Deadline(SECONDS))
+        found = orphans(networks, ports, routers, known, bridges.projects_in(db, pod["pod_id"]), owners)
         return Leftovers(found.networks, found.routers, rows)
 
     def _all(self, pod: str, collection: str, which: dict, fields: Iterable[str]) -> list[dict]:

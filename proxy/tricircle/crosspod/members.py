@@ -17,11 +17,12 @@ from tricircle.crosspod.groups import MEANING, delete_rule, meaning
 from tricircle.crosspod.neutron import listed, question
 from tricircle.errors import PodUnreachable
 from tricircle.store import Database, replicas
+from tricircle.upstream import ownership
 from tricircle.upstream.client import Upstream
 
 RULES = "/v2.0/security-group-rules"
-FIELDS = {"security-groups": ("id", "description", "security_group_rules"), "routers": ("id", "routes"),
-          "ports": ("id", "description", "security_groups", "fixed_ips", "allowed_address_pairs")}
+FIELDS = {"security-groups": ("id", "description", "project_id", "security_group_rules"), "routers": ("id", "routes"),
+          "ports": ("id", "security_groups", "fixed_ips", "allowed_address_pairs")}
 CHANGING = ("status=BUILD", "task_state=deleting")
 
 
@@ -41,11 +42,13 @@ class Seen:
         groups: {home id: group}.
         members: {home id of a group: addresses of its ports}, as CIDRs.
         routed: CIDRs in other pods to which the project's routers lead.
+        own: id of Tricircle's project.
     """
 
     groups: dict[str, Group]
     members: dict[str, set[str]]
     routed: list[str]
+    own: str
 
 
 def steps(pod: str, seen: dict[str, Seen], missing: set[str]) -> list[dict]:
@@ -64,7 +67,7 @@ def steps(pod: str, seen: dict[str, Seen], missing: set[str]) -> list[dict]:
         home = next((each.groups[group_id] for each in seen.values()
                      if group_id in each.groups and each.groups[group_id].local_id == group_id), None)
         if home:   # else its pod does not answer, and nobody can change it now
-            todo += _group_steps(group, home.rules, elsewhere, missing)
+            todo += _group_steps(group, home.rules, elsewhere, missing, seen[pod].own)
     return todo
 
 
@@ -86,14 +89,14 @@ def _within(address: str, net) -> bool:
 
 
 def _group_steps(group: Group, home: list[dict], elsewhere: dict[str, dict[str, str]],
-                 missing: set[str]) -> list[dict]:
+                 missing: set[str], own: str) -> list[dict]:
     naming = [rule for rule in home if rule.get("remote_group_id")]
-    taken = {meaning(rule) for rule in [*group.rules, *home] if not marks.is_member(rule)}
+    taken = {meaning(rule) for rule in [*group.rules, *home] if not marks.is_member(rule, own)}
     wanted = {_by_address(rule, address): pod for rule in naming
               for address, pod in elsewhere.get(rule["remote_group_id"], {}).items()
               if rule["ethertype"] == f"IPv{ip_network(address).version}"}
     target = {each: pod for each, pod in wanted.items() if each not in taken}
-    has = {meaning(rule): rule for rule in group.rules if marks.is_member(rule)}
+    has = {meaning(rule): rule for rule in group.rules if marks.is_member(rule, own)}
     said = {_by_address(rule, None) for rule in naming}
     gone = [rule["id"] for each, rule in has.items() if each not in target and not (
         rule["description"].removeprefix(marks.MEMBER) in missing and _by_address(rule, None) in said)]
@@ -127,22 +130,24 @@ def look(db: Database, upstream: Upstream, project_id: str, pod: dict, supernet:
     found = {collection: listed(upstream, pod["pod_name"], collection,
                                 question({"project_id": project_id}, fields))
              for collection, fields in FIELDS.items()}
-    marked = {group["id"]: marks.home_id(group) for group in found["security-groups"] if marks.is_marked(group)}
     named = {each for group in found["security-groups"] for rule in group["security_group_rules"]
              for each in (group["id"], rule.get("remote_group_id")) if each}
-    named |= {each for port in found["ports"] for each in port["security_groups"]}
-    homes = marked | replicas.to_home(db, pod["pod_id"], sorted(named))
+    named |= {each for port in found["ports"] for each in (port["id"], *port["security_groups"])}
+    homes = replicas.to_home(db, pod["pod_id"], sorted(named))
+    homes |= ownership.by_mark(db, upstream, pod, "security-groups",
+                               [group for group in found["security-groups"] if group["id"] not in homes])
     groups, members = {}, {}
     for group in found["security-groups"]:
         rules = [{**rule, "remote_group_id": homes.get(rule.get("remote_group_id"), rule.get("remote_group_id"))}
                  for rule in group["security_group_rules"]]
         groups[homes.get(group["id"], group["id"])] = Group(group["id"], rules)
     for port in found["ports"]:
-        for each in port["security_groups"] if not marks.is_marked(port) else ():
+        for each in port["security_groups"] if port["id"] not in homes else ():   # one that stands for another
             members.setdefault(homes.get(each, each), set()).update(_addresses(port))
     routed = [route["destination"] for router in found["routers"] for route in view.plumbing(router, supernet)]
     # The way out leads everywhere, and says of nothing that it is reached over the bridge.
-    return Seen(groups, members, [cidr for cidr in routed if ip_network(cidr).prefixlen])
+    return Seen(groups, members, [cidr for cidr in routed if ip_network(cidr).prefixlen],
+                upstream.account.project_id())
 
 
 def _addresses(port: dict) -> list[str]:

@@ -1,15 +1,15 @@
 """How a network's move from pod to pod is taken back or ended, whatever step it was interrupted after."""
-from tricircle import marks
 from tricircle.errors import PodUnreachable
 from tricircle.store import Database, replicas, routings
+from tricircle.upstream import ownership
 from tricircle.upstream.client import Upstream
 
 
 def take_back(db: Database, upstream: Upstream, network_id: str, pod: dict) -> None:
     """Delete a copy, subnets included. Raises PodUnreachable; then the job does it later."""
     known = routings.home(db, network_id)
-    local = replicas.to_local(db, pod["pod_id"], [network_id]).get(network_id) or found(
-        upstream, pod, "networks", marks.replica(network_id), known["project_id"] if known else "")
+    local = replicas.to_local(db, pod["pod_id"], [network_id]).get(network_id) or (known and ownership.search(
+        db, upstream, pod, "networks", network_id, known["project_id"]))
     if local:
         subnets = _subnets(db, upstream, local, pod)
         gone = upstream.ask(pod["pod_name"], "network", "DELETE", f"/v2.0/networks/{local}")
@@ -52,11 +52,3 @@ def _subnets(db: Database, upstream: Upstream, local: str, pod: dict) -> list[st
     """Home ids of a copy's subnets."""
     copy = upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/networks/{local}")
     return list(replicas.to_home(db, pod["pod_id"], (copy.json() or {}).get("network", {}).get("subnets", [])).values())
-
-
-def found(upstream: Upstream, pod: dict, collection: str, mark: str, project_id: str) -> str | None:
-    """The copy that an interrupted move has left, by its mark."""
-    query = f"description={mark}&project_id={project_id}&fields=id"
-    answer = upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}")
-    rows = (answer.json() or {}).get(collection) if answer.ok else None
-    return rows[0]["id"] if rows else None

@@ -55,7 +55,8 @@ class Pods:
             raise error
         return None
 
-    def router(self, router_id: str, project_id: str, home: str | None, names: list[str]) -> Observed:
+    def router(self, router_id: str, project_id: str, home: str | None, names: list[str],
+               known: dict[str, str]) -> Observed:
         """A router in the pods that it may span.
 
         Args:
@@ -63,12 +64,14 @@ class Pods:
             project_id: its owner.
             home: home pod; None when no pod has the router under its own id.
             names: all the pods to look into, the home among them.
+            known: {pod: id of the replica there}, as the store has it.
 
         Returns:
             What they have; its `home` is None when the router turned out to be gone there. Pods that gave no whole
             answer are named in `unreachable`.
         """
-        pods, failed = scatter(names, lambda pod: self._pod(pod, pod == home, router_id, project_id))
+        known = known | ({home: router_id} if home else {})
+        pods, failed = scatter(names, lambda pod: self._pod(pod, pod == home, known.get(pod), router_id, project_id))
         gone = home in pods and not pods[home].router
         return Observed(router_id, project_id, None if gone else home, pods,
                         {pod: str(error) for pod, error in failed.items()})
@@ -101,11 +104,12 @@ class Pods:
                 (own if mine else others).add(segment.get("provider:segmentation_id"))
         return own - {None}, others - {None}
 
-    def _pod(self, pod: str, is_home: bool, router_id: str, project_id: str) -> Pod:
+    def _pod(self, pod: str, is_home: bool, known: str | None, router_id: str, project_id: str) -> Pod:
         deadline = Deadline(SECONDS)
-        which = {"id": router_id} if is_home else {"description": marks.replica(router_id), "project_id": project_id}
-        routers = self._list(pod, "routers", question(which, ROUTER_FIELDS), deadline)
-        raw = min(routers, key=lambda router: router["id"], default=None)
+        owned = {} if is_home else {"project_id": project_id}
+        raw = self._first(pod, {"id": known, **owned}, deadline) if known else None
+        if not raw and not is_home:
+            raw = self._first(pod, {"description": marks.replica(router_id), **owned}, deadline)
         ports = self._list(pod, "ports", question(self._owned(marks.bridge(router_id)), PORT_FIELDS), deadline)
         attached = self._list(pod, "ports", question({"device_id": raw["id"]}, PORT_FIELDS), deadline) if raw else []
         networks = self._list(pod, "networks", question(self._owned(marks.bridge(project_id))), deadline)
@@ -118,6 +122,10 @@ class Pods:
         return Pod(_router(raw, user_ports, cidrs, bool(shadows)) if raw else None,
                    tuple(_bridge_port(port, raw) for _, port in sorted(bridge_ports.items())),
                    _bridge(network, cidrs) if network else None)
+
+    def _first(self, pod: str, which: dict[str, str], deadline: Deadline) -> dict | None:
+        routers = self._list(pod, "routers", question(which, ROUTER_FIELDS), deadline)
+        return min(routers, key=lambda router: router["id"], default=None)
 
     def _cidrs(self, pod: str, ports: list[dict], network: dict | None, deadline: Deadline) -> dict[str, str]:
         """{subnet id: CIDR} of the IPv4 subnets that matter."""

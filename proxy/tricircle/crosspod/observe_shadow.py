@@ -4,6 +4,7 @@ from tricircle.crosspod.neutron import question
 from tricircle.crosspod.observe import INTERFACES, SECONDS, Pods
 from tricircle.crosspod.shadow import Home, Interface, Port, Shadow
 from tricircle.store import Database, replicas
+from tricircle.upstream import ownership
 from tricircle.upstream.deadline import Deadline
 
 PORT_FIELDS = ("id", "device_id", "device_owner", "description", "project_id")
@@ -20,34 +21,54 @@ class ShadowPods(Pods):
         routers = [port["device_id"] for port in ports if port["device_owner"] in INTERFACES]
         there = replicas.to_home(db, pod["pod_id"], routers)
         return Home({port["id"]: port["device_id"] for port in ports},
-                    frozenset(there.get(each, each) for each in routers))
+                    frozenset(there.get(each, each) for each in routers),
+                    {port["id"]: marks.owner(port) for port in ports}, True)
 
-    def shadow(self, db: Database, network_id: str, project_id: str, pod: dict) -> Shadow | None:
+    def shadow(self, db: Database, network_id: str, project_id: str, pod: dict, home: Home) -> Shadow | None:
         """A network's shadow in a pod.
 
         Args:
-            project_id: the network's; a stranger could write the mark on a network of his own.
+            network_id: home id.
+            project_id: the network's.
+            pod: row.
+            home: the network itself.
         """
         name, deadline = pod["pod_name"], Deadline(SECONDS)
-        known = replicas.to_local(db, pod["pod_id"], [network_id]).get(network_id)
-        listed = self._list(name, "networks", question({"description": marks.replica(network_id)},
-                                                     ("id", "project_id")), deadline)
-        found = [each["id"] for each in listed if each["id"] == known or each["project_id"] == project_id]
-        if not found:
+        local = self._network(db, network_id, project_id, pod, home, deadline)
+        if not local:
             return None
-        local = min(found)
-        ports = self._ports(name, local)
-        shadows = [port for port in ports if marks.is_marked(port) and not port["device_owner"]
-                   and not port["description"].startswith(marks.SHADOW)]
-        through = self._routers(db, pod, [port["id"] for port in shadows])
-        own = self.upstream.account.project_id()
-        subnets = self._list(name, "subnets", question({"network_id": local}, ("id", "description")), deadline)
+        ports, own = self._ports(name, local), self.upstream.account.project_id()
+        known = replicas.to_home(db, pod["pod_id"], [port["id"] for port in ports])
+        loose = [port for port in ports if port["id"] not in known and not port["device_owner"]]
+        shadows = known | self._half_made(db, pod, loose, home, project_id)
+        through = self._routers(db, pod, list(shadows))
+        subnets = [each["id"] for each in self._list(name, "subnets", question({"network_id": local}, ("id",)),
+                                                     deadline)]
         return Shadow(
-            local,
-            tuple(Port(port["id"], marks.home_id(port), frozenset(through[port["id"]])) for port in shadows),
+            local, tuple(Port(each, home_id, frozenset(through[each])) for each, home_id in shadows.items()),
             tuple(Interface(port["id"], port["description"].removeprefix(marks.SHADOW), port["device_id"])
-                  for port in ports if port["description"].startswith(marks.SHADOW) and port["project_id"] == own),
-            tuple(marks.home_id(subnet) for subnet in subnets if marks.is_marked(subnet)))
+                  for port in ports if marks.is_plumbing(port, own) and port["description"].startswith(marks.SHADOW)),
+            replicas.to_home(db, pod["pod_id"], subnets))
+
+    def _network(self, db: Database, network_id: str, project_id: str, pod: dict, home: Home,
+                 deadline: Deadline) -> str | None:
+        """Its local id: the one that the store knows, or one that a request has left which has died."""
+        known = replicas.to_local(db, pod["pod_id"], [network_id]).get(network_id)
+        which = {"id": known, **({} if home.is_known else {"description": marks.replica(network_id)})}
+        if known and self._list(pod["pod_name"], "networks", question(which, ["id"]), deadline):
+            return known
+        return ownership.search(db, self.upstream, pod, "networks", network_id, project_id, deadline)
+
+    @staticmethod
+    def _half_made(db: Database, pod: dict, ports: list[dict], home: Home, project_id: str) -> dict[str, str]:
+        """{id: home id} of shadows that no row knows: their port is at home, or has gone and was the network's owner's.
+
+        They block the network until they are gone, and belong to whoever wrote the mark if it was not Tricircle.
+        """
+        named = [each for each in map(marks.original, ports) if each]
+        taken = replicas.to_local(db, pod["pod_id"], named)
+        owners = {each: home.owners.get(each, project_id) for each in named if each not in taken}
+        return ownership.proven("ports", ports, owners)
 
     def _ports(self, pod: str, network_id: str) -> list[dict]:
         return self._list(pod, "ports", question({"network_id": network_id}, PORT_FIELDS), Deadline(SECONDS))

@@ -1,7 +1,6 @@
 """Neutron's QoS policies: the replicas' rules follow the home's."""
-from tricircle.crosspod.groups import apply_here
-from tricircle.crosspod.neutron import one
-from tricircle.store import Database, replicas
+from tricircle.crosspod.pairing import Pair
+from tricircle.store import Database
 from tricircle.upstream.client import Upstream
 
 FIELDS = ("name",)   # whom it is shared with is told by RBAC policies
@@ -33,22 +32,9 @@ def steps(home: dict, replica: dict) -> list[dict]:
     return todo
 
 
-def plan(db: Database, upstream: Upstream, policy_id: str, home: dict, pod: dict) -> list[dict]:
-    """Read both sides, and plan; nothing when one of them is gone. Raises PodUnreachable."""
-    local = replicas.of_resource(db, policy_id).get(pod["pod_id"])
-    mine = read(upstream, home["pod_name"], policy_id)
-    replica = read(upstream, pod["pod_name"], local) if local and mine else None
-    return steps(mine, replica) if replica else []
-
-
-def sync(db: Database, upstream: Upstream, policy_id: str, home: dict, pod: dict) -> None:
-    """Bring a replica up to date, here and now. Raises as `plan` and `groups.apply_here`."""
-    apply_here(upstream, pod["pod_name"], plan(db, upstream, policy_id, home, pod))
-
-
-def read(upstream: Upstream, pod: str, policy_id: str) -> dict | None:
-    """A policy as a pod has it; None when it has not. Raises PodUnreachable."""
-    return one(upstream, pod, f"/v2.0/qos/policies/{policy_id}", "policy")
+def plan(_: Database, __: Upstream, pair: Pair) -> list[dict]:
+    """What the replica of a pair lacks."""
+    return steps(pair.original, pair.replica)
 
 
 def _by_place(policy: dict) -> dict[tuple[str, str], dict]:

@@ -1,6 +1,5 @@
 """Neutron's subnet pools: the replicas hand out the same prefixes by the same rules as the home."""
-from tricircle.crosspod.groups import apply_here
-from tricircle.crosspod.neutron import one
+from tricircle.crosspod.pairing import Pair
 from tricircle.prefixes import nets, without
 from tricircle.store import Database, replicas
 from tricircle.upstream.client import Upstream
@@ -29,26 +28,11 @@ def steps(home: dict, replica: dict) -> list[dict]:
     return [step for each in todo for step in each]
 
 
-def plan(db: Database, upstream: Upstream, pool_id: str, home: dict, pod: dict) -> list[dict]:
-    """Read both sides, and plan; nothing when one of them is gone. Raises PodUnreachable."""
-    local = replicas.of_resource(db, pool_id).get(pod["pod_id"])
-    mine = read(upstream, home["pod_name"], pool_id)
-    replica = read(upstream, pod["pod_name"], local) if local and mine else None
-    if not replica:
-        return []
-    scope = mine["address_scope_id"]
-    known = replicas.to_local(db, pod["pod_id"], [scope]) if scope else {}
-    return steps({**mine, "address_scope_id": known.get(scope, scope)}, replica)
-
-
-def sync(db: Database, upstream: Upstream, pool_id: str, home: dict, pod: dict) -> None:
-    """Bring a replica up to date, here and now. Raises as `plan` and `groups.apply_here`."""
-    apply_here(upstream, pod["pod_name"], plan(db, upstream, pool_id, home, pod))
-
-
-def read(upstream: Upstream, pod: str, pool_id: str) -> dict | None:
-    """A pool as a pod has it; None when it has not. Raises PodUnreachable."""
-    return one(upstream, pod, f"/v2.0/subnetpools/{pool_id}", "subnetpool")
+def plan(db: Database, _: Upstream, pair: Pair) -> list[dict]:
+    """What the replica of a pair lacks."""
+    scope = pair.original["address_scope_id"]
+    known = replicas.to_local(db, pair.pod["pod_id"], [scope]) if scope else {}
+    return steps({**pair.original, "address_scope_id": known.get(scope, scope)}, pair.replica)
 
 
 def _prefixes(path: str, action: str, found: list) -> list[dict]:

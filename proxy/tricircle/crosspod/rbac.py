@@ -1,7 +1,7 @@
 """Who may use a thing may use its replicas: their RBAC policies follow those of the home."""
-from tricircle.crosspod.groups import apply_here
 from tricircle.crosspod.neutron import listed, question
-from tricircle.store import Database, replicas
+from tricircle.crosspod.pairing import Pair
+from tricircle.store import Database
 from tricircle.upstream.client import Answer, Upstream
 
 MEANING = ("action", "target_tenant")
@@ -29,24 +29,17 @@ def steps(home: list[dict], replica: list[dict], local_id: str) -> list[dict]:
     return todo
 
 
-def plan(db: Database, upstream: Upstream, object_id: str, home: dict, pod: dict) -> list[dict]:
-    """Read both sides, and plan; nothing when there is no replica. Raises PodUnreachable."""
-    local = replicas.of_resource(db, object_id).get(pod["pod_id"])
-    if not local:
-        return []
-    return steps(_read(upstream, home["pod_name"], object_id), _read(upstream, pod["pod_name"], local), local)
+def plan(_: Database, upstream: Upstream, pair: Pair) -> list[dict]:
+    """What the replica of a pair lacks. Raises PodUnreachable."""
+    return steps(_read(upstream, pair.home, pair.original["id"]), _read(upstream, pair.pod, pair.local_id),
+                 pair.local_id)
 
 
-def sync(db: Database, upstream: Upstream, object_id: str, home: dict, pod: dict) -> None:
-    """Bring a replica up to date, here and now. Raises as `plan` and `groups.apply_here`."""
-    apply_here(upstream, pod["pod_name"], plan(db, upstream, object_id, home, pod))
-
-
-def withdraw(upstream: Upstream, policy: dict, local_id: str, pod: dict) -> Answer | None:
+def withdraw(upstream: Upstream, policy: dict, pair: Pair) -> Answer | None:
     """Take the like of a home's RBAC policy from a replica; None when there is none. Raises PodUnreachable."""
-    for each in _read(upstream, pod["pod_name"], local_id):
+    for each in _read(upstream, pair.pod, pair.local_id):
         if _meaning(each) == _meaning(policy):
-            return upstream.ask(pod["pod_name"], "network", "DELETE", f"/v2.0/rbac-policies/{each['id']}")
+            return upstream.ask(pair.pod["pod_name"], "network", "DELETE", f"/v2.0/rbac-policies/{each['id']}")
     return None
 
 
@@ -54,5 +47,5 @@ def _meaning(policy: dict) -> tuple[str, ...]:
     return tuple(policy[name] for name in MEANING)
 
 
-def _read(upstream: Upstream, pod: str, object_id: str) -> list[dict]:
-    return listed(upstream, pod, "rbac-policies", question({"object_id": object_id}))
+def _read(upstream: Upstream, pod: dict, object_id: str) -> list[dict]:
+    return listed(upstream, pod["pod_name"], "rbac-policies", question({"object_id": object_id}))

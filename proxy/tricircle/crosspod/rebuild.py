@@ -20,7 +20,6 @@ ROUTED = KINDS - {"ports"}
 TELLING = ("servers", "volumes", "snapshots", "networks", "routers", "floatingips")
 # {collection: the job of its replicas}
 FOLLOWING = JOBS | {"routers": "router", "networks": "shadow", GROUPS: "security_group"}
-MARKED_BY_NAME = ("os-server-groups", "address-scopes")
 
 
 @dataclass(frozen=True)
@@ -120,23 +119,22 @@ def owed(rows: Rows) -> list[tuple[str, str, str]]:
     return sorted(found)
 
 
-def mark(kind: str, record: dict) -> str:
-    """Tricircle's mark of a record, or nothing."""
-    name = "name" if kind in MARKED_BY_NAME else "description"
-    return record[name] if marks.is_marked(record, name) else ""
-
-
-def _original(kind: str, record: dict) -> str:
-    """The home id that a replica's mark names, or nothing."""
-    home_id = mark(kind, record).removeprefix(marks.REPLICA)
-    return home_id if home_id and ids(home_id.encode()) == [home_id] else ""
+def _is_ours(work: _Work, kind: str, pod: str, record: dict) -> bool:
+    """Whether a record is a replica or plumbing, or may be, as long as not all pods have answered."""
+    return marks.is_marked(record, kind) and (
+        (pod, record["id"]) in work.homes or record["project_id"] == work.seen.own or not work.seen.complete)
 
 
 def _keep_replicas(work: _Work) -> None:
-    """Rows of things that are there, also of those without a mark: default groups, and networks that have moved."""
-    there = {(kind, pod, record["id"]): _original(kind, record) for kind in KINDS for pod, record in work.records(kind)}
+    """Rows of things that are there, whatever mark they carry: default groups, and networks that have moved, have none.
+
+    What belongs to another project than its original is no replica.
+    """
+    owners = {(kind, pod, record["id"]): record["project_id"] for kind in KINDS for pod, record in work.records(kind)}
+    originals = {(kind, record_id): owner for (kind, _, record_id), owner in owners.items()}
     for (resource_id, pod), row in work.stored["replicas"].items():
-        if there.get((row["kind"], pod, row["local_id"]), "nothing") in ("", resource_id):
+        owner = owners.get((row["kind"], pod, row["local_id"]))
+        if owner is not None and originals.get((row["kind"], resource_id), owner) == owner:
             work.homes[pod, row["local_id"]] = resource_id
             work.put("replicas", **row)
 
@@ -145,7 +143,7 @@ def _default_groups(work: _Work) -> None:
     """One of a project's is the user's; which one is written nowhere else, so the first pod's is as good as any."""
     groups: dict[str, dict[str, str]] = defaultdict(dict)
     for pod, record in work.records(GROUPS):
-        if record.get("name") == "default" and not mark(GROUPS, record):
+        if record.get("name") == "default" and not marks.is_marked(record, GROUPS):
             groups[record["project_id"]].setdefault(pod, record["id"])
     for project_id, found in groups.items():
         known = work.stored["default_groups"].get((project_id,))
@@ -173,10 +171,10 @@ def _replica(work: _Work, resource_id: str, pod: str, kind: str, project_id: str
 def _marked(work: _Work) -> None:
     for kind in sorted(KINDS):
         originals = {work.home(pod, record["id"]): (pod, record["project_id"])
-                     for pod, record in work.records(kind) if not mark(kind, record)}
+                     for pod, record in work.records(kind) if not marks.is_marked(record, kind)}
         for pod, record in sorted(work.records(kind), key=lambda each: each[1]["id"]):
-            home_id = _original(kind, record)
-            if not home_id or (home_id, pod) in work.rows["replicas"]:
+            home_id = marks.original(record, kind)
+            if not home_id or (home_id, pod) in work.rows["replicas"] or (pod, record["id"]) in work.homes:
                 continue
             at, owner = originals.get(home_id, ("", ""))
             if at and at != pod and owner == record["project_id"]:
@@ -191,7 +189,7 @@ def _routings(work: _Work) -> None:
     for kind in ROUTED:
         found: dict[str, dict[str, dict]] = defaultdict(dict)
         for pod, record in work.records(kind):
-            if not mark(kind, record):
+            if not _is_ours(work, kind, pod, record):
                 found[work.home(pod, record["id"])][pod] = record
         for home_id, at in found.items():
             was = work.stored["routings"].get((home_id,), {})
@@ -207,7 +205,7 @@ def _routings(work: _Work) -> None:
 def _plumbing(work: _Work, kind: str) -> Iterator[tuple[str, dict, str]]:
     """(pod, record, whose it is) of what belongs to bridges."""
     for pod, record in work.records(kind):
-        if mark(kind, record).startswith(marks.BRIDGE) and record["project_id"] == work.seen.own:
+        if marks.is_plumbing(record, work.seen.own) and record["description"].startswith(marks.BRIDGE):
             yield pod, record, record["description"].removeprefix(marks.BRIDGE)
 
 
@@ -285,7 +283,7 @@ def _bridge_ips(work: _Work) -> None:
 def _prefixes(work: _Work) -> None:
     for pod, record in work.records("subnets"):
         pool = str(record.get("subnetpool_id") or "")
-        if ids(pool.encode()) == [pool] and not mark("subnets", record):
+        if ids(pool.encode()) == [pool] and not _is_ours(work, "subnets", pod, record):
             work.put("pool_prefixes", pool_id=work.home(pod, pool), pod_id=pod, cidr=record["cidr"],
                      project_id=record["project_id"])
 

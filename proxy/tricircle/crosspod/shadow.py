@@ -44,20 +44,29 @@ class Interface:
 
 @dataclass(frozen=True)
 class Shadow:
-    """A network's shadow in a pod; `subnets` are home ids."""
+    """A network's shadow in a pod; `subnets` are {id: home id}."""
 
     network_id: str
     ports: tuple[Port, ...] = ()
     interfaces: tuple[Interface, ...] = ()
-    subnets: tuple[str, ...] = ()
+    subnets: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Home:
-    """The real network: {port: its device}, and home ids of the routers that have an interface on it."""
+    """The real network.
+
+    Args:
+        ports: {port: its device}.
+        routers: home ids of those that have an interface on it.
+        owners: {port: its project}.
+        is_known: its pod is; else a network of which a row tells in another pod may have moved there.
+    """
 
     ports: dict[str, str] = field(default_factory=dict)
     routers: frozenset[str] = frozenset()
+    owners: dict[str, str] = field(default_factory=dict)
+    is_known: bool = False
 
 
 def unused_ports(shadow: Shadow, home: Home) -> list[Port]:

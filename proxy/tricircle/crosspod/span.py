@@ -26,10 +26,11 @@ def observe(db: Database, asked: Pods, router_id: str, project_id: str) -> Obser
     spanned = {by_id[pod_id] for pod_id in spans.pods_of(db, router_id)}
     project_id = bridges.owner(db, router_id) or (known["project_id"] if known else project_id)
     names = sorted((spanned | {home}) - {None})
-    observed = asked.router(router_id, project_id, home, names)
+    local = {by_id[pod_id]: local_id for pod_id, local_id in replicas.of_resource(db, router_id).items()}
+    observed = asked.router(router_id, project_id, home, names, local)
     seen = observed.pods[home].router if home in observed.pods else None
     if seen and seen.project_id != project_id:   # an administrator's request on somebody else's router
-        observed = asked.router(router_id, seen.project_id, home, names)
+        observed = asked.router(router_id, seen.project_id, home, names, local)
     return _with_lost(db, asked, observed, ids) if observed.home else observed
 
 

@@ -12,7 +12,7 @@ from tricircle.crosspod.leftovers import LeftPods
 from tricircle.crosspod.observe import Pods
 from tricircle.crosspod.steps import differences
 from tricircle.errors import PodUnreachable
-from tricircle.jobs import followers, members, security_group, shadow
+from tricircle.jobs import followers, members, shadow
 from tricircle.jobs.context import Plan, Surroundings
 from tricircle.store import Database, bridges, jobs, pods, replicas, spans
 
@@ -130,9 +130,8 @@ def _in_words(plan: Callable[[Surroundings, Subject], Plan]) -> Callable[[Surrou
 GROUPS = {"security-groups": "security_group", "networks": "shadow", **JOBS}
 LOOKS: dict[str, Callable[[Surroundings, Subject], Seen]] = {
     "router": _router,
-    "security_group": _in_words(lambda around, subject: security_group.plan(around, subject.resource_id)),
-    **dict.fromkeys(JOBS.values(), _in_words(lambda around, subject: followers.plan(
-        around, subject.kind, subject.resource_id))),
+    **dict.fromkeys(("security_group", *JOBS.values()),
+                    _in_words(lambda around, subject: followers.plan(around, subject.resource_id))),
     "shadow": _in_words(lambda around, subject: shadow.plan(around, subject.resource_id, subject.project_id)),
     "members": _in_words(lambda around, subject: members.plan(around, subject.resource_id)),
     "leftovers": _leftovers,

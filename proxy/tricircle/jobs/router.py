@@ -112,7 +112,8 @@ class _Router:
             if pod != observed.home and pod not in retired and seen.router:
                 local_id = seen.router.router_id
                 if known.get(self.ids[pod]) != local_id:
-                    replicas.record(self.db, self.router_id, self.ids[pod], "routers", observed.project_id, local_id)
+                    replicas.correct(self.db, self.router_id, self.ids[pod], "routers", observed.project_id, local_id,
+                                     known.get(self.ids[pod]))
 
 
 def _failures(outcomes: dict[str, Outcome]) -> dict[str, Outcome]:

@@ -99,7 +99,7 @@ class _Network:
         owner = known["project_id"] if known else self.project_id
         there = {self.rows[pod_id]["pod_name"]: self.rows[pod_id]
                  for pod_id in spans.replica_pods(self.db, self.network_id) - {at}}
-        seen, failed = scatter(there, lambda name: self.pods.shadow(self.db, self.network_id, owner, there[name]))
+        seen, failed = scatter(there, lambda name: self.pods.shadow(self.db, self.network_id, owner, there[name], home))
         self.unreachable = {name: str(error) for name, error in failed.items()}
         devices = [home.ports.get(port.home_id, "") for each in seen.values() if each for port in each.ports]
         self.leaving = any(routings.is_leaving(self.db, device) for device in devices)
@@ -120,8 +120,8 @@ class _Network:
 
     def _forget(self, pod: dict, seen: Shadow, home: Home) -> None:
         """Rows go before what they speak of: who is interrupted in between finds the rest by its mark."""
-        gone = [port.home_id for port in shadow.unused_ports(seen, home)]
-        gone += seen.subnets if shadow.is_unused(seen, home) else ()
-        for resource_id in gone:
-            replicas.drop(self.db, resource_id, pod["pod_id"])
+        gone = {port.port_id: port.home_id for port in shadow.unused_ports(seen, home)}
+        gone |= seen.subnets if shadow.is_unused(seen, home) else {}
+        for local_id, resource_id in gone.items():
+            replicas.forget(self.db, {"resource_id": resource_id, "pod_id": pod["pod_id"], "local_id": local_id})
         self.freed |= {interface.router_id for interface in shadow.unused_interfaces(seen, home)}

@@ -14,7 +14,7 @@ from oslo_config import cfg
 
 from tricircle import config, metrics, trace
 from tricircle.crosspod import lease
-from tricircle.crosspod.followers import PARTS
+from tricircle.crosspod.followers import JOBS
 from tricircle.errors import LeaseLost, PodUnreachable, StoreBusy, TricircleError, Unavailable
 from tricircle.jobs import (
     everywhere,
@@ -53,7 +53,7 @@ KINDS: dict[str, Callable[[Context], None]] = {
     "router": router.converge,
     "security_group": security_group.converge,
     "everywhere": everywhere.converge,
-    **dict.fromkeys(PARTS, followers.converge),
+    **dict.fromkeys(JOBS.values(), followers.converge),
     "server_group": server_group.converge,
     "shadow": shadow.converge,
 }

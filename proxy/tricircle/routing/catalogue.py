@@ -71,7 +71,6 @@ class Collection:
         small: pages are cut from the pods' whole lists, whatever the service does with others.
         partial: microversion from which on the members of a pod that does not answer are shown in part.
         acting: sub-paths of members of which a GET changes something.
-        mark: field that carries Tricircle's mark in a replica.
         gathers: list in a record to which each replica has something to add.
         brings: collections of whose members the pod gets a replica when a request for this one names them, though they
             stay where they are otherwise.
@@ -91,7 +90,6 @@ class Collection:
     small: bool = False
     partial: tuple[int, int] | None = None
     acting: tuple[str, ...] = ()
-    mark: str = "description"
     gathers: str = ""
     brings: tuple[str, ...] = ()
 
@@ -122,7 +120,7 @@ COLLECTIONS = {
         Collection("os-migrations", per_pod=True),
         Collection("os-simple-tenant-usage", natural="tenant_id", per_pod=True, totals=("*",)),
         Collection("os-floating-ip-pools", natural="name"),
-        Collection("os-server-groups", replicable=True, mark="name", gathers="members"),
+        Collection("os-server-groups", replicable=True, gathers="members"),
         Collection("servers", brief=BRIEF, order=(("created", True),), partial=(2, 69)),
     ),
     "volume": _table(
@@ -154,7 +152,7 @@ COLLECTIONS = {
         Collection("quotas", everywhere=True, natural="project_id", words=()),
         Collection("qos/policies", replicable=True),
         Collection("subnetpools", replicable=True),
-        Collection("address-scopes", replicable=True, mark="name"),
+        Collection("address-scopes", replicable=True),
         Collection("rbac-policies", parent="object_id"),
         Collection("qos/rule-types", natural="type"),
         Collection("extensions", natural="alias", common=True),

@@ -13,7 +13,7 @@ KIND = "security-groups"
 
 
 def adopt(db: Database, project_id: str, seen: dict[str, str]) -> str:
-    """Make one group of a project's `default` groups.
+    """Make one group of a project's `default` groups; what is known to be one of them stays it.
 
     Args:
         db: keeps the choice.
@@ -29,7 +29,7 @@ def adopt(db: Database, project_id: str, seen: dict[str, str]) -> str:
         routings.learn(db, [(chosen["group_id"], KIND, project_id)], chosen["pod_id"])
     known = replicas.of_resource(db, chosen["group_id"])
     for pod_id, local in seen.items():
-        if pod_id != chosen["pod_id"] and known.get(pod_id) != local:
+        if pod_id != chosen["pod_id"] and pod_id not in known:
             replicas.record(db, chosen["group_id"], pod_id, KIND, project_id, local)
     return chosen["group_id"]
 

@@ -8,13 +8,14 @@ import time
 from concurrent.futures import Future
 
 from tricircle import marks, metrics
-from tricircle.errors import StoreBusy, Unavailable
+from tricircle.errors import NotFound, PodUnreachable, StoreBusy, Unavailable
 from tricircle.routing import sightings
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import Service, find, kind_of
+from tricircle.routing.catalogue import Service, kind_of
 from tricircle.routing.fields import project_of
 from tricircle.routing.sightings import Named, Sightings
 from tricircle.store import Database, pods, replicas, routings
+from tricircle.upstream import ownership
 from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
@@ -54,6 +55,7 @@ class Locator:
 
         Raises:
             Unavailable: no reachable pod has it, and some pod could not be asked.
+            NotFound: it is Tricircle's own: a replica or plumbing.
         """
         known = routings.home_pod(self.db, resource_id, kind_of(collection))
         metrics.looked_up("hit" if known else "miss")
@@ -77,7 +79,7 @@ class Locator:
             named: (service, collection, id), each once.
 
         Raises:
-            Unavailable: as `find`.
+            Unavailable, NotFound: as `find`.
         """
         if len(named) == 1:
             return {named[0]: self.find(caller, *named[0])}
@@ -149,7 +151,7 @@ class Locator:
                 del self._asking[key]
 
     def _ask(self, caller: Caller, unknown: list[Named]) -> dict[Named, dict | None]:
-        """Homes of what the store does not know. Raises Unavailable."""
+        """Homes of what the store does not know. Raises Unavailable, NotFound."""
         asked = [each for each in unknown if (*caller.identity, *each) not in self._missed]
         if not asked:
             return dict.fromkeys(unknown)
@@ -162,6 +164,8 @@ class Locator:
             name = next(iter([*seen.shown.get(each, ()), *seen.refused.get(each, ())]), None)
             if name:
                 found[each] = bottom[name]
+            elif each in seen.ours:   # no pod may answer that it has it
+                raise NotFound(f"{each[1]} {each[2]} could not be found")
             elif each in seen.missing:
                 raise _unavailable(each[2], seen.missing[each])
             else:
@@ -170,15 +174,25 @@ class Locator:
 
     def _look(self, caller: Caller, wanted: list[Named], bottom: dict[str, dict]) -> Sightings:
         """What the pods show, without replicas and plumbing: what is such in a pod has no name there for a user."""
-        seen = sightings.look(self.upstream, caller, list(bottom), wanted,
-                              Deadline(self.upstream.conf.list_deadline))
-        ids = {name: [key[2] for key, records in seen.shown.items() if name in records] for name in bottom}
-        local = {name: replicas.to_home(self.db, bottom[name]["pod_id"], ids[name]) for name in bottom if ids[name]}
-        for (service, collection, resource_id), records in seen.shown.items():
-            for name in [name for name, record in records.items() if resource_id in local[name]
-                         or marks.is_marked(record, find(collection, service).mark)]:
-                del records[name]
+        deadline = Deadline(self.upstream.conf.list_deadline)
+        seen = sightings.look(self.upstream, caller, list(bottom), wanted, deadline)
+        for name, collection in sorted({(name, key[1]) for key, records in seen.shown.items() for name in records}):
+            there = {key: records[name] for key, records in seen.shown.items()
+                     if key[1] == collection and name in records}
+            ours = self._ours(bottom[name], collection, list(there.values()), deadline)
+            for key in [key for key, record in there.items() if record["id"] in ours]:
+                del seen.shown[key][name]
+                seen.ours.add(key)
         return seen
+
+    def _ours(self, pod: dict, collection: str, records: list[dict], deadline: Deadline) -> set[str]:
+        """Ids of those that are Tricircle's, or may be as long as the pod of an original does not answer."""
+        known = replicas.to_home(self.db, pod["pod_id"], [record["id"] for record in records])
+        rest = [record for record in records if record["id"] not in known]
+        try:
+            return known.keys() | ownership.by_mark(self.db, self.upstream, pod, collection, rest, deadline).keys()
+        except PodUnreachable:
+            return known.keys() | {record["id"] for record in rest if marks.is_marked(record, collection)}
 
     def _learn(self, caller: Caller, seen: Sightings, bottom: dict[str, dict]) -> None:
         for name, pod in bottom.items():

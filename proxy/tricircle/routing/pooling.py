@@ -11,11 +11,10 @@ from typing import Any
 
 from tricircle.errors import BadRequest, Conflict, PodUnreachable, StoreBusy, Unavailable
 from tricircle.prefixes import Net, first_fit, nets, overlap, without
-from tricircle.routing import replicas
-from tricircle.store import Database, pods, prefixes
-from tricircle.store import replicas as rows_of
+from tricircle.store import Database, pods, prefixes, replicas
 from tricircle.store.db import now
 from tricircle.store.prefixes import Look
+from tricircle.upstream import ownership
 from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
@@ -92,11 +91,12 @@ class Pools:
     def _look(self, pool: dict, home: dict, pod: dict, deadline: Deadline) -> dict[str, str]:
         """{CIDR: project} of what a pod has of a pool. A replica that the store has lost is searched for once."""
         local = pool["id"] if pod["pod_id"] == home["pod_id"] else \
-            rows_of.of_resource(self.db, pool["id"]).get(pod["pod_id"])
+            replicas.of_resource(self.db, pool["id"]).get(pod["pod_id"])
         if local is None and (pool["id"], pod["pod_id"]) not in self._searched:
-            local = replicas.marked(self.upstream, pod, "subnetpools", pool["id"], pool["project_id"], deadline)
+            local = ownership.search(self.db, self.upstream, pod, "subnetpools", pool["id"], pool["project_id"],
+                                     deadline)
             if local:
-                rows_of.record(self.db, pool["id"], pod["pod_id"], "subnetpools", pool["project_id"], local)
+                replicas.record(self.db, pool["id"], pod["pod_id"], "subnetpools", pool["project_id"], local)
             self._searched.add((pool["id"], pod["pod_id"]))
         return _shown(self.upstream, pod["pod_name"], local, deadline) if local else {}
 

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tricircle import marks
-from tricircle.errors import ApiError, BadGateway, PodUnreachable, Unavailable
+from tricircle.errors import ApiError, BadGateway, NotFound, PodUnreachable, Unavailable
 from tricircle.routing import rewrite
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import COMPUTE, NETWORK, Service, find
+from tricircle.routing.catalogue import COMPUTE, NETWORK, Service
 from tricircle.store import Database
 from tricircle.store import replicas as rows
+from tricircle.upstream import ownership
 from tricircle.upstream.client import Answer, Upstream
 from tricircle.upstream.deadline import Deadline
 
@@ -26,7 +27,6 @@ class Recipe:
         service: where.
         member: key of the body.
         fields: what it takes over from its home.
-        listed: key of a list.
         by_user: whoever makes it owns it (Nova's server groups): it is made with the caller's token.
         more: gives what else is in its body, of the original.
     """
@@ -34,7 +34,6 @@ class Recipe:
     service: Service
     member: str
     fields: tuple[str, ...]
-    listed: str
     by_user: bool = False
     more: Callable[[dict], dict] = lambda _: {}
 
@@ -45,18 +44,18 @@ def inside(port: dict) -> list[dict]:
 
 
 RECIPES = {
-    "routers": Recipe(NETWORK, "router", ("name", "admin_state_up"), "routers"),
-    "security-groups": Recipe(NETWORK, "security_group", ("name", "stateful"), "security_groups"),
-    "qos/policies": Recipe(NETWORK, "policy", ("name",), "policies"),
+    "routers": Recipe(NETWORK, "router", ("name", "admin_state_up")),
+    "security-groups": Recipe(NETWORK, "security_group", ("name", "stateful")),
+    "qos/policies": Recipe(NETWORK, "policy", ("name",)),
     "subnetpools": Recipe(NETWORK, "subnetpool", ("name", "prefixes", "min_prefixlen", "max_prefixlen",
-                                                  "default_prefixlen", "default_quota"), "subnetpools"),
-    "address-scopes": Recipe(NETWORK, "address_scope", ("ip_version",), "address_scopes"),
-    "networks": Recipe(NETWORK, "network", ("name",), "networks"),
-    "subnets": Recipe(NETWORK, "subnet", ("name", "network_id", "ip_version", "cidr", "gateway_ip"), "subnets",
+                                                  "default_prefixlen", "default_quota")),
+    "address-scopes": Recipe(NETWORK, "address_scope", ("ip_version",)),
+    "networks": Recipe(NETWORK, "network", ("name",)),
+    "subnets": Recipe(NETWORK, "subnet", ("name", "network_id", "ip_version", "cidr", "gateway_ip"),
                       more=lambda _: {"enable_dhcp": False}),
-    "ports": Recipe(NETWORK, "port", ("name", "network_id"), "ports",
+    "ports": Recipe(NETWORK, "port", ("name", "network_id"),
                     more=lambda port: {"fixed_ips": inside(port), "security_groups": []}),
-    "os-server-groups": Recipe(COMPUTE, "server_group", ("policy", "rules"), "server_groups", by_user=True),
+    "os-server-groups": Recipe(COMPUTE, "server_group", ("policy", "rules"), by_user=True),
 }
 # Server groups have one policy, and rules for it, since 2.64; every pod since Stein speaks it.
 MICROVERSION = {"OpenStack-API-Version": "compute 2.64", "Content-Type": "application/json"}
@@ -90,6 +89,7 @@ def ensure(db: Database, upstream: Upstream, caller: Caller, collection: str, re
 
     Raises:
         Refused: the home does not show it to the caller, or the pod refused the replica.
+        NotFound: it would be the caller's own, and the original is not his project's.
         PodUnreachable: home or pod did not answer; a half-made replica is found by its mark next time.
         Unavailable: another request has been making it for too long.
     """
@@ -130,12 +130,12 @@ def finish(db: Database, upstream: Upstream, caller: Caller, collection: str, re
         return
     claimed = db, resource_id, pod["pod_id"], row["fence"]
     try:
-        local = _adopt(upstream, caller, pod, collection, resource_id, project_id)
+        local = _adopt(db, upstream, caller, pod, collection, resource_id, project_id)
     except PodUnreachable:
         rows.step_back(*claimed)
         raise
     if local:
-        rows.settle(*claimed[:3], local, row["fence"])
+        rows.settle(*claimed[:3], local, row["fence"], project_id)
     else:
         rows.abandon(*claimed)
 
@@ -148,13 +148,17 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
         path = rewrite.down(db, home["pod_id"], f"/{collection}/{resource_id}".encode()).decode()
         seen = _as_caller(upstream, caller, recipe, home, "GET", path)
         original = (_at_home(db, home, seen) or {}).get(recipe.member) if seen.ok else None
-        local = _adopt(upstream, caller, pod, collection, resource_id, original["project_id"]) if original else None
+        local = _adopt(db, upstream, caller, pod, collection, resource_id, original["project_id"]) \
+            if original else None
     except (PodUnreachable, Unavailable):   # or the next request would wait for a claim that nobody works at
         rows.step_back(*claimed)
         raise
     if not original:
         rows.step_back(*claimed)
         raise Refused(seen)
+    if recipe.by_user and original["project_id"] != caller.project_id:
+        rows.step_back(*claimed)
+        raise NotFound(f"{collection} {resource_id} belongs to another project, which alone can have a replica made")
     if local is None:
         made = _post(db, upstream, caller, pod, collection, resource_id, original)
         if not made.ok:
@@ -163,7 +167,7 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
         local = (made.json() or {}).get(recipe.member, {}).get("id")
         if not local:
             raise BadGateway(f"pod {pod['pod_name']} made a replica of {resource_id} but did not say under which id")
-    rows.settle(db, resource_id, pod["pod_id"], local, row["fence"])
+    rows.settle(db, resource_id, pod["pod_id"], local, row["fence"], original["project_id"])
 
 
 def _at_home(db: Database, home: dict, seen: Answer) -> dict | None:
@@ -179,7 +183,7 @@ def _post(db: Database, upstream: Upstream, caller: Caller, pod: dict, collectio
     recipe = RECIPES[collection]
     body = {name: original[name] for name in recipe.fields if name in original and original[name] != {}}
     body = json.loads(rewrite.down(db, pod["pod_id"], rewrite.dump(body | recipe.more(original))))
-    body[find(collection, recipe.service.name).mark] = marks.replica(resource_id)
+    body[marks.field(collection)] = marks.replica(resource_id)
     if recipe.by_user:
         return _as_caller(upstream, caller, recipe, pod, "POST", f"/{collection}", {recipe.member: body})
     body["project_id"] = original["project_id"]
@@ -197,35 +201,17 @@ def _as_caller(upstream: Upstream, caller: Caller, recipe: Recipe, pod: dict, me
                          headers=headers, body=json.dumps(body).encode() if body else None)
 
 
-def _adopt(upstream: Upstream, caller: Caller, pod: dict, collection: str, resource_id: str,
+def _adopt(db: Database, upstream: Upstream, caller: Caller, pod: dict, collection: str, resource_id: str,
            project_id: str) -> str | None:
-    """The replica that an earlier, interrupted request has left.
-
-    Of the same project only: a stranger could write the mark on a router of his own to have it taken for the replica.
-    """
+    """The replica that an earlier, interrupted request has left. Raises PodUnreachable."""
     recipe = RECIPES[collection]
     if not recipe.by_user:
-        return marked(upstream, pod, collection, resource_id, project_id)
+        return ownership.search(db, upstream, pod, collection, resource_id, project_id)
     answer = _as_caller(upstream, caller, recipe, pod, "GET", f"/{collection}")
-    return _with_mark(collection, resource_id, answer)
-
-
-def marked(upstream: Upstream, pod: dict, collection: str, resource_id: str, project_id: str,
-           deadline: Deadline | None = None) -> str | None:
-    """Local id of a replica that Tricircle's account can see by its mark. Raises PodUnreachable."""
-    field = find(collection, RECIPES[collection].service.name).mark
-    query = f"{field}={marks.replica(resource_id)}&project_id={project_id}&fields=id&fields={field}"
-    return _with_mark(collection, resource_id, upstream.ask(
-        pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}", deadline=deadline))
-
-
-def _with_mark(collection: str, resource_id: str, answer: Answer) -> str | None:
-    recipe = RECIPES[collection]
-    listed = (answer.json() or {}).get(recipe.listed) if answer.ok else None
+    listed = (answer.json() or {}).get(ownership.LISTED[collection]) if answer.ok else None
     if listed is None:
         raise PodUnreachable(answer.pod, recipe.service.name, f"answered {answer.status} to a search for replicas")
-    field, mark = find(collection, recipe.service.name).mark, marks.replica(resource_id)
-    return next((each["id"] for each in listed if each.get(field) == mark), None)
+    return ownership.pick(db, pod, collection, resource_id, project_id, listed)
 
 
 def take_back(db: Database, upstream: Upstream, collection: str, resource_id: str, pod: dict) -> None:

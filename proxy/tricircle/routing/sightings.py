@@ -2,9 +2,10 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from tricircle import marks
 from tricircle.errors import PodUnreachable
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import SERVICES, find
+from tricircle.routing.catalogue import SERVICES
 from tricircle.routing.fields import OWNERS
 from tricircle.upstream.client import Answer, Upstream
 from tricircle.upstream.deadline import Deadline
@@ -27,11 +28,13 @@ class Sightings:
         shown: {(service, collection, id): {pod name: the record there}}.
         refused: {the same: pods that have an answer, though not a record of that id: a refusal, or another shape}.
         missing: {the same: pods that could not be asked}.
+        ours: those that a pod has as Tricircle's own; filled in by whoever knows.
     """
 
     shown: dict[Named, dict[str, dict]] = field(default_factory=dict)
     refused: dict[Named, list[str]] = field(default_factory=dict)
     missing: dict[Named, list[str]] = field(default_factory=dict)
+    ours: set[Named] = field(default_factory=set)
 
 
 def look(upstream: Upstream, caller: Caller, names: list[str], wanted: list[Named], deadline: Deadline) -> Sightings:
@@ -83,7 +86,7 @@ def _in_pod(upstream: Upstream, caller: Caller, name: str, service: str, collect
                              headers=caller.headers, deadline=deadline)
 
     if service == "network" and len(ids) > 1:
-        return _listed(get, find(collection, service).mark, ids)
+        return _listed(get, marks.field(collection), ids)
     found: dict[str, dict | None] = {}
     for resource_id in ids:
         answer = get(f"/{resource_id}")

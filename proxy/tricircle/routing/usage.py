@@ -1,12 +1,11 @@
 """What the pods say about a project's quota, and how that becomes the big region's. Asked as Tricircle itself: the
 quota is the operator's business, whatever the caller may see of it."""
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tricircle import marks
 from tricircle.errors import PodUnreachable
 from tricircle.store import Database, default_groups, replicas
+from tricircle.upstream import ownership
 from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
 
@@ -17,9 +16,9 @@ TOLD = {"compute": ("/v2.1/os-quota-sets/{project}/detail", "quota_set"),
         "volume": ("/v3/{own}/os-quota-sets/{project}?usage=True", "quota_set"),
         "network": ("/v2.0/quotas/{project}/details", "quota")}
 # Neutron's quota names of what can have replicas, which count in the pods: {name: (collection, fields to read)}.
-REPLICATED = {"router": ("routers", ("id", "description")),
-              "security_group": ("security-groups", ("id", "description", "name")),
-              "subnetpool": ("subnetpools", ("id", "description")),
+REPLICATED = {"router": ("routers", ("id", "description", "project_id")),
+              "security_group": ("security-groups", ("id", "description", "project_id", "name")),
+              "subnetpool": ("subnetpools", ("id", "description", "project_id")),
               "security_group_rule": ("security-group-rules", ("security_group_id",))}
 # Nova shows nobody the server groups of another project, and a project's ports are too many to be looked through each
 # time: of these the store knows the replicas.
@@ -89,33 +88,41 @@ def _neutrons_replicas(db: Database, upstream: Upstream, project_id: str, pod: d
         query = "&".join([f"project_id={project_id}", *(f"fields={field}" for field in fields)])
         member = collection.replace("-", "_")
         rows[name] = _ask(upstream, pod, "network", f"/v2.0/{collection}?{query}", member, deadline)
+    ours = {each for name in ("router", "security_group", "subnetpool")
+            for each in _ours(db, upstream, pod, REPLICATED[name][0], rows.get(name, []), deadline)}
     chosen = default_groups.home(db, project_id)
     for group in rows.get("security_group", ()) if chosen is None else ():
-        if group["name"] == "default" and not marks.is_marked(group):
+        if group["name"] == "default" and group["id"] not in ours:
             chosen = default_groups.choose(db, project_id, group["id"], pod["pod_id"])
-    return count_replicas(rows, lambda ids: set(replicas.to_home(db, pod["pod_id"], ids)),
-                          bool(chosen) and chosen["pod_id"] != pod["pod_id"])
+    if chosen and chosen["pod_id"] != pod["pod_id"]:
+        ours |= _default(db, pod, chosen["group_id"], rows.get("security_group", []), ours)
+    return count_replicas(rows, ours)
 
 
-def count_replicas(rows: dict[str, list[dict]], known: Callable[[list[str]], set[str]],
-                   default_is_elsewhere: bool) -> dict[str, int]:
-    """Count what is a replica. Pure.
+def _default(db: Database, pod: dict, group_id: str, groups: list[dict], ours: set[str]) -> set[str]:
+    """Id of the pod's `default` group where the user's is another pod's. Users may call any other group so, too."""
+    if pod["pod_id"] in replicas.of_resource(db, group_id):
+        return set()   # among `ours` already
+    return set(sorted(group["id"] for group in groups if group["name"] == "default" and group["id"] not in ours)[:1])
+
+
+def _ours(db: Database, upstream: Upstream, pod: dict, collection: str, rows: list[dict],
+          deadline: Deadline) -> set[str]:
+    """Ids of a pod's records that are replicas."""
+    known = replicas.to_home(db, pod["pod_id"], [row["id"] for row in rows])
+    rest = [row for row in rows if row["id"] not in known]
+    return known.keys() | ownership.by_mark(db, upstream, pod, collection, rest, deadline).keys()
+
+
+def count_replicas(rows: dict[str, list[dict]], ours: set[str]) -> dict[str, int]:
+    """Count what is a replica, or a rule of one. Pure.
 
     Args:
         rows: {quota name: records}.
-        known: gives those of some ids which the store knows as replicas.
-        default_is_elsewhere: the group `default` that the user sees is another pod's.
+        ours: ids of those that are replicas.
     """
-    own, counts = {}, {}
-    for name in ("router", "security_group", "subnetpool"):
-        found = rows.get(name, [])
-        stored = known([row["id"] for row in found])
-        own[name] = {row["id"] for row in found if row["id"] in stored or marks.is_marked(row)
-                     or (default_is_elsewhere and row.get("name") == "default")}
-        counts[name] = len(own[name])
-    counts["security_group_rule"] = sum(row["security_group_id"] in own["security_group"]
-                                        for row in rows.get("security_group_rule", []))
-    return {name: counts[name] for name in rows}
+    return {name: sum(row["security_group_id" if name == "security_group_rule" else "id"] in ours for row in found)
+            for name, found in rows.items()}
 
 
 def smallest(limits: list[int]) -> int:

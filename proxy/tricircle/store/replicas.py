@@ -1,4 +1,6 @@
 """Stand-ins of a resource in pods that are not its home, and the claims that keep them single."""
+import sqlite3
+
 from tricircle.store import routings
 from tricircle.store.db import Database, now
 
@@ -32,11 +34,22 @@ def claim(db: Database, resource_id: str, pod_id: str, kind: str, project_id: st
     return {**dict(row), "mine": bool(taken)}
 
 
-def settle(db: Database, resource_id: str, pod_id: str, local_id: str, fence: int) -> bool:
-    """The claimed replica exists. False when the claim was lost meanwhile: the new holder adopts it by its mark."""
+def settle(db: Database, resource_id: str, pod_id: str, local_id: str, fence: int, owner: str | None = None) -> bool:
+    """The claimed replica exists.
+
+    Args:
+        fence: of the claim.
+        owner: the original's project, where somebody else's request may have made the claim.
+
+    Returns:
+        False when the claim was lost meanwhile: the new holder adopts it by its mark. Or when the pod's thing is known
+        as something else's replica, which it stays.
+    """
     with db.write() as c:
-        return bool(c.execute("UPDATE replicas SET local_id = ? WHERE resource_id = ? AND pod_id = ? AND fence = ?",
-                              (local_id, resource_id, pod_id, fence)).rowcount)
+        return not _is_others(c, resource_id, pod_id, local_id) and bool(c.execute(
+            "UPDATE replicas SET local_id = ?, project_id = COALESCE(?, project_id) "
+            "WHERE resource_id = ? AND pod_id = ? AND fence = ?",
+            (local_id, owner, resource_id, pod_id, fence)).rowcount)
 
 
 def abandon(db: Database, resource_id: str, pod_id: str, fence: int) -> None:
@@ -56,16 +69,41 @@ def step_back(db: Database, resource_id: str, pod_id: str, fence: int) -> None:
                   "AND local_id IS NULL", mine)
 
 
-def record(db: Database, resource_id: str, pod_id: str, kind: str, project_id: str, local_id: str) -> None:
-    """Write down a replica that exists (adopted by its natural key or found by its mark)."""
+def record(db: Database, resource_id: str, pod_id: str, kind: str, project_id: str, local_id: str) -> bool:
+    """Write down a replica that exists, unless the store knows another one, or knows the thing as something else's.
+
+    Returns:
+        Whether it is written down now.
+    """
     with db.write() as c:
-        c.execute("INSERT INTO replicas VALUES (?, ?, ?, ?, ?, 0, 0, ?) ON CONFLICT (resource_id, pod_id) "
-                  "DO UPDATE SET local_id = excluded.local_id",
+        if _is_others(c, resource_id, pod_id, local_id):
+            return False
+        c.execute("INSERT INTO replicas VALUES (?, ?, ?, ?, ?, 0, 0, ?) ON CONFLICT DO NOTHING",
                   (resource_id, pod_id, kind, project_id, local_id, now()))
+        c.execute("UPDATE replicas SET local_id = ? WHERE resource_id = ? AND pod_id = ? AND local_id IS NULL",
+                  (local_id, resource_id, pod_id))
+        return bool(c.execute("SELECT 1 FROM replicas WHERE resource_id = ? AND pod_id = ? AND local_id = ?",
+                              (resource_id, pod_id, local_id)).fetchone())
+
+
+def correct(db: Database, resource_id: str, pod_id: str, kind: str, project_id: str, local_id: str,
+            gone: str | None) -> bool:
+    """As `record`, after the pod has said that what the row had, `gone`, is not there or not the resource's."""
+    if gone:
+        forget(db, {"resource_id": resource_id, "pod_id": pod_id, "local_id": gone})
+    return record(db, resource_id, pod_id, kind, project_id, local_id)
+
+
+def _is_others(c: sqlite3.Connection, resource_id: str, pod_id: str, local_id: str) -> bool:
+    return bool(c.execute("SELECT 1 FROM replicas WHERE pod_id = ? AND local_id = ? AND resource_id <> ?",
+                          (pod_id, local_id, resource_id)).fetchone())
 
 
 def adopt(db: Database, resource_id: str, pod_id: str, kind: str, local_id: str) -> None:
-    """A pod's own thing is this one from now on, whatever it was taken for before."""
+    """A pod's own thing is this one from now on, whatever it was taken for before.
+
+    For what only administrators make, as volume types: the pods' word for its name is the proof.
+    """
     with db.write() as c:
         c.execute("DELETE FROM replicas WHERE pod_id = ? AND (local_id = ? OR resource_id = ?)",
                   (pod_id, local_id, resource_id))
@@ -125,6 +163,12 @@ def of_resource(db: Database, resource_id: str) -> dict[str, str]:
     rows = db.rows("SELECT pod_id, local_id FROM replicas WHERE resource_id = ? AND local_id IS NOT NULL",
                    (resource_id,))
     return {row["pod_id"]: row["local_id"] for row in rows}
+
+
+def in_one_pod(db: Database, resource_id: str, pod_id: str) -> dict | None:
+    """The row of a resource's finished replica in a pod; None while there is none."""
+    return db.row("SELECT * FROM replicas WHERE resource_id = ? AND pod_id = ? AND local_id IS NOT NULL",
+                  (resource_id, pod_id))
 
 
 def unfinished(db: Database, resource_id: str) -> set[str]:

@@ -1,5 +1,5 @@
 """Lists of several pods become one. Pure functions over parsed bodies."""
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 
@@ -30,14 +30,20 @@ def unique(records: Iterable[dict], natural: str) -> list[dict]:
     return kept
 
 
-def gathered(records: Iterable[dict], field: str, is_replica: Callable[[dict], bool]) -> list[dict]:
-    """Each home's record with what its replicas add to a list in it; replicas of what is not there are left out."""
-    records = list(records)
-    homes = {record["id"]: {**record, field: list(record.get(field) or [])} for record in records
-             if not is_replica(record)}
-    for record in records:
-        if is_replica(record) and record["id"] in homes:
-            homes[record["id"]][field] += record.get(field) or []
+def gathered(lists: Mapping[str, list[dict]], field: str, replicas: Mapping[str, Container[str]]) -> list[dict]:
+    """Each home's record with what its replicas add to a list in it; replicas of what is not there are left out.
+
+    Args:
+        lists: {pod: records}.
+        field: the list in a record.
+        replicas: {pod: ids of the records that are replicas there, which are their homes' ids}.
+    """
+    homes = {record["id"]: {**record, field: list(record.get(field) or [])} for pod, records in lists.items()
+             for record in records if record["id"] not in replicas[pod]}
+    for pod, records in lists.items():
+        for record in records:
+            if record["id"] in replicas[pod] and record["id"] in homes:
+                homes[record["id"]][field] += record.get(field) or []
     return list(homes.values())
 
 

@@ -11,8 +11,8 @@ from tests.functional.user import User
 def scene(cloud, gateway):
     """A user with a group that is called otherwise in Pod2: (user, home id, local id there, a network in Pod1)."""
     user = User(gateway)
+    user.boot(None, "az1")   # what has no zone goes to Pod1 from now on
     group = user.make("security-groups", name="web")["id"]
-    user.boot(None, "az1")
     user.boot(user.wired("az2")[0], "az2", security_groups=[{"name": "web"}])
     shelf = cloud["Pod2"].network.shelf("security-groups")
     local = next(id for id, row in shelf.items() if row["description"] == f"tricircle:{group}")
