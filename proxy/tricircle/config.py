@@ -18,6 +18,9 @@ API = [
     cfg.PortOpt("network_port", default=9696, help="Port of the Neutron API of the big region."),
     cfg.IntOpt("processes", default=2, min=1, help="API processes; they share the listening sockets."),
     cfg.IntOpt("threads", default=16, min=1, help="Requests that one process serves at once, for each port."),
+    cfg.BoolOpt("pin_processes", default=True,
+                help="Keep each API process on one processor, the least busy of those that tricircle serve may use: a "
+                     "process runs one of its threads at a time, and on several processors they hinder each other."),
     cfg.IntOpt("max_body_bytes", default=1 << 20, min=1024,
                help="Largest JSON body of a request; beyond it the answer is 413."),
     cfg.IntOpt("max_upload_bytes", default=2 << 30, min=64 << 20,

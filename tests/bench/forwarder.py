@@ -1,8 +1,17 @@
-"""The baseline: waitress and urllib3 without any logic. `python -m tests.bench.forwarder PORT URL THREADS`."""
+"""The baseline: waitress and urllib3 without any logic, in as many processes as the gateway, with the same pinning.
+
+`python -m tests.bench.forwarder PORT URL PROCESSES THREADS`.
+"""
+import os
+import signal
+import socket
 import sys
 
 import urllib3
 import waitress
+
+from tricircle.api.processors import Processors
+from tricircle.api.serve import SETTLE_SECONDS
 
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"}
 
@@ -26,6 +35,22 @@ def application(root: str, threads: int):
     return forward
 
 
+def main(port: int, root: str, processes: int, threads: int) -> None:
+    """Serve for ever."""
+    sock = socket.create_server(("127.0.0.1", port), backlog=1024)
+    children = []
+    for _ in range(processes):
+        children.append(os.fork())
+        if not children[-1]:
+            waitress.serve(application(root, threads), sockets=[sock], threads=threads, connection_limit=1000,
+                           asyncore_use_poll=True)
+            return
+    processors = Processors()
+    processors.settle(children)
+    signal.signal(signal.SIGALRM, lambda *_: processors.settle(children))
+    signal.setitimer(signal.ITIMER_REAL, SETTLE_SECONDS, SETTLE_SECONDS)
+    os.wait()
+
+
 if __name__ == "__main__":
-    waitress.serve(application(sys.argv[2], int(sys.argv[3])), host="127.0.0.1", port=int(sys.argv[1]),
-                   threads=int(sys.argv[3]), connection_limit=1000, asyncore_use_poll=True)
+    main(int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:]))

@@ -1,6 +1,5 @@
 """Memory that a thousand requests take which wait for a slow pod, beside the same at the bare forwarder."""
 import contextlib
-import os
 import socket
 
 from tests.bench.world import World
@@ -18,12 +17,12 @@ def run(world: World) -> list[tuple[str, ...]]:
 
 def _measure(world: World, name: str) -> float:
     request = world.request(path="/v2.1/servers/{server}/slow")
-    before, files = world.memory(name), len(os.listdir(f"/proc/{world.pids[name]}/fd"))
+    before, files = world.memory(name), world.files(name)
     with contextlib.ExitStack() as stack:
         for _ in range(REQUESTS):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", world.ports[name]), 30))
             client.sendall(request)
-        until(lambda: len(os.listdir(f"/proc/{world.pids[name]}/fd")) >= files + REQUESTS, 60)
+        until(lambda: world.files(name) >= files + REQUESTS, 60)
         seen = [0]
 
         def still() -> bool:

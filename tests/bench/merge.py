@@ -34,7 +34,7 @@ def _row(number: int) -> tuple[str, ...]:
         for pod in made:
             replicas.record(db, str(uuid.uuid4()), pod["pod_id"], "routers", "p", str(uuid.uuid4()))
         bodies = {pod["pod_name"]: _body(RECORDS // number) for pod in made}
-        cost = _interleaved(_merge(db, made, bodies), lambda: [json.dumps(json.loads(each)) for each in bodies.values()])
+        cost = _interleaved(_merge(db, made, bodies), lambda: [json.dumps(json.loads(x)) for x in bodies.values()])
         db.close()
     return (f"merge of {number} pods", "processor time a record", f"{cost[0]:.1f} us",
             f"reading and writing {cost[1]:.1f} us", f"{cost[0] / cost[1]:.1f}")

@@ -15,7 +15,7 @@ from tests.functional.gateway import Gateway, children, until
 from tests.functional.standin import Cloud
 from tests.functional.standin.ports import free_port
 
-THREADS = 16
+PROCESSES, THREADS = 1, 16   # of the gateway, and of the forwarder
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -23,13 +23,13 @@ class World:
     """Running servers.
 
     Args:
-        gateway: one process; the token `token` is in its cache once it was used.
+        gateway: the token `token` is in its cache once it was used.
         ports: of `direct` (the pod itself), `forwarder` and `gateway` (its Nova API).
-        pids: of the processes that serve at `forwarder` and `gateway`.
+        pids: of the processes that serve at `forwarder` and `gateway`; both pin them in the same way.
         cached: whether there is a memcached.
     """
 
-    def __init__(self, gateway: Gateway, ports: dict[str, int], pids: dict[str, int], cached: bool):
+    def __init__(self, gateway: Gateway, ports: dict[str, int], pids: dict[str, list[int]], cached: bool):
         self.gateway, self.ports, self.pids, self.cached = gateway, ports, pids, cached
         self.token = gateway.cloud.token("alice").id
         self.server = str(uuid.uuid4())
@@ -46,11 +46,16 @@ class World:
 
     def cpu(self, name: str) -> float:
         """Seconds of processor time that a server has had."""
-        return cpu(self.pids[name])
+        return sum(map(cpu, self.pids[name]))
+
+    def files(self, name: str) -> int:
+        """How many files and connections a server has open."""
+        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.pids[name])
 
     def memory(self, name: str) -> int:
         """Bytes that a server has resident."""
-        return int(Path(f"/proc/{self.pids[name]}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        pages = (Path(f"/proc/{pid}/statm").read_text().split()[1] for pid in self.pids[name])
+        return sum(map(int, pages)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu(pid: int) -> float:
@@ -90,12 +95,12 @@ def world() -> Iterator[World]:
         for endpoint in cloud.identity.endpoints:
             if endpoint["region"] == "Pod1":
                 endpoint["url"] = f"http://127.0.0.1:{pod}"
-        gateway = Gateway(cloud, Path(folder), processes=1, threads=THREADS,
+        gateway = Gateway(cloud, Path(folder), processes=PROCESSES, threads=THREADS,
                           authtoken=f"memcached_servers = 127.0.0.1:{memcached}" if cached else "", debug="false")
         stack.callback(gateway.stop)
         gateway.start().register()
-        pids = {"forwarder": start(forwarder, sys.executable, "-m", "tests.bench.forwarder", str(forwarder),
-                                   f"http://127.0.0.1:{pod}", str(THREADS)),
-                "gateway": children(gateway.api.process.pid)[0]}
+        pids = {"forwarder": children(start(forwarder, sys.executable, "-m", "tests.bench.forwarder", str(forwarder),
+                                            f"http://127.0.0.1:{pod}", str(PROCESSES), str(THREADS))),
+                "gateway": children(gateway.api.process.pid)}
         ports = {"direct": pod, "forwarder": forwarder, "gateway": gateway.ports["compute"]}
         yield World(gateway, ports, pids, bool(cached))

@@ -14,6 +14,7 @@ from oslo_config import cfg
 from tricircle import config, metrics
 from tricircle.api import scrape
 from tricircle.api.gateway import Gateway
+from tricircle.api.processors import Processors
 from tricircle.api.wsgi import application
 
 LOG = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ BLOCK = 1 << 16   # read from a client at once
 # What waitress keeps of an answer before it makes the application wait for the client.
 AHEAD_BYTES = 1 << 20
 FORWARDED = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
+SETTLE_SECONDS = 2.0   # between two looks at what the processors do
 RESTART_PAUSE = 1.0   # seconds: a child that dies at once must not be forked in a tight loop
 
 
@@ -65,13 +67,21 @@ def run(conf: cfg.ConfigOpts) -> int:
         for pid in children:
             _kill(pid)
 
+    def settle(*_: object) -> None:
+        if conf.api.pin_processes:
+            processors.settle(children)
+
+    processors = Processors()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    signal.signal(signal.SIGALRM, settle)   # the parent waits for its children, and for nothing else
+    signal.setitimer(signal.ITIMER_REAL, SETTLE_SECONDS, SETTLE_SECONDS)
     LOG.info("serving on %s", {name: sock.getsockname()[1] for name, sock in sockets.items()})
     while not stopping.is_set():
         while len(children) < conf.api.processes and not stopping.is_set():
             place = min(set(range(conf.api.processes)) - {place for place, _ in children.values()})
             children[_spawn(conf, sockets, place)] = place, time.monotonic()
+            settle()   # at once: the threads that the child will begin have its place
         _reap(children, stopping)
     stop()   # again: a child that was being forked while the signal came has not heard of it
     while children:
