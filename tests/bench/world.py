@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -65,7 +66,7 @@ def cpu(pid: int) -> float:
 
 
 def _process(*command: str) -> subprocess.Popen:
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 def _listens(port: int) -> bool:
@@ -83,7 +84,7 @@ def world() -> Iterator[World]:
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         def start(port: int, *command: str) -> int:
             process = _process(*command)
-            stack.callback(lambda: (process.kill(), process.wait()))
+            stack.callback(lambda: (os.killpg(process.pid, signal.SIGKILL), process.wait()))   # its children, too
             until(lambda: _listens(port))
             return process.pid
 
