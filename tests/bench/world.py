@@ -46,8 +46,9 @@ class World:
         return head.encode() + b"\r\n" + data
 
     def cpu(self, name: str) -> float:
-        """Seconds of processor time that a server has had."""
-        return sum(map(cpu, self.pids[name]))
+        """Seconds of processor time that a server's threads have had (proc_pid_schedstat(5): to the nanosecond)."""
+        return sum(int(path.read_text().split()[0]) for pid in self.pids[name]
+                   for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
     def files(self, name: str) -> int:
         """How many files and connections a server has open."""
