@@ -26,6 +26,8 @@ PREFIX = re.compile(r"^(/[A-Za-z0-9._~-]+)+$")
 # other halves of UTF-16.
 BEFORE_JSON = b" \t\r\n\x00\xef\xbb\xbf\xff\xfe"
 PEEK = 1 << 16
+# Routes, which all three services use, takes the field `_method` of a form for the method of the request.
+FORM = re.compile(r"\s*(application/x-www-form-urlencoded|multipart/form-data)\b", re.I)
 # Set by keystonemiddleware for us (a pod finds out by itself from the token), and by a proxy in front of us.
 IDENTITY = re.compile(r"^x-(identity-status|user(-.*)?|project-.*|domain-.*|tenant(-.*)?|roles?|service-(?!token$).*|"
                       r"is-admin-project|service-catalog|forwarded-.*)$|^(openstack-system-scope|forwarded)$")
@@ -215,6 +217,8 @@ def downward(request: Request) -> dict[str, str]:
     asked = request.headers.get("x-openstack-request-id", "")
     kept["x-openstack-request-id"] = asked if REQUEST_ID.match(asked) else request.request_id
     kept["accept-encoding"] = "identity"
+    if FORM.match(kept.get("content-type", "")):
+        kept["content-type"] = "application/octet-stream"   # no service takes forms, and Neutron asks for no type
     return kept
 
 

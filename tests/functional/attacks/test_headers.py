@@ -25,3 +25,25 @@ def test_headers_that_others_set_open_nothing(cloud, gateway, headers):
         assert user.network.get(f"/networks/{network}", headers=sent).status in (401, 404)
         assert user.admin.get("/pods", headers=sent).status in (401, 403)
         assert user.network.delete(f"/networks/{network}", headers=sent).status in (401, 404)
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+                                  " Application/X-WWW-Form-Urlencoded;charset=utf-8"])
+@pytest.mark.parametrize("body", [b"_method=DELETE", b'{"server_group": {"name": "&_method=DELETE&"}}'])
+def test_no_pod_is_sent_a_form_whose_field_would_be_the_method(cloud, gateway, kind, body):
+    """Routes reads it: a POST that was checked and counted as such would be a DELETE to the pod."""
+    user = User(gateway)
+    before = len(cloud.log)
+    answer = user.compute.call("POST", "/os-server-groups", raw=body, headers={"Content-Type": kind})
+    assert 400 <= answer.status < 500
+    assert not any("form" in write.headers.get("content-type", "").lower() for write in cloud.writes(before, done=False))
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_an_id_in_capitals_is_the_same_id(cloud, gateway, method):
+    """MariaDB finds it: the pod would do what was neither routed nor followed."""
+    user = User(gateway)
+    router = user.make("routers", name="r")["id"]
+    assert user.network.call(method, f"/routers/{router.upper()}").status in (200, 204)
+    assert user.network.get(f"/routers/{router}").status == (200 if method == "GET" else 404)
+    assert User(gateway).network.call(method, f"/routers/{router.upper()}").status == 404

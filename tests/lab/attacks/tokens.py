@@ -68,6 +68,13 @@ def disguised(s: Scene) -> None:
         s.b.network.post("/networks?_method=DELETE", {"network": None},
                          headers={header: "DELETE"})
         s.b.network.call("GET", f"/ports/{s.things['port-az1'][3]}?_method=DELETE", headers={header: "DELETE"})
+    group = s.keep(s.b.compute, "os-server-groups", s.b.compute.post("/os-server-groups", {"server_group": {
+        "name": "attacks-b", "policies": ["affinity"]}}))
+    for path, raw in (("", b"_method=DELETE"), ("?_method=DELETE", b"{}"), ("", b'{"x": "&_method=DELETE&"}')):
+        s.b.compute.call("POST", f"/os-server-groups/{group['id']}{path}", raw=raw,
+                         headers={"Content-Type": "application/x-www-form-urlencoded"})
+    answer = s.b.compute.get(f"/os-server-groups/{group['id']}")
+    s.check(answer.status == 200, f"a POST has deleted a server group: {answer.status}")
     s.fire([(getattr(s.b, service), method, f"/{collection}/{id}", {"name": "B"} if method == "PATCH" else None)
             for service, collection, _, id in s.things.values()
             for method in ("PATCH", "TRACE", "OPTIONS", "HEAD", "CONNECT", "PROPFIND")])
