@@ -7,8 +7,8 @@ from tricircle.api.forward import UNREACHABLE_HEADER, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import ApiError, Conflict, NotFound, PodUnreachable
+from tricircle.routing import numbers
 from tricircle.routing.catalogue import Path
-from tricircle.routing.numbers import STRIDE
 from tricircle.store import pods
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
@@ -20,11 +20,14 @@ SINCE_UUID = (2, 41)      # aggregates show one
 
 def aggregates(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """`ag_<pod>` with the pod's zone, as the original made them, before the pods' own; only administrators see them."""
-    if path.member and (not path.member.isdecimal() or int(path.member) >= STRIDE):
+    number = numbers.whole(path.member)
+    if path.member and (number is None or number >= numbers.STRIDE):
         return None
-    if request.method not in ("GET", "HEAD"):
-        return _refuse_change(gateway, path) if path.member else None
+    if not path.member and request.method not in ("GET", "HEAD"):
+        return None
     gateway.policy.check(request.caller, "pods:list")
+    if request.method not in ("GET", "HEAD"):
+        return _refuse_change(gateway, path)
     shown = [_aggregate(pod, request) for pod in pods.bottom(gateway.db)]
     if path.member:
         for aggregate in shown:

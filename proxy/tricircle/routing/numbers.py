@@ -9,6 +9,15 @@ from tricircle.routing.catalogue import Path
 from tricircle.routing.rewrite import walk
 
 STRIDE = 1000    # more pods than that have no place in one region
+LONGEST = 18     # digits: 64 bits, and no pod's database has longer ones
+
+
+def whole(text: str) -> int | None:
+    """A member of a path as a number; None for what no pod takes for one.
+
+    `int` refuses thousands of digits, and takes those of other scripts.
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST else None
 
 
 def pod_number(path: Path) -> int | None:
@@ -16,8 +25,8 @@ def pod_number(path: Path) -> int | None:
 
     A number below STRIDE is no pod's: those are Tricircle's own (`ag_<pod>`), or a pod's as it knows them itself.
     """
-    numbered = path.collection.per_pod and path.member.isdecimal() and int(path.member) >= STRIDE
-    return int(path.member) % STRIDE if numbered else None
+    number = whole(path.member) if path.collection.per_pod else None
+    return None if number is None or number < STRIDE else number % STRIDE
 
 
 def down(path: Path, target: str) -> str:
