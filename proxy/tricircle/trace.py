@@ -7,12 +7,16 @@ class Trace:
 
     Args:
         cause: `req-<uuid>`, or kind, resource and id of a job.
+
+    Attributes:
+        project: whose request it is, empty where it has none; None: it is our own doing.
     """
 
-    __slots__ = ("cause", "pods")
+    __slots__ = ("cause", "pods", "project")
 
     def __init__(self, cause: str):
         self.cause = cause
+        self.project: str | None = None
         self.pods: set[str] = set()   # asked so far; several threads add to it
 
 
@@ -30,6 +34,19 @@ def cause() -> str:
     """What it is done for; `-` outside of requests and jobs."""
     current = _CURRENT.get()
     return current.cause if current else "-"
+
+
+def of_project(project: str) -> None:
+    """It is done for somebody of that project."""
+    current = _CURRENT.get()
+    if current:
+        current.project = project
+
+
+def project() -> str | None:
+    """Whose request it is done for; None: it is our own doing."""
+    current = _CURRENT.get()
+    return current.project if current else None
 
 
 def asked(pod: str) -> None:

@@ -9,7 +9,7 @@ import webob
 from keystoneauth1 import exceptions as ksa
 from keystoneauth1.session import Session
 from keystonemiddleware import auth_token
-from keystonemiddleware.auth_token._exceptions import ServiceError
+from keystonemiddleware.auth_token._exceptions import InvalidToken, ServiceError
 from keystonemiddleware.auth_token._identity import IdentityServer
 from oslo_config import cfg
 
@@ -24,6 +24,9 @@ BELIEVED_SECONDS = 5.0
 MOST_TOKENS = 10_000
 # Of keystonemiddleware, which by itself waits for a silent Keystone for ever, and four times.
 RETRIES = 1
+# Keystone's longest (a JWS) has some 1,500 characters, and its web server cuts a connection off for a longer header.
+LONGEST_TOKEN = 8192
+SLOW_SECONDS = 1.0   # of a check, which takes some milliseconds: then half of the threads may wait for Keystone
 
 
 class Identity(NamedTuple):
@@ -112,36 +115,39 @@ class Guarded:
 
     def __init__(self, server: IdentityServer, conf: cfg.ConfigOpts):
         self._server = server
-        self._breaker = Breaker(conf.pods.breaker_failures, conf.pods.breaker_seconds, max(1, conf.api.threads // 2),
-                                PATIENCE_SECONDS)
+        self._most = max(1, conf.api.threads // 2)
+        self._breaker = Breaker(conf.pods.breaker_failures, conf.pods.breaker_seconds, self._most, PATIENCE_SECONDS)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._server, name)
 
-    def verify_token(self, *args: Any, **kwargs: Any) -> dict:
+    def verify_token(self, token: str, *args: Any, **kwargs: Any) -> dict:
         """As keystonemiddleware's; a token that Keystone does not know is an answer, too.
 
         Raises:
             ServiceError: Keystone does not answer. The middleware knows some of keystoneauth's errors only: one that
                 is silent, or has no endpoint for the moment, would be a 500.
+            InvalidToken: it is none.
         """
-        if not self._breaker.allow():
+        if len(token) > LONGEST_TOKEN:
+            raise InvalidToken("longer than any token")
+        if self._breaker.waiting(SLOW_SECONDS) >= self._most or not (call := self._breaker.begin()):
             raise ServiceError("Keystone has not answered several times, or enough requests wait for it")
         try:
-            found = self._server.verify_token(*args, **kwargs)
+            found = self._server.verify_token(token, *args, **kwargs)
         except (ksa.ClientException, ServiceError) as error:
-            self._breaker.failed()
+            call.silent()
             if isinstance(error, ksa.EndpointNotFound):
                 self._server.invalidate()   # its catalogue is read anew
             raise ServiceError(str(error)) from error
         except Exception:
-            self._breaker.succeeded()
+            call.answered()
             raise
         else:
-            self._breaker.succeeded()
+            call.answered()
             return found
         finally:
-            self._breaker.ended()
+            call.ended()
 
 
 def _tokens(environ: dict) -> tuple:

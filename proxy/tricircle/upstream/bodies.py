@@ -9,6 +9,11 @@ from tricircle.upstream.deadline import Deadline
 LOG = logging.getLogger(__name__)
 CHUNK = 1 << 16
 LONGEST_TEXT = 1 << 20
+MOST = 64 << 20   # of a body that is kept in memory: thirty times a page of a thousand servers
+
+
+class TooLong(urllib3.exceptions.HTTPError):
+    """A body is longer than we keep."""
 
 
 def passes_through(response: urllib3.BaseHTTPResponse) -> bool:
@@ -31,11 +36,15 @@ def whole(response: urllib3.BaseHTTPResponse, deadline: Deadline) -> bytes:
 
     Raises:
         urllib3.exceptions.HTTPError: it broke off, cannot be decoded, or took too long.
+        TooLong: it has no end.
     """
-    parts = []
+    parts, size = [], 0
     # read1 gives what has come in; the time-out of a socket alone would start anew with every byte.
     while part := read(response):
         parts.append(part)
+        size += len(part)
+        if size > MOST:
+            raise TooLong(f"a body of more than {MOST} bytes")
         if deadline.passed():
             raise urllib3.exceptions.ReadTimeoutError(None, "", f"not finished in {deadline.seconds:g} s")
     response.release_conn()

@@ -1,17 +1,57 @@
-"""Fail fast on a pod that does not answer: a region has no substitute, so there is nowhere else to send a call."""
+"""Fail fast on a pod that does not answer: a region has no substitute, so there is nowhere else to send a call.
+
+What a request may have caused itself says little of the pod: a list that is too long for its deadline, a header that
+the pod's server cuts off. So a *refused* connection counts for everybody, and a call without an answer (*silent*)
+counts only when nobody else has had an answer since that call began; and while one project alone meets that, the
+breaker is open for that project alone.
+"""
 import threading
 import time
 from collections.abc import Callable
 
 
+class Call:
+    """One call under way: begun by `Breaker.begin`, ended by `ended`, with at most one outcome between.
+
+    Args:
+        breaker: whose.
+        owner: project for which it is made; None: our own account does.
+        began: by the breaker's clock.
+        probes: whether it was let through an open breaker.
+    """
+
+    __slots__ = ("_breaker", "began", "owner", "probes")
+
+    def __init__(self, breaker: "Breaker", owner: str | None, began: float, probes: bool):
+        self._breaker, self.owner, self.began, self.probes = breaker, owner, began, probes
+
+    def answered(self) -> None:
+        """It was answered, be it with an error: the pod is there."""
+        self._breaker._answered(self)
+
+    def refused(self) -> None:
+        """No connection was to be had."""
+        self._breaker._refused(self)
+
+    def silent(self) -> None:
+        """No whole answer came."""
+        self._breaker._silent(self)
+
+    def ended(self) -> None:
+        """It is over. A probe that had no outcome (Keystone was not there for it) leaves its place to another."""
+        self._breaker._ended(self)
+
+
 class Breaker:
     """One for each pod and service.
 
-    Closed until `failures` calls in a row failed; then open for `seconds`; then half open: exactly one call is let
-    through, the probe, and its outcome closes or re-opens it. A call is begun and ended by one thread.
+    Closed until `failures` calls in a row failed; then open for `seconds`; then half open: a call is let through, the
+    probe, and its outcome closes or re-opens it. A project's probe that takes longer than `patience` does not keep the
+    others from theirs, and one that fails by silence puts off that project's next probe only.
 
     Until calls to a silent pod have failed, which is at their deadline, they hold their threads. So no more than
-    `most` wait while nothing at all is answered for `patience`: else no thread would be left for the other pods.
+    `most` of one project, and half as many again of all, wait while nothing at all is answered for `patience`: else no
+    thread would be left for the other pods.
 
     Args:
         failures: calls in a row.
@@ -25,51 +65,90 @@ class Breaker:
                  clock: Callable[[], float] = time.monotonic):
         self.failures, self.seconds, self.most, self.patience, self._clock = failures, seconds, most, patience, clock
         self._lock = threading.Lock()
-        self._failed = self._under_way = 0
-        self._heard = 0.0   # when the last answer came, or the first of the calls under way began
+        self._calls: set[Call] = set()
+        self._last = self._heard = float("-inf")   # answer; that, or the beginning of the first of the calls under way
+        self._closed()
+
+    def _closed(self) -> None:
+        self._refusals = 0
+        # By owner. It opens for all as soon as there are two, so there are at most `failures` of them.
+        self._silences: dict[str | None, int] = {}
         self._opened: float | None = None
-        self._prober: int | None = None   # thread
-
-    def allow(self) -> bool:
-        """Whether a call may be made now; if so, `ended` must follow, with or without an outcome."""
-        with self._lock:
-            at = self._clock()
-            if self._opened is None:
-                if self._under_way >= self.most and at - self._heard >= self.patience:
-                    return False
-            # A silent pod holds its probe for longer than `seconds`: the next one must not go out meanwhile.
-            elif self._prober is not None or at - self._opened < self.seconds:
-                return False
-            else:
-                self._prober = threading.get_ident()
-            self._heard = self._heard if self._under_way else at
-            self._under_way += 1
-            return True
-
-    def succeeded(self) -> None:
-        """A call was answered, be it with an error: the pod is there."""
-        with self._lock:
-            self._failed, self._opened, self._heard = 0, None, self._clock()
-
-    def failed(self) -> None:
-        """A call was not answered."""
-        with self._lock:
-            self._failed += 1
-            # One that was under way when it opened says nothing new: the probe would be put off with each of them.
-            if (self._opened is None and self._failed >= self.failures) or self._probes():
-                self._opened = self._clock()
-
-    def ended(self) -> None:
-        """A call is over. A probe that had no outcome (Keystone was not there for it) leaves its place to another."""
-        with self._lock:
-            self._under_way -= 1
-            if self._probes():
-                self._prober = None
-
-    def _probes(self) -> bool:
-        return self._prober == threading.get_ident()
+        self._alone: str | None = None                       # for whom it is open, where it is not for all
+        self._tried: tuple[str | None, float] | None = None   # whose probe failed by silence, and when
 
     @property
     def open(self) -> bool:
-        """Whether calls fail at once."""
-        return self._opened is not None
+        """Whether calls fail at once, whoever makes them."""
+        return self._opened is not None and self._alone is None
+
+    def open_for(self, owner: str | None) -> bool:
+        """Whether the calls of one owner fail at once."""
+        return self._opened is not None and self._alone in (None, owner)
+
+    def waiting(self, seconds: float) -> int:
+        """How many calls have been under way for longer than so many seconds."""
+        with self._lock:
+            at = self._clock()
+            return sum(at - call.began > seconds for call in self._calls)
+
+    def begin(self, owner: str | None = None, probes: bool = True) -> Call | None:
+        """A call, if it may be made now.
+
+        Args:
+            owner: project for which it is made; None: our own account.
+            probes: whether its outcome says enough of the pod to let it through a breaker that is half open.
+        """
+        with self._lock:
+            at, is_open = self._clock(), self.open_for(owner)
+            if not (probes and self._may_probe(owner, at) if is_open else self._has_room(owner, at)):
+                return None
+            self._heard = self._heard if self._calls else at
+            call = Call(self, owner, at, is_open)
+            self._calls.add(call)
+            return call
+
+    def _has_room(self, owner: str | None, at: float) -> bool:
+        if at - self._heard < self.patience or len(self._calls) < self.most:
+            return True
+        return len(self._calls) < self.most * 3 // 2 and sum(call.owner == owner for call in self._calls) < self.most
+
+    def _may_probe(self, owner: str | None, at: float) -> bool:
+        tried, when = self._tried or (owner, float("-inf"))
+        if at - self._opened < self.seconds or (tried == owner and at - when < self.seconds):
+            return False
+        out = [call for call in self._calls if call.probes]
+        return not out or (len(out) < self.most and all(call.owner != owner for call in out) and
+                           at - max(call.began for call in out) >= self.patience)
+
+    def _answered(self, call: Call) -> None:
+        with self._lock:
+            self._last = self._heard = self._clock()
+            self._closed()
+
+    def _refused(self, call: Call) -> None:
+        with self._lock:
+            self._refusals += 1
+            # One that was under way when it opened says nothing new: the probe would be put off with each of them.
+            if call.probes or (not self.open and self._failed() >= self.failures):
+                self._opened, self._alone = self._clock(), None
+
+    def _silent(self, call: Call) -> None:
+        with self._lock:
+            if self._last > call.began:
+                return
+            if call.probes:
+                self._tried = call.owner, self._clock()
+            if self.open:
+                return
+            self._silences[call.owner] = self._silences.get(call.owner, 0) + 1
+            if self._failed() >= self.failures:
+                self._opened = self._clock()
+                self._alone = call.owner if len(self._silences) == 1 and not self._refusals else None
+
+    def _failed(self) -> int:
+        return self._refusals + sum(self._silences.values())
+
+    def _ended(self, call: Call) -> None:
+        with self._lock:
+            self._calls.discard(call)

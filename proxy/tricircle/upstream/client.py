@@ -15,7 +15,7 @@ from tricircle import logs, metrics, trace
 from tricircle.errors import EndpointMissing, PodUnreachable, Unavailable
 from tricircle.upstream import bodies
 from tricircle.upstream.account import Account
-from tricircle.upstream.breaker import Breaker
+from tricircle.upstream.breaker import Breaker, Call
 from tricircle.upstream.deadline import Deadline
 
 LOG = logging.getLogger(__name__)
@@ -110,19 +110,21 @@ class Upstream:
         """
         deadline = deadline or Deadline(self.conf.deadline)
         trace.asked(pod)
-        breaker = self.breaker(pod, service)
-        if not breaker.allow():
+        breaker, owner = self.breaker(pod, service), trace.project()
+        under_way = breaker.begin(owner, probes=isinstance(body, bytes | None))
+        if not under_way:
             metrics.called(pod, service, method, "breaker", 0)
-            why = "failed several times in a row; it is tried again shortly" if breaker.open else \
+            why = "failed several times in a row; it is tried again shortly" if breaker.open_for(owner) else \
                 "gives no answer, and enough calls wait for one"
             raise PodUnreachable(pod, service, why, sent=False)
         try:
-            return self._call(pod, service, method, path, headers, body, deadline, through, breaker)
+            return self._call(pod, service, method, path, headers, body, deadline, through, breaker, under_way)
         finally:
-            breaker.ended()
+            under_way.ended()
 
     def _call(self, pod: str, service: str, method: str, path: str, headers: dict[str, str] | None,
-              body: bytes | BinaryIO | None, deadline: Deadline, through: bool, breaker: Breaker) -> Answer:
+              body: bytes | BinaryIO | None, deadline: Deadline, through: bool, breaker: Breaker,
+              under_way: Call) -> Answer:
         try:
             root = self.account.endpoint(pod, service)
         except EndpointMissing:
@@ -136,15 +138,20 @@ class Upstream:
             answer = self._answer(pod, response, deadline if isinstance(body, bytes | None) else
                                   Deadline(deadline.seconds), through)
         except urllib3.exceptions.HTTPError as error:
-            breaker.failed()
+            sent = not _never_sent(error)
+            if not sent:
+                under_way.refused()
+            elif isinstance(error, bodies.TooLong):
+                under_way.answered()
+            elif isinstance(body, bytes | None):   # a pod may cut an upload off, or take its time with it
+                under_way.silent()
             metrics.called(pod, service, method, "unreachable", time.monotonic() - began)
             metrics.breaker(pod, service, breaker.open)
-            sent = not _never_sent(error)
             raise PodUnreachable(pod, service, _reason(error), sent, sent and method not in READS) from error
         metrics.called(pod, service, method, answer.status, time.monotonic() - began)
         if breaker.open:
             metrics.breaker(pod, service, False)
-        breaker.succeeded()
+        under_way.answered()
         LOG.debug("%s %s %s -> %s %s", pod, method, path, answer.status,
                   answer.headers.get("x-openstack-request-id", ""))
         return answer
@@ -235,4 +242,6 @@ def _reason(error: Exception) -> str:
         return "does not accept connections"
     if isinstance(error, urllib3.exceptions.DecodeError):
         return "sent a body that cannot be decoded"
+    if isinstance(error, bodies.TooLong):
+        return f"sent {error}"
     return f"broke the connection ({type(error).__name__})"
