@@ -1,14 +1,17 @@
 """Ask several pods at once."""
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 
+from tricircle import trace
 from tricircle.errors import PodUnreachable
+from tricircle.upstream.turns import Turns
 
 Result = TypeVar("Result")
 # Threads wait on sockets, they do not compute. The calls carry their own deadlines, so no thread stays for ever.
-_POOL = ThreadPoolExecutor(max_workers=128, thread_name_prefix="scatter")
+THREADS = 128
+_TURNS = Turns(THREADS, THREADS // 2, "scatter")   # half of them for one project
 
 
 def scatter(pods: Iterable[str], call: Callable[[str], Result]) -> tuple[dict[str, Result], dict[str, Exception]]:
@@ -30,7 +33,7 @@ def scatter(pods: Iterable[str], call: Callable[[str], Result]) -> tuple[dict[st
         outcomes = [_outcome(call, names[0])]
     else:
         # In a context of its own each, which knows the request: one cannot be entered twice at a time.
-        futures = [_POOL.submit(copy_context().run, _outcome, call, name) for name in names]
+        futures = [_TURNS.submit(trace.project(), partial(copy_context().run, _outcome, call, name)) for name in names]
         outcomes = [future.result() for future in futures]
     results, failures = {}, {}
     for name, (result, error) in zip(names, outcomes, strict=True):
