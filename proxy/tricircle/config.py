@@ -24,7 +24,17 @@ API = [
     cfg.IntOpt("max_body_bytes", default=1 << 20, min=1024,
                help="Largest JSON body of a request; beyond it the answer is 413."),
     cfg.IntOpt("max_upload_bytes", default=2 << 30, min=64 << 20,
-               help="Largest body that is no JSON; each is kept in a temporary file (in TMPDIR) until a pod has it."),
+               help="Largest body that is no JSON; each is kept in a temporary file (in TMPDIR) until a pod has it. "
+                    "None is read beyond its first 64 KiB before its token was checked."),
+    cfg.IntOpt("uploads", default=16, min=1,
+               help="Bodies larger than max_body_bytes that one process takes in at once, for all ports; beyond it the "
+                    "answer is 503."),
+    cfg.IntOpt("upload_bytes", default=8 << 30, min=64 << 20,
+               help="Bytes of them, for which TMPDIR should have room, for each process; beyond it the answer is 503."),
+    cfg.FloatOpt("project_share", default=0.5, min=0.01, max=1.0,
+                 help="The part of a port's threads, of uploads and of upload_bytes that requests of one project may "
+                      "have, each at least one thread and one upload; beyond it the answer is 429 with Retry-After. "
+                      "Its part of upload_bytes bounds an upload, too."),
     cfg.StrOpt("trusted_proxy", help="Address of the proxy whose X-Forwarded-Proto, -Host, -Port and -Prefix are "
                                      "believed: links in answers begin with them."),
 ]

@@ -3,7 +3,8 @@
     TricircleError
       ApiError                    has an HTTP status; the API layer writes it in the called service's own format
         BadRequest 400  Forbidden 403  NotFound 404  Conflict 409  TooLarge 413  Unprocessable 422
-        NotAcceptable 406  UnsupportedMedia 415  BadGateway 502  Unavailable 503  GatewayTimeout 504
+        NotAcceptable 406  UnsupportedMedia 415  TooMany 429
+        BadGateway 502  Unavailable 503  GatewayTimeout 504
       PodUnreachable              no whole answer came from a pod: nothing is known about what it did
         EndpointMissing           Keystone's catalogue has no such service in that region
       StoreBusy                   the database cannot take a write now
@@ -68,6 +69,10 @@ class UnsupportedMedia(ApiError):
 
 class Unprocessable(ApiError):
     status, kind = 422, "HTTPUnprocessableEntity"
+
+
+class TooMany(ApiError):
+    status, kind = 429, "HTTPTooManyRequests"
 
 
 class BadGateway(ApiError):

@@ -27,6 +27,8 @@ POD_SECONDS = Histogram("tricircle_pod_request_seconds", "Until a pod's answer i
                         ("pod", "service"), buckets=SECONDS)
 BREAKER = Gauge("tricircle_breaker_open", "1 while a process does not call a pod's service.", ("pod", "service"),
                 multiprocess_mode="max")
+REFUSED = Counter("tricircle_refused", "Requests that were refused to keep room: `project` had its share, or `all` was "
+                  "in use.", ("what", "whose"))
 LOOKUPS = Counter("tricircle_lookups", "Where is this id: `hit` was known, `miss` was asked of the pods.", ("outcome",))
 ATTEMPTS = Counter("tricircle_job_attempts", "Attempts at jobs by what the job is afterwards; `lost`: another worker "
                    "has it.", ("kind", "outcome"))
@@ -130,6 +132,12 @@ def called(pod: str, service: str, method: str, status: int | str, seconds: floa
 def breaker(pod: str, service: str, is_open: bool) -> None:
     """The state of a breaker of this process."""
     BREAKER.labels(pod, service).set(is_open)
+
+
+@_if_there_is_room
+def refused(what: str, whose: str) -> None:
+    """A request was refused, since there was not enough of something: see share.py."""
+    REFUSED.labels(what, whose).inc()
 
 
 @_if_there_is_room

@@ -4,11 +4,11 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import convergence, latency, lookup, memory, merge, throughput
+from tests.bench import convergence, fairness, latency, lookup, memory, merge, throughput
 from tests.bench.world import world
 
 SERVED = {"latency": latency, "throughput": throughput, "memory": memory}
-ALONE = {"merge": merge, "lookup": lookup, "convergence": convergence}
+ALONE = {"merge": merge, "lookup": lookup, "convergence": convergence, "fairness": fairness}
 
 
 def main(names: list[str]) -> None:

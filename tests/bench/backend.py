@@ -41,12 +41,14 @@ class Pod(asyncio.Protocol):
                 return
             method, path, _ = self.buffer[:self.buffer.index(b"\r\n")].decode().split(" ")
             self.buffer = self.buffer[end + 4 + length:]
-            self.answer(method, path.split("?")[0])
+            self.answer(method, *path.partition("?")[::2])
 
-    def answer(self, method, path):
-        """What ends with /slow takes three seconds."""
+    def answer(self, method, path, query):
+        """What ends with /slow takes three seconds, and so do lists that look for that name."""
         last = path.rsplit("/", 1)[-1]
-        if path.endswith("/slow"):
+        if query.startswith("name=slow"):
+            asyncio.get_running_loop().call_later(3, self.send, 200, {"servers": []})
+        elif path.endswith("/slow"):
             asyncio.get_running_loop().call_later(3, self.send, 200, {})
         elif method == "POST" and last == "networks":
             self.send(201, {"network": {"id": str(uuid.uuid4()), "name": "n", "project_id": "0" * 32}})

@@ -11,6 +11,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.functional.gateway import Gateway, children, until
 from tests.functional.standin import Cloud
@@ -24,7 +25,7 @@ class World:
     """Running servers.
 
     Args:
-        gateway: the token `token` is in its cache once it was used.
+        gateway: the tokens `token` and `other`, of two projects, are in its cache once they were used.
         ports: of `direct` (the pod itself), `forwarder` and `gateway` (its Nova API).
         pids: of the processes that serve at `forwarder` and `gateway`; both pin them in the same way.
         cached: whether there is a memcached.
@@ -32,7 +33,7 @@ class World:
 
     def __init__(self, gateway: Gateway, ports: dict[str, int], pids: dict[str, list[int]], cached: bool):
         self.gateway, self.ports, self.pids, self.cached = gateway, ports, pids, cached
-        self.token = gateway.cloud.token("alice").id
+        self.token, self.other = gateway.cloud.token("alice").id, gateway.cloud.token("bob").id
         self.server = str(uuid.uuid4())
 
     def request(self, method: str = "GET", path: str = "/v2.1/servers/{server}", body: dict | None = None) -> bytes:
@@ -78,8 +79,12 @@ def _listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def world() -> Iterator[World]:
-    """Start everything, and end it."""
+def world(**changed: Any) -> Iterator[World]:
+    """Start everything, and end it.
+
+    Args:
+        changed: settings of the gateway.
+    """
     pod, forwarder, memcached = free_port(), free_port(), free_port()
     cached = shutil.which("memcached")
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
@@ -97,8 +102,8 @@ def world() -> Iterator[World]:
         for endpoint in cloud.identity.endpoints:
             if endpoint["region"] == "Pod1":
                 endpoint["url"] = f"http://127.0.0.1:{pod}"
-        gateway = Gateway(cloud, Path(folder), processes=PROCESSES, threads=THREADS,
-                          authtoken=f"memcached_servers = 127.0.0.1:{memcached}" if cached else "", debug="false")
+        gateway = Gateway(cloud, Path(folder), threads=THREADS, debug="false", **{"processes": PROCESSES, **changed},
+                          authtoken=f"memcached_servers = 127.0.0.1:{memcached}" if cached else "")
         stack.callback(gateway.stop)
         gateway.start().register()
         pids = {"forwarder": children(start(forwarder, sys.executable, "-m", "tests.bench.forwarder", str(forwarder),

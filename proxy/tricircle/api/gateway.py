@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from oslo_config import cfg
 
 from tricircle import config
+from tricircle.api.door import Door
 from tricircle.api.policy import Policy
 from tricircle.routing.locator import Locator
 from tricircle.routing.pooling import Pools
@@ -25,6 +26,7 @@ class Gateway:
         zones: translates availability zones.
         policy: who may use the admin API.
         pools: hands out prefixes of subnet pools.
+        door: lets requests in, and no project's more than its share.
         version_answers: the pods' version documents, {(service, path): (good until, pods asked, {pod: answer})}.
     """
 
@@ -35,6 +37,7 @@ class Gateway:
     zones: Zones
     policy: Policy
     pools: Pools
+    door: Door
     version_answers: dict[tuple[str, str], tuple[float, list[str], dict[str, Answer]]] = field(default_factory=dict)
 
     @classmethod
@@ -43,4 +46,4 @@ class Gateway:
         db = Database(config.database_path(conf))
         upstream = Upstream(conf, Account(conf))
         return cls(conf, db, upstream, Locator(db, upstream), Zones(upstream), Policy(conf),
-                   Pools(db, upstream))
+                   Pools(db, upstream), Door(conf))

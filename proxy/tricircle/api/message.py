@@ -181,6 +181,12 @@ def _server(environ: Mapping[str, Any]) -> str:
     return f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
 
 
+def is_document(environ: Mapping[str, Any]) -> bool:
+    """Whether a body says that it is JSON, or says nothing."""
+    kind = environ.get("CONTENT_TYPE", "").lower()
+    return not kind or "json" in kind
+
+
 def _body(environ: Mapping[str, Any], max_body: int) -> tuple[bytes, Upload | None]:
     """What was sent, and whether it is JSON: (the body, None) or (nothing, the body)."""
     length = environ.get("CONTENT_LENGTH") or "0"
@@ -188,9 +194,9 @@ def _body(environ: Mapping[str, Any], max_body: int) -> tuple[bytes, Upload | No
         raise BadRequest("the request's Content-Length is no number")
     if length == "0" or environ["REQUEST_METHOD"] in ("GET", "HEAD"):
         return b"", None   # what a GET carries means nothing (RFC 9110 9.3.1)
-    stream, kind = environ["wsgi.input"], environ.get("CONTENT_TYPE", "").lower()
+    stream = environ["wsgi.input"]
     # Neutron parses a body of any type: one that could be taken for JSON is always read, and bounded, as JSON.
-    if kind and "json" not in kind and stream.read(PEEK).lstrip(BEFORE_JSON)[:1] not in (b"{", b""):
+    if not is_document(environ) and stream.read(PEEK).lstrip(BEFORE_JSON)[:1] not in (b"{", b""):
         return b"", Upload(stream, int(length))
     if int(length) > max_body:
         raise TooLarge(f"the request's body is larger than {max_body} bytes")
@@ -235,7 +241,10 @@ def error_body(style: str, error: ApiError) -> dict:
         error: status and message.
     """
     if style == "nova":
-        return {NOVA_NAMES.get(error.status, "computeFault"): {"code": error.status, "message": error.message}}
+        fault = {"code": error.status, "message": error.message}
+        if error.status in (413, 429) and "Retry-After" in dict(error.headers):   # as nova.api.openstack.wsgi.Fault
+            fault["retryAfter"] = dict(error.headers)["Retry-After"]
+        return {NOVA_NAMES.get(error.status, "computeFault"): fault}
     if style == "neutron":
         return {"NeutronError": {"type": error.kind, "message": error.message, "detail": ""}}
     return {"error": {"code": error.status, "title": error.kind, "message": error.message}}

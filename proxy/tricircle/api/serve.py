@@ -8,11 +8,11 @@ import sys
 import threading
 import time
 
-import waitress
+import waitress.server
 from oslo_config import cfg
 
 from tricircle import config, metrics
-from tricircle.api import scrape
+from tricircle.api import channel, scrape
 from tricircle.api.gateway import Gateway
 from tricircle.api.processors import Processors
 from tricircle.api.wsgi import application
@@ -20,7 +20,6 @@ from tricircle.api.wsgi import application
 LOG = logging.getLogger(__name__)
 SERVICES = ("admin", "compute", "volume", "network")
 DRAIN_SECONDS = 30
-BLOCK = 1 << 16   # read from a client at once
 # What waitress keeps of an answer before it makes the application wait for the client.
 AHEAD_BYTES = 1 << 20
 FORWARDED = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
@@ -128,16 +127,14 @@ def _child(conf: cfg.ConfigOpts, sockets: dict[str, socket.socket], parent: int)
 
 
 def _server(conf: cfg.ConfigOpts, gateway: Gateway, name: str, sock: socket.socket) -> "waitress.server.BaseWSGIServer":
-    """A body beyond max_upload_bytes is refused by waitress itself, in plain text; a smaller one by us."""
-    trusted = {"trusted_proxy": conf.api.trusted_proxy, "trusted_proxy_headers": FORWARDED}
+    trusted = {"trusted_proxy_headers": FORWARDED} if conf.api.trusted_proxy else {}
     wsgi = scrape.application(conf, gateway.db) if name == "metrics" else application(gateway, name)
-    server = waitress.create_server(
-        wsgi, sockets=[sock], threads=conf.api.threads, ident="tricircle",
-        max_request_body_size=conf.api.max_upload_bytes + 1, channel_timeout=120, connection_limit=1000,
-        recv_bytes=BLOCK, outbuf_high_watermark=AHEAD_BYTES, clear_untrusted_proxy_headers=True,
+    server = channel.create_server(
+        wsgi, conf.api.max_body_bytes, conf.api.trusted_proxy, sockets=[sock], threads=conf.api.threads,
+        ident="tricircle", outbuf_high_watermark=AHEAD_BYTES, clear_untrusted_proxy_headers=True,
         expose_tracebacks=False,
         asyncore_use_poll=True,   # select() ends at file descriptor 1023
-        **(trusted if conf.api.trusted_proxy else {}))
+        **trusted)
     # A client who stops reading in the middle of a stream would hold a thread and a pod's connection for ever.
     stall = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(conf.pods.deadline * 1000))
     server.adj.socket_options = [*server.adj.socket_options, stall]

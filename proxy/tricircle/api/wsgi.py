@@ -127,8 +127,10 @@ def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPRe
     try:
         if "tricircle.refusal" in environ:
             raise environ["tricircle.refusal"]
-        request = read(environ, gateway.conf.api.max_body_bytes, gateway.conf.api.trusted_proxy)
-        response = _answer(gateway, service_name, request, environ)
+        response = gateway.door.enter(service_name, environ)
+        if response is None:
+            request = read(environ, gateway.conf.api.max_body_bytes, gateway.conf.api.trusted_proxy)
+            response = _answer(gateway, service_name, request, environ)
     except Refused as error:
         response = Response(error.answer.status, [("Content-Type", "application/json")], error.answer.body)
     except ApiError as error:

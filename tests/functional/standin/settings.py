@@ -17,6 +17,7 @@ volume_port = {ports[volume]}
 network_port = {ports[network]}
 processes = {processes}
 threads = {threads}
+project_share = {project_share}
 {api}
 
 [keystone_authtoken]
@@ -55,7 +56,9 @@ max_routes = 1000
 [metrics]
 port = {metrics_port}
 """
-DEFAULTS = {"processes": 2, "threads": 16, "deadline": 10, "list_deadline": 3, "connect_deadline": 2,
+# Most tests are about what one user's requests do to each other: that user may have all threads.
+DEFAULTS = {"project_share": 1.0,
+            "processes": 2, "threads": 16, "deadline": 10, "list_deadline": 3, "connect_deadline": 2,
             "breaker_failures": 5, "breaker_seconds": 1, "bind_host": "127.0.0.1", "debug": "true", "api": "",
             "authtoken": "", "account": "", "pods": "", "metrics_port": 0}
 

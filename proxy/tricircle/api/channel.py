@@ -1,0 +1,268 @@
+"""The server's connections: what a client may send before the application has looked at the token, and how slowly.
+
+The one module that knows how waitress (3.0) works inside. A waitress channel reads a request, body and all, and then
+gives it to a thread. Here a body of more than FREE_BYTES is *held* after its header: the thread asks the application,
+which answers `100` when the body may come in, and anything else is the answer, after which the connection ends.
+"""
+import contextlib
+import functools
+import socket
+import sys
+import time
+from typing import Any, Protocol
+
+import waitress.server
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.task import WSGITask
+
+from tricircle.errors import ApiError, BadRequest, Unavailable
+
+BLOCK = 1 << 16        # read from a client at once
+FREE_BYTES = BLOCK     # of a body that anybody may send: not less than BLOCK, so that a held body cannot be complete
+HEADER_BYTES = 1 << 16
+SLICE = 1 << 12        # of a chunked body: for each chunk waitress copies all that it was given
+AHEAD = 32             # requests that a client may send before the first one is answered
+# A request that trickles in, and an answer that trickles out, may take so long, and a second for each SLOWEST bytes.
+PATIENCE = 30.0
+SLOWEST = 1 << 14
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LINGER = 2.0           # seconds for which the rest of a refused body is thrown away: else TCP would drop the answer
+LOOK = 5               # seconds between two looks at who is too slow
+MOST_OF_ONE_ADDRESS = 250   # connections to a port of one process
+HELD, ENDS = "tricircle.held", "tricircle.ends"   # in the WSGI environment: a Parser; what is called at the task's end
+
+
+class Room(Protocol):
+    """Where a body may be kept."""
+
+    def grow(self, size: int) -> None:
+        """It has become that long.
+
+        Raises:
+            ApiError: that is too long.
+        """
+
+    def end(self) -> None:
+        """It is not needed any more."""
+
+
+class Parser(HTTPRequestParser):
+    """One request while it comes in.
+
+    Attributes:
+        held: the application is to be asked before more is read.
+        room: for the body; the application gives it.
+        trouble: why the body cannot come in after all.
+        waits: the client sends no more before it was told so.
+    """
+
+    held = False
+    room: Room | None = None
+    trouble: ApiError | None = None
+    waits = False
+    _stays = False
+    _rest = b""
+
+    def __init__(self, adj: Any):
+        super().__init__(adj)
+        self.began = time.time()
+
+    def received(self, data: bytes) -> int:
+        """Take in what a client has sent; the number of bytes that belong to this request."""
+        try:
+            consumed = self._chunks(data) if self.chunked else super().received(data)
+            if self.room and self.completed and not self.error:
+                self.get_body_stream().flush()   # here, where a full disk is known for what it is
+        except ApiError as error:
+            return self._hold(data, len(data), error)
+        except OSError as error:
+            full = Unavailable(f"Tricircle has no room for an upload now ({error.strerror}): try again later")
+            return self._hold(data, len(data), full)
+        if self.completed or self.room or self.error:
+            return consumed
+        # A client that waits for "100 Continue" is to get it after the check; one that does not wait is read for a bit.
+        waits = self.chunked and self.expect_continue and consumed == len(data)
+        if waits or max(self.content_length, self.body_bytes_received) > FREE_BYTES:
+            return self._hold(data, consumed)
+        return consumed
+
+    def _chunks(self, data: bytes) -> int:
+        consumed = 0
+        while consumed < len(data) and not self.completed:
+            consumed += super().received(data[consumed:consumed + SLICE])
+        if len(self.body_rcv.control_line) + len(self.body_rcv.trailer) > HEADER_BYTES:
+            raise BadRequest("the request's body has a chunk's size or a trailer that is too long")
+        if self.room:
+            self.room.grow(self.body_bytes_received)
+        return consumed
+
+    def _hold(self, data: bytes, consumed: int, trouble: ApiError | None = None) -> int:
+        """Look complete, so that the channel reads no further and gives the request to a thread."""
+        self.held = self.completed = True
+        self.trouble, self._rest = trouble, data[consumed:]
+        self.waits, self.expect_continue = self.expect_continue, False
+        return len(data)
+
+    def resume(self) -> None:
+        """Go on reading: the application has given room."""
+        self.held = self.completed = False
+        self.began, self._stays = time.time(), True
+        rest, self._rest = self._rest, b""
+        if rest:
+            super().received(rest)
+
+    def late(self, now: float) -> bool:
+        """Whether it comes in too slowly."""
+        return now > self.began + PATIENCE + self.body_bytes_received / SLOWEST
+
+    def close(self) -> None:
+        """What the channel calls at the end of each task; that of a question is not the end of the request."""
+        if self._stays:
+            self._stays = False
+        else:
+            self.drop()
+
+    def drop(self) -> None:
+        """The request's end, whatever it was."""
+        if self.room:
+            self.room.end()
+        with contextlib.suppress(OSError):   # on a full disk a temporary file's last bytes go nowhere
+            super().close()
+
+
+class Task(WSGITask):
+    """One call of the application."""
+
+    def execute(self) -> None:
+        """Answer a request, or ask whether a body may come in."""
+        environ = self.get_environment()
+        ends = environ[ENDS] = []
+        try:
+            if self.request.held:
+                environ[HELD] = self.request
+                self.set_close_on_finish()
+            super().execute()
+        finally:
+            for end in ends:
+                end()
+        if self.request.held and self._goes_on():
+            self.close_on_finish = not self.channel.resume(self.request)
+        elif self.request.held:
+            self.channel.lingers = True
+
+    def finish(self) -> None:
+        """The end of an answer; 100 is none."""
+        if not self._goes_on():
+            super().finish()
+
+    def _goes_on(self) -> bool:
+        return self.status.startswith("100")
+
+
+class Channel(HTTPChannel):
+    """One connection.
+
+    Attributes:
+        lingers: the client may still be sending a body that was refused.
+    """
+
+    task_class = Task
+    parser_class = Parser
+    lingers = False
+    _until = 0.0                                # when lingering ends
+    _sent = 0                                   # bytes
+    _pending: tuple[float, int] | None = None   # since when an answer is going out, and how much was sent by then
+
+    def received(self, data: bytes) -> bool:
+        """Take in what a client has sent."""
+        if self._until:
+            self.will_close = time.time() > self._until
+            return False
+        taken = super().received(data)
+        if len(self.requests) > AHEAD:
+            self.will_close = True
+        return taken
+
+    def resume(self, request: Parser) -> bool:
+        """Go on reading a request that was held; False where the client has gone meanwhile."""
+        if request.waits:
+            self.write_soon(CONTINUE)
+        with self.requests_lock:
+            request.resume()
+            self.request = request
+        if not self.connected:   # asked last, as handle_close looks for the request last
+            request.drop()
+        return self.connected
+
+    def send(self, *args: Any, **kwargs: Any) -> int:
+        """Send what the client takes."""
+        sent = super().send(*args, **kwargs)
+        self._sent += sent or 0
+        return sent
+
+    def late(self, now: float) -> bool:
+        """Whether the client has had its time: for its request, for our answer, or after a refusal."""
+        if self._until:
+            return now > self._until
+        if not self.total_outbufs_len:
+            self._pending = None
+        elif self._pending is None:
+            self._pending = now, self._sent
+        else:
+            since, sent = self._pending
+            return now > since + PATIENCE + (self._sent - sent) / SLOWEST
+        request = self.request
+        return request is not None and request.late(now)
+
+    def handle_close(self) -> None:
+        """End the connection, for reading a bit later than for writing where a body was refused."""
+        if self.lingers:
+            self.lingers = False
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+                self.will_close, self._until = False, time.time() + LINGER
+                return
+        super().handle_close()
+        if self.request is not None:
+            self.request.drop()
+
+
+def create_server(application: Any, max_body: int, trusted_proxy: str | None,
+                  **adjustments: Any) -> waitress.server.BaseWSGIServer:
+    """A waitress server whose connections are Channels.
+
+    Args:
+        application: WSGI; it bounds the bodies.
+        max_body: bytes that are kept in memory; what is longer goes to a file.
+        trusted_proxy: address that may open any number of connections.
+        adjustments: more of waitress's settings.
+    """
+    server = waitress.create_server(
+        application, channel_timeout=120, connection_limit=1000, cleanup_interval=LOOK, recv_bytes=BLOCK,
+        max_request_header_size=HEADER_BYTES, max_request_body_size=sys.maxsize,
+        inbuf_overflow=max(max_body, FREE_BYTES) + 2 * BLOCK,   # the last blocks may come before the limit is seen
+        outbuf_overflow=sys.maxsize,   # an answer is in memory anyway: it must not depend on the disk
+        **({"trusted_proxy": trusted_proxy} if trusted_proxy else {}), **adjustments)
+    server.channel_class = functools.partial(_accept, trusted_proxy)
+    server.maintenance = functools.partial(_maintain, server)
+    return server
+
+
+def _accept(trusted_proxy: str | None, server: Any, sock: socket.socket, address: tuple, *more: Any,
+            **named: Any) -> None:
+    """A new connection, unless its address has enough of them."""
+    host = address[0]
+    if host != trusted_proxy and \
+            sum(each.addr[0] == host for each in server.active_channels.values()) >= MOST_OF_ONE_ADDRESS:
+        sock.close()
+    else:
+        Channel(server, sock, address, *more, **named)
+
+
+def _maintain(server: Any, now: float) -> None:
+    """Close what is idle, as waitress does, and what is too slow."""
+    type(server).maintenance(server, now)
+    for channel in list(server.active_channels.values()):
+        if channel.late(now):
+            channel.will_close = True

@@ -1,0 +1,93 @@
+"""At the door: whether a request may come in, and the body that it announces, for the sake of everybody else."""
+from typing import Any
+
+from oslo_config import cfg
+
+from tricircle import trace
+from tricircle.api.channel import ENDS, HELD
+from tricircle.api.message import Response, is_document
+from tricircle.api.share import Part, Share
+from tricircle.errors import ApiError, TooLarge
+from tricircle.upstream.client import READS
+
+# JSON bodies, which are kept in memory, so many times the threads of a port: more than one process reads at once.
+AHEAD = 4
+
+
+class Door:
+    """The shares of one API process.
+
+    Args:
+        conf: group `api` is read.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts):
+        self._conf, part = conf.api, conf.api.project_share
+        self._threads = {service: Share("threads", conf.api.threads, 0, part)
+                         for service in ("admin", "compute", "volume", "network")}
+        documents = AHEAD * conf.api.threads
+        self._documents = Share("documents", documents, documents * conf.api.max_body_bytes, part)
+        self._uploads = Share("uploads", conf.api.uploads, conf.api.upload_bytes, part)
+
+    def enter(self, service_name: str, environ: dict[str, Any]) -> Response | None:
+        """Let a request in: None to answer it now, or the answer to a question about its body (see channel.py).
+
+        Args:
+            service_name: whose port.
+            environ: with the caller's identity, but for the paths that need none.
+
+        Raises:
+            ApiError: too large, too many of this project's, or no room.
+        """
+        identity = environ.get("tricircle.identity")
+        project = identity.project_id if identity else ""
+        trace.of_project(project)
+        held = environ.get(HELD)
+        if held is not None and environ["REQUEST_METHOD"] not in READS:   # nobody reads the body of a GET
+            held.room = self._room(environ["tricircle.identity"].project_id, held, is_document(environ))
+            return Response(100)
+        if ENDS in environ:   # outside of our server there is no task that would end
+            environ[ENDS].append(self._threads[service_name].take(project).end)
+        return None
+
+    def _room(self, project: str, held: Any, document: bool) -> "Room":
+        if held.trouble:
+            raise held.trouble
+        size = max(held.content_length, held.body_bytes_received)
+        small = not held.chunked and size <= self._conf.max_body_bytes
+        share = self._documents if document or small else self._uploads
+        most = min(share.most, self._conf.max_body_bytes if document else self._conf.max_upload_bytes)
+        if size > most:
+            raise too_large(most)
+        return Room(share.take(project, size), most)
+
+
+class Room:
+    """Where a body may be kept.
+
+    Args:
+        part: of a share.
+        most: bytes.
+    """
+
+    def __init__(self, part: Part, most: int):
+        self._part, self._most = part, most
+
+    def grow(self, size: int) -> None:
+        """It has become that long.
+
+        Raises:
+            ApiError: that is too long, or too much with all others.
+        """
+        if size > self._most:
+            raise too_large(self._most)
+        self._part.grow(size)
+
+    def end(self) -> None:
+        """It is not needed any more."""
+        self._part.end()
+
+
+def too_large(most: int) -> ApiError:
+    """A body is."""
+    return TooLarge(f"the request's body is larger than {most} bytes")
