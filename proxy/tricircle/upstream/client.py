@@ -13,7 +13,7 @@ from oslo_config import cfg
 
 from tricircle import logs, metrics, trace
 from tricircle.errors import EndpointMissing, PodUnreachable, Unavailable
-from tricircle.upstream import bodies
+from tricircle.upstream import bodies, wire
 from tricircle.upstream.account import Account
 from tricircle.upstream.breaker import Breaker, Call
 from tricircle.upstream.deadline import Deadline
@@ -69,8 +69,8 @@ class Upstream:
     def __init__(self, conf: cfg.ConfigOpts, account: Account):
         self.conf, self.account = conf.pods, account
         # One pool for each pod and service: with too few of them every call to a hundred pods opens a connection anew.
-        self._manager = urllib3.PoolManager(num_pools=MOST_ENDPOINTS, maxsize=conf.api.threads, block=False,
-                                            blocksize=bodies.CHUNK, ca_certs=conf.service_account.cafile)
+        self._manager = wire.manager(num_pools=MOST_ENDPOINTS, maxsize=conf.api.threads, block=False,
+                                     blocksize=bodies.CHUNK, ca_certs=conf.service_account.cafile)
         self._most = max(1, conf.api.threads // 2)
         self._pools: dict[str, tuple[urllib3.HTTPConnectionPool, str]] = {}
         self._breakers: dict[tuple[str, str], Breaker] = {}

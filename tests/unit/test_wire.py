@@ -1,0 +1,182 @@
+"""The short way to pods and back beside urllib3's own: the same bytes go out, and what comes is understood alike."""
+import http.client
+import logging
+import socket
+
+import pytest
+import urllib3
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from urllib3.connection import HTTPConnection
+
+from tricircle.upstream import wire
+
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)   # it tells of every defect
+SENT = {"User-Agent": "me", "Accept-Encoding": "identity"}
+
+
+def exchange(kind, answer=b"", method="GET", target="/v2.1/servers", body=None, headers=SENT, host="pod", port=8774):
+    """(what is sent, what comes back or why nothing does) over a connection of a kind."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(answer)
+        theirs.shutdown(socket.SHUT_WR)
+        ours.settimeout(5)
+        connection = kind(host, port)
+        connection.timeout, connection.sock = 5, ours
+        try:
+            connection.request(method, target, body, headers, preload_content=False)
+            found = understood(connection) if answer else None
+        except Exception as error:   # noqa: BLE001 - both must fail in the same way
+            found = type(error)
+        ours.close()
+        return received(theirs), found
+
+
+def received(sock):
+    sock.settimeout(5)
+    parts = []
+    try:
+        while part := sock.recv(1 << 16):
+            parts.append(part)
+    except ConnectionResetError:
+        parts.append(b"")
+    return b"".join(parts)
+
+
+def understood(connection):
+    response = connection.getresponse()
+    kept = connection.sock is not None
+    try:
+        body = response.read(decode_content=False)
+    except Exception as error:   # noqa: BLE001
+        body = type(error)
+    return (response.status, response.reason, list(response.headers.iteritems()), response.version,
+            response.length_remaining, response.chunked, body, kept)
+
+
+def alike(*args, **named):
+    plain, quick = exchange(HTTPConnection, *args, **named), exchange(wire.QuickHTTP, *args, **named)
+    assert quick == plain
+    return quick
+
+
+NAMES = st.one_of(
+    st.sampled_from(["Content-Length", "content-length", "Transfer-Encoding", "Connection", "X-A", "Set-Cookie", "ETag",
+                     "From ", "Content-Encoding", "", " X", "X ", "X:Y", "\x00", "\xe9", "X\r", "HTTP/1.1 200 OK"]),
+    st.text(st.characters(max_codepoint=255), max_size=8))
+VALUES = st.one_of(
+    st.sampled_from(["0", "4", "04", "+4", "4, 4", "-1", "4\t", " 4", "\xb2", "chunked", "Chunked", "gzip, chunked",
+                     "identity", "close", "keep-alive", "a\r\n b", "a\n\tb", "a\rb", "a\x00b", "\x85", "é", ""]),
+    st.text(st.characters(max_codepoint=255), max_size=12))
+ENDS = st.sampled_from(["\r\n", "\n"])
+LINES = st.lists(st.tuples(NAMES, st.sampled_from([": ", ":", " : ", ":\t", ""]), VALUES, ENDS), max_size=6)
+FIRST = st.sampled_from(["HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 \r\n", "HTTP/1.1 200\r\n", "HTTP/1.0 200 OK\r\n",
+                         "HTTP/1.1 204 No Content\r\n", "HTTP/1.1 304 Not Modified\r\n", "HTTP/1.1 404 a\tb \r\n",
+                         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\n", "HTTP/1.1 999 x\r\n",
+                         "HTTP/2 200\r\n", "HTTP/1.1 099 x\r\n", "garbage\r\n", "HTTP/1.1  200  OK\n", "\r\n", ""])
+OK, LENGTH = "HTTP/1.1 200 OK\r\n", ("Content-Length", ": ", "4", "\r\n")
+CHUNKED = ("Transfer-Encoding", ": ", "chunked", "\r\n")
+BODIES = st.sampled_from([b"", b"body", b"bo", b"body and more", b"4\r\nbody\r\n0\r\n\r\n", b"4\r\nbo"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(FIRST, LINES, st.sampled_from(["\r\n", "\n", ""]), BODIES, st.sampled_from(["GET", "POST"]))
+@example(OK, [LENGTH], "\r\n", b"body", "GET")
+@example(OK, [LENGTH, LENGTH], "\r\n", b"body", "GET")
+@example(OK, [LENGTH, ("Content-Length", ": ", "2", "\r\n")], "\r\n", b"body", "GET")
+@example(OK, [LENGTH, CHUNKED], "\r\n", b"4\r\nbody\r\n0\r\n\r\n", "GET")
+@example(OK, [CHUNKED], "\r\n", b"4\r\nbody\r\n0\r\n\r\n", "GET")
+@example(OK, [("X-A", ": ", "a\r\n Content-Length: 2", "\r\n"), LENGTH], "\r\n", b"body", "GET")
+def test_every_answer_is_understood_as_urllib3_does(first, lines, end, body, method):
+    head = first + "".join("".join(line) for line in lines) + end
+    alike(head.encode("latin-1") + body, method=method)
+
+
+@pytest.mark.parametrize("number", [98, 99, 100, 101])
+def test_as_many_headers_are_taken(number):
+    _, found = alike(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + b"X-A: b\r\n" * (number - 1) + b"\r\n")
+    assert (found is http.client.HTTPException) == (number >= 100)
+
+
+@pytest.mark.parametrize("size", [100, 7000, 65_000, 65_536, 70_000])
+def test_headers_are_taken_up_to_the_same_size(size):
+    _, found = alike(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-A: " + b"a" * size + b"\r\n\r\n")
+    assert (found is http.client.LineTooLong) == (size > 65_529)
+
+
+def test_a_head_that_comes_in_pieces_is_understood():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connection = wire.QuickHTTP("pod", 8774)
+        connection.timeout, connection.sock = 5, ours
+        connection.request("GET", "/", None, SENT)
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Le")
+        response = wire.QuickResponse(ours, method="GET")
+        response.fp.peek()
+        theirs.sendall(b"ngth: 4\r\n\r\nbody")
+        response.begin()
+        assert (response.pairs, response.read()) == ([("Content-Length", "4")], b"body")
+
+
+SKIPPED = "@@@SKIP_HEADER@@@"   # means something to urllib3; from a user it is a value as any other
+HEADERS = st.dictionaries(
+    st.one_of(st.sampled_from(["X-Auth-Token", "x-a", "Host", "Content-Length", "Transfer-Encoding", "Expect", "",
+                               "a b", "a:b", "é", "a\r\nb"]), st.text(max_size=5)),
+    st.one_of(st.sampled_from(["1", "a\r\nX: y", "a\nb", "é", "€", "a\x00b", "a\r\n b", b"bytes", 7]),
+              st.text(max_size=8).filter(lambda text: text != SKIPPED)), max_size=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get", "G T", "", "A\r\nB"]),
+       st.one_of(st.sampled_from(["/", "/a b", "/é", "/a\r\nb", "a", "", "/v2.1/servers?a=b#c"]), st.text(max_size=6)),
+       st.sampled_from([None, b"", b"body"]), HEADERS, st.booleans(),
+       st.sampled_from([("pod", 8774), ("pod", 80), ("::1", 80), ("pod.", 8774), ("127.0.0.1", 1)]))
+def test_every_request_goes_out_as_urllib3_sends_it(method, target, body, headers, whole, place):
+    host, port = place
+    alike(method=method, target=target, body=body, headers=(SENT if whole else {}) | headers, host=host, port=port)
+
+
+def test_a_request_and_its_body_leave_in_one_piece():
+    class Counting(wire.QuickHTTP):
+        sent = 0
+
+        def send(self, data):
+            self.sent += 1
+            super().send(data)
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connection = Counting("pod", 8774)
+        connection.sock = ours
+        connection.request("POST", "/", b"body", SENT)
+        assert connection.sent == 1
+        assert theirs.recv(1 << 16).endswith(b"\r\n\r\nbody")
+
+
+def test_what_means_something_to_urllib3_is_a_value_as_any_other():
+    sent, _ = exchange(wire.QuickHTTP, headers={**SENT, "X-A": SKIPPED})
+    assert f"X-A: {SKIPPED}\r\n".encode() in sent
+
+
+def test_nothing_is_sent_before_the_answer_was_read_to_its_end():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody" * 2)
+        connection = wire.QuickHTTP("pod", 8774)
+        connection.timeout, connection.sock = 5, ours
+        connection.request("GET", "/", None, SENT, preload_content=False)
+        unread = connection.getresponse()
+        with pytest.raises(http.client.CannotSendRequest):
+            connection.request("GET", "/", None, SENT)
+        with pytest.raises(http.client.CannotSendRequest):
+            connection.request("GET", "/", None, {})
+        assert unread.read() == b"body"
+
+
+def test_pools_have_these_connections():
+    manager = wire.manager()
+    assert isinstance(manager.connection_from_url("http://pod:8774"), wire.Pool)
+    secure = manager.connection_from_url("https://pod:8774")
+    assert isinstance(secure, wire.TLSPool)
+    assert issubclass(secure.ConnectionCls, urllib3.connection.HTTPSConnection)
