@@ -324,6 +324,19 @@ def test_old_jobs_are_forgotten_with_their_logs_but_none_that_is_owed_or_dead(db
     assert {row["job_id"] for row in db.rows("SELECT job_id FROM job_log")} == kept
 
 
+def test_of_a_project_that_makes_many_jobs_the_newest_are_remembered(db, monkeypatch):
+    monkeypatch.setattr(jobs, "REMEMBERED", 3)
+    for project, number in (("busy", 7), ("calm", 3)):
+        for at in range(number):
+            job = jobs.enqueue(db, "router", f"{project}{at}", project)
+            with db.write() as c:
+                c.execute("UPDATE jobs SET state = 'done', finished_at = ? WHERE id = ?", (100.0 + at, job["id"]))
+    jobs.enqueue(db, "router", "owed", "busy")
+    assert jobs.prune(db, 50.0) == 4
+    left = {job["resource_id"] for job in jobs.list_all(db)}
+    assert left == {"busy4", "busy5", "busy6", "calm0", "calm1", "calm2", "owed"}
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.integers(1, 5), st.data())
 def test_pages_have_each_job_once_while_jobs_come_and_change(db, times, size, data):

@@ -15,6 +15,8 @@ BACKOFF_SECONDS = 1.0
 BACKOFF_LIMIT = 300.0
 BATCH = 500
 MOST = 1000   # in one list
+REMEMBERED = 10_000   # of one project, when they are over: whoever makes and deletes routers all day fills no disk
+OVER = "state IN ('done', 'failed', 'cancelled')"
 INSERT = ("INSERT INTO jobs (id, kind, resource_id, project_id, state, queued_key, not_before, holds, held_until, "
           "created_at) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?) ")
 # A new request deserves all the attempts: what made the job fail so far may be what the request has changed.
@@ -242,14 +244,28 @@ def cancel(db: Database, job_id: str) -> tuple[dict, bool]:
 
 
 def prune(db: Database, before: float) -> int:
-    """Forget the jobs that ended before a time, with their logs. A dead one stays until somebody has dealt with it.
+    """Forget the jobs that ended before a time, and those of a project beyond its newest REMEMBERED, with their logs.
+
+    A dead one stays until somebody has dealt with it.
 
     Returns:
         How many there were.
     """
+    pruned = _prune(db, "finished_at < ?", (before,), before)
+    for row in db.rows(f"SELECT project_id FROM jobs WHERE {OVER} GROUP BY project_id "  # noqa: S608 - a constant
+                       "HAVING COUNT(*) > ?", (REMEMBERED,)):
+        edge = db.row(f"SELECT finished_at FROM jobs WHERE project_id = ? AND {OVER} "  # noqa: S608 - a constant
+                      "ORDER BY finished_at DESC LIMIT 1 OFFSET ?", (row["project_id"], REMEMBERED - 1))
+        if edge:
+            pruned += _prune(db, "finished_at < ? AND project_id = ?", (edge["finished_at"], row["project_id"]),
+                             edge["finished_at"])
+    return pruned
+
+
+def _prune(db: Database, which: str, values: tuple, before: float) -> int:
     pruned = 0
-    while old := db.rows("SELECT id FROM jobs WHERE finished_at < ? AND state IN ('done', 'failed', 'cancelled') "
-                         "LIMIT ?", (before, BATCH)):   # in pieces: nobody waits long for the write lock
+    while old := db.rows(f"SELECT id FROM jobs WHERE {which} AND {OVER} LIMIT ?",  # noqa: S608 - constants
+                         (*values, BATCH)):   # in pieces: nobody waits long for the write lock
         with db.write(durable=False) as c:
             # Not one that has been redone since the look.
             pruned += c.executemany("DELETE FROM jobs WHERE id = ? AND finished_at < ?",

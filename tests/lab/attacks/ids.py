@@ -61,7 +61,7 @@ def other_ids(s: Scene) -> None:
     """B asks for A's ids, also for some that the gateway has not seen yet, in every collection, in both spellings."""
     fresh = []
     for pod, zone in (("Pod1", "az1"), ("Pod2", "az2")):
-        body = {"ports": [{"network_id": s.things[f"net-{zone}"][3]}] * len(REFUSED)}
+        body = {"ports": [{"network_id": s.things[f"net-{zone}"][3], "security_groups": []}] * len(REFUSED)}
         fresh += [(pod, row["id"]) for row in s.a.pods[pod]["network"].ok("POST", "/ports", body)["ports"]]
     s.made += [(s.a.pods[pod]["network"], f"/ports/{id}") for pod, id in fresh]
     s.secret += [id for _, id in fresh]

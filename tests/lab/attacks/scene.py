@@ -15,9 +15,10 @@ TOP, PODS = "RegionOne", ("Pod1", "Pod2")
 KINDS = {"compute": "compute", "volume": "volumev3", "network": "network", "admin": "Cascading"}
 SECONDS = 10   # an answer that takes longer is none
 # What pods hold, by service and list. Of Neutron's own default groups only B's could come; B has them from the start.
+# Rules come by themselves where a group has members in several pods; A's are in A's view.
 CENSUS = (("network", "networks"), ("network", "subnets"), ("network", "ports"), ("network", "routers"),
-          ("network", "security-groups"), ("network", "security-group-rules"), ("network", "rbac-policies"),
-          ("network", "subnetpools"), ("network", "address-scopes"),
+          ("network", "security-groups"), ("network", "rbac-policies"), ("network", "subnetpools"),
+          ("network", "address-scopes"),
           ("compute", "servers"), ("compute", "os-server-groups"), ("compute", "flavors"), ("volume", "volumes"))
 ALL = {"servers": "?all_tenants=1", "os-server-groups": "?all_projects=1", "flavors": "?is_public=None",
        "volumes": "?all_tenants=1"}
