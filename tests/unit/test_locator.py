@@ -13,6 +13,7 @@ from tricircle.routing.catalogue import NETWORK
 from tricircle.routing.locator import MISSES, Locator, Recently
 from tricircle.store import Database, pods, replicas, routings
 from tricircle.upstream.client import Answer
+from tricircle.upstream.deadline import Deadline
 
 A, B = (Caller(f"user{name}", f"project{name}", frozenset({"member"}), {"X-Auth-Token": name}) for name in "AB")
 
@@ -200,6 +201,15 @@ def test_what_one_user_may_see_answers_no_other_users_question(place):
     assert (found["B"], found["reader"]) == (None, None)
     assert found["A"]["pod_name"] == found["A2"]["pod_name"] == "Pod1"
     assert len(place.upstream.calls) == 6, "the same user's questions are one"
+
+
+def test_one_deadline_for_all_that_a_request_needs():
+    deadline = Deadline(1000)
+    items = deadline.each(range(5))
+    assert [next(items), next(items)] == [0, 1]
+    deadline._end = 0
+    with pytest.raises(Unavailable, match="repeat it"):
+        next(items)
 
 
 def test_memory_is_short_and_bounded():

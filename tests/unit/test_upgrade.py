@@ -11,7 +11,7 @@ from sqlite_utils import Database as Tables
 from tricircle.store import Database, jobs, pods, replicas, routings
 from tricircle.store.backup import BackupFailed, copy
 from tricircle.store.db import WrongSchema
-from tricircle.store.migrations import migrations
+from tricircle.store.migrations import m014_refusals, migrations
 
 NAMES = [migration.name for migration in migrations.pending(Tables(memory=True))]
 TRICIRCLE = Path(sys.executable).with_name("tricircle")
@@ -36,6 +36,8 @@ def _value(table, name, kind):
     """Rows refer to each other: every id is the same one."""
     if name == "state":
         return "queued"
+    if name == "kind" and table == "routings":
+        return "servers"
     return 1 if kind in ("INTEGER", "REAL") else f"{name if name != 'id' or table == 'bindings' else 'job_id'}-1"
 
 
@@ -111,6 +113,14 @@ def db(tmp_path):
     made.upgrade()
     yield made
     made.close()
+
+
+def test_what_was_learned_from_refusals_goes(db):
+    pod = pods.create(db, "Pod1", "az1")["pod_id"]
+    routings.learn(db, [("port", "os-hypervisors", "b"), ("moved", "networks", "a"), ("group", "groups", "a")], pod)
+    with db.write() as c:
+        m014_refusals(c)
+    assert [row for row in ("port", "moved", "group") if routings.home(db, row)] == ["moved"]
 
 
 def test_a_copy_of_a_busy_database_is_of_one_moment(db, tmp_path):

@@ -22,26 +22,27 @@ LOG = logging.getLogger(__name__)
 FLAVORS, KEYPAIRS, TYPES = (SHAPES[kind] for kind in ("compute/flavors", "compute/os-keypairs", "volume/types"))
 
 
-def satisfy(gateway: Gateway, request: Request, found: Mentions, pod: dict) -> None:
+def satisfy(gateway: Gateway, request: Request, found: Mentions, pod: dict, deadline: Deadline) -> None:
     """See to it that they are there, as the other pods have them; what none has is left to the pod to refuse.
 
     Args:
         gateway, request: as in `needs.satisfy`.
         found: what the body mentions.
         pod: where the request goes.
+        deadline: for all of them.
 
     Raises:
         PodUnreachable: a pod that is needed for it does not answer.
         ApiError: the pod cannot take it.
     """
     caller = request.caller
-    for flavor in found.flavors:
+    for flavor in deadline.each(found.flavors):
         _ensure(gateway, caller, FLAVORS, flavor, flavor, pod)
-    for name in found.keypairs:
+    for name in deadline.each(found.keypairs):
         _ensure(gateway, caller, KEYPAIRS, f"{caller.user_id}/{name}", name, pod)
     if found.types:
         request.body = fanout.home_ids(gateway, request).body
-    for wanted in dict.fromkeys(found.types):
+    for wanted in deadline.each(found.types):
         home = _type(gateway, wanted)
         if home:
             _ensure(gateway, caller, TYPES, home, home, pod)

@@ -1,22 +1,20 @@
 """Make what a request refers to exist in the pod that gets it: routers, groups, policies, pools, flavors, keypairs."""
 from dataclasses import replace
-from urllib.parse import quote
 
-from tricircle.api import alike, moving, shadows
+from tricircle.api import alike, group_names, moving, shadows
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.crosspod import followers, groups, pairing
 from tricircle.errors import ApiError, NotFound, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import default_group, replicas
-from tricircle.routing.catalogue import UUID, Path
+from tricircle.routing.catalogue import Path
 from tricircle.routing.placement import Placed, apart, closed
 from tricircle.routing.references import Mentions
 from tricircle.store import default_groups, jobs, pods
 from tricircle.store import replicas as rows
 from tricircle.upstream import ownership
 from tricircle.upstream.deadline import Deadline
-from tricircle.upstream.scatter import scatter
 
 ROUNDS = 2   # a row of a replica that is gone is found out in the first one
 
@@ -38,24 +36,23 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
         PodUnreachable: a pod that is needed for it does not answer.
         Refused: a pod said no.
     """
-    pod, made = placed.pod, []
-    for network_id, home in placed.moves:
+    pod, made, deadline = placed.pod, [], Deadline(gateway.conf.pods.deadline)
+    for network_id, home in deadline.each(placed.moves):
         _move_network(gateway, request, path, network_id, home, pod)
-    for _, collection, resource_id, home in placed.needed:
-        if collection == "security-groups":
-            made += _replicate_group(gateway, request, resource_id, home, pod)
-        elif collection == "ports":
+    for _, collection, resource_id, home in deadline.each(placed.needed):
+        if collection == "ports":
             shadows.ensure(gateway, request, path, resource_id, home, pod)
         elif collection == "subnetpools":
             made += _replicate_pool(gateway, request, resource_id, home, pod)
-        elif collection in followers.JOBS:
+        elif collection in followers.CARRIED:
             made += bring(gateway, request, collection, resource_id, home, pod)
         else:
             _replicate(gateway, request, collection, resource_id, home, pod)
-    alike.satisfy(gateway, request, found, pod)
-    wanted = found.groups or (["default"] if _takes_default_group(request, path) else [])
-    for name in dict.fromkeys(wanted):
-        made += _ensure_group(gateway, request, name, pod)
+    alike.satisfy(gateway, request, found, pod, deadline)
+    made += _bring_groups(gateway, request, found.groups, pod, deadline)
+    if "default" in found.groups or (not found.groups and _takes_default_group(request, path)):
+        _ensure_default(gateway, request, pod)
+    _follow_new_groups(gateway, request, made, pod)
     return made
 
 
@@ -131,16 +128,23 @@ def _replicate_pool(gateway: Gateway, request: Request, pool_id: str, home: dict
     return bring(gateway, request, "subnetpools", pool_id, home, pod) + made
 
 
-def _replicate_group(gateway: Gateway, request: Request, group_id: str, home: dict,
-                     pod: dict) -> list[tuple[str, str]]:
-    """A replica with the home's rules; as `satisfy` returns it when it was made now."""
-    made = bring(gateway, request, "security-groups", group_id, home, pod)
-    # Rules of other groups that name this one as remote could not be carried over while it was not there.
-    db, project_id = gateway.db, request.caller.project_id
-    for other in rows.of_project(db, project_id, pod["pod_id"], "security-groups") if made else ():
-        if other != group_id:
-            jobs.enqueue(db, "security_group", other, project_id)
+def _bring_groups(gateway: Gateway, request: Request, names: list[str], pod: dict,
+                  deadline: Deadline) -> list[tuple[str, str]]:
+    """Replicas of the groups that Nova's body calls by name or id; as `satisfy` returns them."""
+    homes, made = group_names.homes(gateway, request, [name for name in names if name != "default"], pod), []
+    for home_id, home in deadline.each(dict(homes.values()).items()):
+        if home["pod_id"] != pod["pod_id"]:
+            made += bring(gateway, request, "security-groups", home_id, home, pod)
     return made
+
+
+def _follow_new_groups(gateway: Gateway, request: Request, made: list[tuple[str, str]], pod: dict) -> None:
+    """Rules of other groups that name a new one as remote could not be carried over while it was not there."""
+    new = [resource_id for collection, resource_id in made if collection == "security-groups"]
+    project_id = request.caller.project_id
+    for other in rows.of_project(gateway.db, project_id, pod["pod_id"], "security-groups") if new else ():
+        if other != new[-1]:   # which came after all others
+            jobs.enqueue(gateway.db, "security_group", other, project_id)
 
 
 def forget_gone(gateway: Gateway, placed: Placed) -> bool:
@@ -191,16 +195,6 @@ def _takes_default_group(request: Request, path: Path) -> bool:
     return False
 
 
-def _ensure_group(gateway: Gateway, request: Request, name: str, pod: dict) -> list[tuple[str, str]]:
-    if name == "default":
-        _ensure_default(gateway, request, pod)
-        return []
-    home = _find_group(gateway, request, name, pod)
-    if home and home[1]["pod_id"] != pod["pod_id"]:
-        return _replicate_group(gateway, request, *home, pod)
-    return []
-
-
 def _ensure_default(gateway: Gateway, request: Request, pod: dict) -> None:
     """The pod's `default` group has the rules of the user's; a choice of a group that is gone does not hold."""
     db = gateway.db
@@ -218,34 +212,3 @@ def _ensure_default(gateway: Gateway, request: Request, pod: dict) -> None:
         if pair and not pair.original:
             rows.drop(db, group_id)
             default_groups.forget(db, group_id)
-
-
-def _find_group(gateway: Gateway, request: Request, name: str, pod: dict) -> tuple[str, dict] | None:
-    """(home id, home pod) of a security group that Nova's body calls by name or id; None leaves it to the pod."""
-    if UUID.match(name):
-        home = gateway.locator.find(request.caller, "network", "security-groups", name)
-        return (name, home) if home else None
-    bottom = pods.by_name(gateway.db)
-    path = f"/v2.0/security-groups?name={quote(name, safe='')}&project_id={request.caller.project_id}"
-    deadline = Deadline(gateway.conf.pods.list_deadline)
-    answers, _ = scatter(bottom, lambda pod_name: gateway.upstream.call(
-        pod_name, "network", "GET", path, headers=request.caller.headers, deadline=deadline))
-    for pod_name in sorted(answers, key=lambda each: each != pod["pod_name"]):
-        for group in (answers[pod_name].json() or {}).get("security_groups", []):
-            home_id = _home_id(gateway, group, bottom[pod_name], deadline)
-            home = bottom[pod_name] if home_id == group["id"] else \
-                gateway.locator.find(request.caller, "network", "security-groups", home_id)
-            if home:
-                return home_id, home
-    return None
-
-
-def _home_id(gateway: Gateway, group: dict, pod: dict, deadline: Deadline) -> str:
-    """The home id of a group of the caller's own project; a replica that the store has lost tells it by its mark."""
-    local_id, kind = group["id"], "security-groups"
-    known = rows.to_home(gateway.db, pod["pod_id"], [local_id]).get(local_id)
-    if known is None:
-        known = ownership.by_mark(gateway.db, gateway.upstream, pod, kind, [group], deadline).get(local_id)
-        if known:
-            rows.record(gateway.db, known, pod["pod_id"], kind, group["project_id"], local_id)
-    return known or local_id

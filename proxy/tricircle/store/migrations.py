@@ -206,3 +206,14 @@ def m012_interfaces(db):
         subnet_id TEXT NOT NULL,        -- as the pod calls it
         ip TEXT NOT NULL,
         PRIMARY KEY (router_id, pod_id, subnet_id))""")
+
+
+@migrations()
+def m014_refusals(db):
+    """A refusal was once taken for a home: whoever asked for another's port as a hypervisor was believed to have it.
+
+    What goes with such rows costs one question to the pods; what a pod calls otherwise, and would not know, stays.
+    """
+    db.execute("""DELETE FROM routings WHERE kind NOT IN (
+        'servers', 'os-server-groups', 'volumes', 'snapshots', 'networks', 'subnets', 'ports', 'routers', 'floatingips',
+        'security-groups', 'subnetpools', 'address-scopes', 'qos/policies')""")

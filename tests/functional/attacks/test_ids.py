@@ -141,6 +141,8 @@ def bodies(gateway, ids):
             ("network", "/ports", {"ports": [{"network_id": each} for each in ids]}),
             ("network", "/trunks", {"trunk": {"port_id": ids[0], "sub_ports": [{"port_id": each} for each in ids]}}),
             ("compute", "/servers", {"server": server | {"networks": [{"uuid": each} for each in ids[1:]]}}),
+            ("compute", "/servers", {"server": server | {"security_groups": [{"name": each} for each in ids[1:]]}}),
+            ("compute", "/servers", {"server": server | {"security_groups": [{"name": f"x{n}"} for n in ids[1:]]}}),
             ("compute", "/servers", {"server": server | {"networks": "none", "block_device_mapping_v2": [
                 {"uuid": each, "source_type": "volume"} for each in ids[1:]]}})]
 
