@@ -33,3 +33,12 @@ conformance: $(VENV)/.conformance ## OpenStack's own API tests: at a pod, throug
 
 conformance-smoke: $(VENV)/.conformance ## the smoke set of them, through the gateway with two pods
 	$(CONFORM) run --way two --smoke
+
+# By hand, for hours: what it finds is rare, and .ci/run has an hour. It builds the lab anew, without guests.
+.PHONY: soak
+soak: venv ## 200 random walks, 20,000 hostile requests, all of OpenStack's own tests (root)
+	RANDOM_WALKS=200 QUICK_WALKS=1 FUZZ_REQUESTS=20000 \
+	    $(BIN)/pytest -q -n 3 -k "random_walk or fuzz" tests/functional/long
+	$(MAKE) lab-down
+	$(MAKE) lab ARGS='-e nova_compute_driver=fake'
+	$(MAKE) conformance
