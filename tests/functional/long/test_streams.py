@@ -276,7 +276,7 @@ def test_a_stream_in_http_1_0(user, speak):
 def test_json_is_read_whole_and_translated(user, speak):
     """However large: ids have to be looked for in all of it."""
     link = user.gateway.cloud["Pod1"].compute.server.url
-    body = b'{"x": "%b/v2.1/y", "fill": "%b"}' % (link.encode(), b"x" * (8 << 20))
+    body = b'{"href": "%b/v2.1/y", "fill": "%b"}' % (link.encode(), b"x" * (8 << 20))
 
     def dump(handler):
         head(handler, None, Content_Type="application/json")
@@ -285,5 +285,5 @@ def test_json_is_read_whole_and_translated(user, speak):
         handler.wfile.write(b"0\r\n\r\n")
     speak(dump)
     answer = ask(user).json()
-    assert answer["x"] == f"http://127.0.0.1:{user.gateway.ports['compute']}/v2.1/y"
+    assert answer["href"] == f"http://127.0.0.1:{user.gateway.ports['compute']}/v2.1/y"
     assert until(lambda: len(answer["fill"]) == 8 << 20)
