@@ -85,6 +85,7 @@ BODIES = st.sampled_from([b"", b"body", b"bo", b"body and more", b"4\r\nbody\r\n
 @example(OK, [LENGTH], "\r\n", b"body", "GET")
 @example(OK, [LENGTH, LENGTH], "\r\n", b"body", "GET")
 @example(OK, [LENGTH, ("Content-Length", ": ", "2", "\r\n")], "\r\n", b"body", "GET")
+@example(OK, [("Content-Length", ": ", "4" * 4400, "\r\n")], "\r\n", b"body", "GET")
 @example(OK, [LENGTH, CHUNKED], "\r\n", b"4\r\nbody\r\n0\r\n\r\n", "GET")
 @example(OK, [CHUNKED], "\r\n", b"4\r\nbody\r\n0\r\n\r\n", "GET")
 @example(OK, [("X-A", ": ", "a\r\n Content-Length: 2", "\r\n"), LENGTH], "\r\n", b"body", "GET")

@@ -20,6 +20,7 @@ IS_TOKEN, IS_VALUE = re.compile(NAME).fullmatch, re.compile(VALUE).fullmatch
 IS_TARGET = re.compile(r"/[!-~]*").fullmatch
 HEAD = re.compile(rf"HTTP/1\.1 ([2-5]\d\d) ({VALUE})\r\n((?:{NAME}:{VALUE}\r\n)+)\r\n".encode("latin-1"))
 BODILESS = (204, 304)
+IS_LENGTH = re.compile(r"[0-9]{1,18}").fullmatch   # int() raises from 4300 digits on
 MOST_HEADERS = 99   # http.client counts the empty line, too
 # What http.client or urllib3 would add were it missing, and what frames a body: that is theirs, or made here.
 NEEDED = frozenset({"accept-encoding", "user-agent"})
@@ -80,7 +81,7 @@ class QuickResponse(http.client.HTTPResponse):
             return False
         (name, value), = framing
         self.chunked = name == "transfer-encoding" and value.lower() == "chunked"
-        if not self.chunked and not (name == "content-length" and value.isascii() and value.isdigit()):
+        if not self.chunked and not (name == "content-length" and IS_LENGTH(value)):
             return False
         self.fp.read(seen.end())
         self.code = self.status = status
