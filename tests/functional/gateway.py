@@ -182,12 +182,14 @@ class Gateway:
         with sqlite3.connect(self.folder / "state" / "tricircle.sqlite", timeout=10) as db:
             db.execute("DELETE FROM jobs WHERE state = 'queued'")
             db.execute("DELETE FROM behind")
+            db.execute("DELETE FROM intents")
 
     def hasten_jobs(self) -> None:
         """Let the holds of requests that were killed run out now, and their claims on replicas before."""
         with sqlite3.connect(self.folder / "state" / "tricircle.sqlite", timeout=10) as db:
             db.execute("UPDATE replicas SET claim_until = 0 WHERE local_id IS NULL")
             db.execute("UPDATE jobs SET not_before = 0, held_until = 0 WHERE state = 'queued'")
+            db.execute("UPDATE intents SET until = 0")
 
     def end_claims(self) -> None:
         """Let the time of claims on prefixes be over whose requests were lost."""

@@ -62,6 +62,13 @@ class User:
         return self.compute.ok("POST", "/os-keypairs", {"keypair": body})["keypair"]["name"]
 
 
+def reader_of(user) -> User:
+    """Somebody who may look at a user's project, and change nothing there."""
+    identity, name = user.gateway.cloud.identity, f"reader{next(NUMBERS)}"
+    identity.user(name, {user.token.project.name: ["reader"]})
+    return User(user.gateway, name)
+
+
 def flavor(gateway) -> str:
     """Id of a flavor that every pod of the gateway's cloud has."""
     if "tiny" not in gateway.cloud["Pod1"].compute.shelf("flavors"):

@@ -61,6 +61,36 @@ def test_a_job_takes_back_what_it_has_seen_and_no_more(db):
     assert late(db) == set()
 
 
+def test_an_intent_is_nobodys_business_until_its_writer_is_dead(db):
+    behind.intend(db, KIND, KEY, [db.b, db.c], "w1", 60)
+    assert (late(db), behind.of_kind(db, KIND)) == (set(), {})
+    behind.give_up(db, KIND, KEY, "w1")
+    behind.intend(db, KIND, KEY, [db.b], "killed", -1)
+    assert (late(db), behind.of_kind(db, KIND)) == ({db.b}, {db.b: {KEY}})
+    behind.caught_up(db, KIND, KEY, behind.of(db, KIND, KEY))
+    assert late(db) == set()
+
+
+def test_a_writer_that_was_overtaken_cannot_tell(db):
+    """It began first and got through last: a pod may have seen the two in another order than the one that decided."""
+    behind.intend(db, KIND, KEY, [db.b], "first", 60)
+    behind.intend(db, KIND, KEY, [db.b], "second", 60)
+    behind.mark(db, KIND, KEY, [db.b], db.a, "second")
+    behind.followed(db, KIND, KEY, [db.b], "second")
+    behind.mark(db, KIND, KEY, [db.b], db.a, "first")
+    behind.followed(db, KIND, KEY, [db.b], "first")
+    assert late(db) == {db.b}
+
+
+def test_who_is_refused_leaves_the_marks_of_others_alone(db):
+    behind.intend(db, KIND, KEY, [db.b], "writer", 60)
+    behind.intend(db, KIND, KEY, [db.b], "stranger", 60)
+    behind.give_up(db, KIND, KEY, "stranger")
+    behind.mark(db, KIND, KEY, [db.b], db.a, "writer")
+    behind.followed(db, KIND, KEY, [db.b], "writer")
+    assert late(db) == set()
+
+
 def test_marks_go_with_their_pod(db):
     behind.mark(db, KIND, KEY, [db.b], db.a, "w1")
     pods.delete(db, db.b)

@@ -182,6 +182,19 @@ def test_a_hold_with_nothing_to_do_is_withdrawn(db):
     assert jobs.list_all(db) == []
 
 
+@pytest.mark.parametrize("failed", [False, True])
+def test_withdrawing_a_hold_leaves_a_job_that_somebody_else_waits_for(db, failed):
+    """A job that is due, or has failed and waits for its next attempt: neither gone, nor sooner, nor later."""
+    job = add(db)
+    if failed:
+        jobs.fail(db, take(db), "refused")
+    before = jobs.show(db, job["id"])
+    held = add(db, not_before=now() + 60)
+    jobs.withdraw(db, held["id"])
+    after = jobs.show(db, job["id"])
+    assert {name for name in before if before[name] != after[name]} <= {"attempts"}
+
+
 def test_a_hold_is_not_withdrawn_from_under_another_one(db):
     first, second = add(db, not_before=now() + 60), add(db, not_before=now() + 60)
     jobs.withdraw(db, first["id"])
@@ -304,7 +317,7 @@ def test_a_hold_that_was_withdrawn_after_the_cancelling_holds_nothing(db):
     held = add(db, not_before=now() + 60)
     jobs.cancel(db, held["id"])
     jobs.withdraw(db, held["id"])
-    assert [job["holds"] for job in jobs.list_all(db, state="queued")] == [0]
+    assert jobs.list_all(db, state="queued") == []
 
 
 def test_old_jobs_are_forgotten_with_their_logs_but_none_that_is_owed_or_dead(db, monkeypatch):

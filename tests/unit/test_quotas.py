@@ -98,11 +98,9 @@ def test_min_and_max_count():
 
 
 def test_whose_quota():
-    assert takes.owner(CALLER, {}, {}) == "mine"
-    assert takes.owner(CALLER, {"tenant_id": "named"}, {}) == "named"
-    assert takes.owner(CALLER, [{"project_id": "named"}], {}) == "named"
-    assert takes.owner(CALLER, {"project_id": "named"}, VOLUME) == "theirs"
-    assert takes.owner(CALLER, {"project_id": 5}, {}) == "mine"
+    assert takes.owner(CALLER, {}) == "mine"
+    assert takes.owner(CALLER, VOLUME) == "theirs"
+    assert takes.owner(CALLER, {"project_id": 5}) == "mine"
 
 
 KEY = ("compute", "instances")

@@ -2,12 +2,13 @@
 import json
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.over_quota import refusal
 from tricircle.errors import ApiError, PodUnreachable, StoreBusy, Unavailable
-from tricircle.routing import takes
+from tricircle.routing import projects, takes
 from tricircle.routing.catalogue import Path
 from tricircle.routing.claiming import Claimant
 from tricircle.routing.takes import Look, Take
@@ -33,11 +34,11 @@ def within_quota(gateway: Gateway, request: Request, path: Path, pod: dict, forw
     if take is None or len(pods.bottom(gateway.db)) < 2:
         return forward(gateway, request, path, pod)
     try:
-        claim, request = _claim(gateway, request, path, pod, take)
+        taken, request = _claim(gateway, request, path, pod, take)
     except PodUnreachable as error:
         raise Unavailable(f"{error}. Nothing was changed; try again later") from error
-    if isinstance(claim, Response):
-        return claim
+    if isinstance(taken, Response):
+        return taken
     made = False
     try:
         response = forward(gateway, request, path, pod)
@@ -46,19 +47,47 @@ def within_quota(gateway: Gateway, request: Request, path: Path, pod: dict, forw
         made = error.status in (502, 504)   # what became of it is not known; if it was made, the pod counts it
         raise
     finally:
-        _close(gateway, claim, made)
+        _close(gateway, taken, made)
     return response
 
 
 def _claim(gateway: Gateway, request: Request, path: Path, pod: dict,
-           take: Take) -> tuple[str | Response | None, Request]:
-    """(claim, refusal, or None when there is nothing to claim; the request, perhaps for fewer servers)."""
+           take: Take) -> tuple[list[str] | Response, Request]:
+    """(claims, or a refusal; the request, perhaps for fewer servers)."""
     look = Look(gateway.upstream, request.caller, pod, Deadline(gateway.conf.pods.list_deadline))
-    given = request.body_json[take.member]
     record = look.at(*take.record, path.member) if take.record else {}
     if take.record and not record:
-        return None, request   # the pod's own answer is better
-    claimant = Claimant(gateway.db, gateway.upstream, takes.owner(request.caller, given, record), pod)
+        return [], request   # the pod's own answer is better
+    taken: list[str] = []
+    try:
+        for owner, given in _shares(gateway, request, path, pod, take, record).items():
+            claim, request = _of_one(gateway, request, path, look, take, owner, given, record)
+            if isinstance(claim, Response):
+                _close(gateway, taken, made=False)
+                return claim, request
+            taken += [claim] if claim else []
+    except BaseException:
+        _close(gateway, taken, made=False)
+        raise
+    return taken, request
+
+
+def _shares(gateway: Gateway, request: Request, path: Path, pod: dict, take: Take, record: dict) -> dict[str, Any]:
+    """{project: what of the body is its}: Neutron counts each member of a list for the project that it names."""
+    given = request.body_json[take.member]
+    if path.service.name != "network":
+        return {takes.owner(request.caller, record): given}
+    owners = projects.owners(gateway.upstream, request.caller, [pod["pod_name"]], given)
+    if not isinstance(given, list):
+        return {owners[0]: given}
+    return {owner: [each for each, its in zip(given, owners, strict=True) if its == owner]
+            for owner in dict.fromkeys(owners)}
+
+
+def _of_one(gateway: Gateway, request: Request, path: Path, look: Look, take: Take, owner: str, given: Any,
+            record: dict) -> tuple[str | Response | None, Request]:
+    """(claim on one project's quota, refusal, or None when there is nothing to claim; the request as above)."""
+    claimant = Claimant(gateway.db, gateway.upstream, owner, look.pod)
     alone, claim = claimant.alone(path.service.name)
     if alone:
         return claim, request
@@ -78,9 +107,9 @@ def _fewer(request: Request, member: str, count: int) -> Request:
                    request.root, request.request_id, request.caller, body)
 
 
-def _close(gateway: Gateway, claim: str | None, made: bool) -> None:
-    try:
-        if claim:
+def _close(gateway: Gateway, taken: list[str], made: bool) -> None:
+    for claim in taken:
+        try:
             (claims.end if made else claims.release)(gateway.db, claim)
-    except StoreBusy as error:
-        LOG.warning("claim %s runs out by itself: %s", claim, error)
+        except StoreBusy as error:
+            LOG.warning("claim %s runs out by itself: %s", claim, error)

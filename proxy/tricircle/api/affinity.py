@@ -53,6 +53,9 @@ def server_groups(gateway: Gateway, request: Request, path: Path) -> Response | 
 
 def _delete(gateway: Gateway, request: Request, path: Path) -> Response:
     """Nova lets a group go that servers are in: so do its replicas, at once or when their pod is back."""
+    shown = generic.plain(gateway, request.question(), path)
+    if shown.status != 200:
+        return shown
     for pod_id in replicas.unfinished(gateway.db, path.member):
         with contextlib.suppress(PodUnreachable):
             make.finish(gateway.db, gateway.upstream, request.caller, GROUPS, path.member, request.caller.project_id,
@@ -61,6 +64,7 @@ def _delete(gateway: Gateway, request: Request, path: Path) -> Response:
         return generic.plain(gateway, request, path)
     job = jobs.enqueue(gateway.db, "server_group", path.member, request.caller.project_id,
                        not_before=now() + INTENT_SECONDS)
+    owed = True
     try:
         response = generic.plain(gateway, request, path)
         if response.status == 204:
@@ -68,9 +72,10 @@ def _delete(gateway: Gateway, request: Request, path: Path) -> Response:
             answers, _ = scatter(rows, lambda name: send(gateway, request, path, rows[name]))
             for name in (name for name, answer in answers.items() if answer.status in (204, 404)):
                 replicas.drop(gateway.db, path.member, rows[name]["pod_id"])
+        owed = bool(_rows(gateway, path)) and not 400 <= response.status < 500
         return response
     finally:
-        (jobs.release if _rows(gateway, path) else jobs.withdraw)(gateway.db, job["id"])
+        (jobs.release if owed else jobs.withdraw)(gateway.db, job["id"])
 
 
 def _rows(gateway: Gateway, path: Path) -> dict[str, dict]:

@@ -43,33 +43,37 @@ def satisfy(gateway: Gateway, request: Request, found: Mentions, pod: dict, dead
     if found.types:
         request.body = fanout.home_ids(gateway, request).body
     for wanted in deadline.each(found.types):
-        home = _type(gateway, wanted)
+        home = _type(gateway, caller, wanted)
         if home:
             _ensure(gateway, caller, TYPES, home, home, pod)
 
 
-def _type(gateway: Gateway, wanted: str) -> str | None:
+def _type(gateway: Gateway, caller: Caller, wanted: str) -> str | None:
     """The home id of a volume type, which may be called by its name or by any of its ids."""
     def known() -> str | None:
         home = replicas.home_of(gateway.db, wanted) or named.home(gateway.db, TYPES.kind, wanted)
         return home or (wanted if UUID.match(wanted) and named.name(gateway.db, wanted) else None)
 
     home = known()
-    if home is None:
+    if home is None and fanout.is_shown(gateway, caller, TYPES, wanted):
         naming.learn(gateway.db, gateway.upstream, TYPES)
     return home or known()
 
 
 def _ensure(gateway: Gateway, caller: Caller, shape: Shape, key: str, name: str, pod: dict) -> None:
-    """Nothing is done when the pod shows it to the caller, or no other pod does."""
+    """Nothing is done when the pod shows it to the caller, or no other pod does.
+
+    Nor for whom no pod shows it: what is private is brought up to date for those who may use it.
+    """
     late = behind.of(gateway.db, shape.kind, key)
-    if pod["pod_id"] not in late and _shown(gateway, caller, shape, name, pod).status != 404:
+    here = _shown(gateway, caller, shape, name, pod)
+    if pod["pod_id"] not in late and here.status != 404:
         return
     rows = {row["pod_name"]: row for row in believed(pods.bottom(gateway.db), late)
             if row["pod_id"] != pod["pod_id"]}
     answers, failed = scatter(rows, lambda each: _shown(gateway, caller, shape, name, rows[each]))
     exists = any(answer.ok for answer in answers.values())
-    if exists or (pod["pod_id"] in late and not failed):
+    if exists or (here.ok and not failed):
         try:
             bring.ensure(gateway.db, gateway.upstream, shape, key, pod)
         except BadGateway:
@@ -77,7 +81,7 @@ def _ensure(gateway: Gateway, caller: Caller, shape: Shape, key: str, name: str,
                 raise   # it is gone elsewhere, and this pod does not let it go
             # A pod does not change a type that is in use: then it serves with what it has.
             LOG.warning("%s %s is not up to date in pod %s", shape.kind, key, pod["pod_name"], exc_info=True)
-    elif pod["pod_id"] in late:
+    elif here.ok:
         raise next(iter(failed.values()))
 
 

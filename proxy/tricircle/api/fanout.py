@@ -13,7 +13,8 @@ from tricircle.crosspod.shapes import SHAPES, Shape
 from tricircle.errors import Conflict, PodUnreachable, Unavailable, UnsupportedMedia
 from tricircle.freetext import swapped
 from tricircle.routing import rewrite
-from tricircle.routing.catalogue import UUID, Path, parse
+from tricircle.routing.caller import Caller
+from tricircle.routing.catalogue import SERVICES, UUID, Path, parse
 from tricircle.store import behind, named, pods, replicas
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
@@ -73,9 +74,24 @@ def by_home_ids(gateway: Gateway, request: Request, path: Path, shape: Shape | N
     if not shape or not shape.named:
         return request, path
     if UUID.match(path.member) and not named.name(gateway.db, path.member) \
-            and not replicas.home_of(gateway.db, path.member):
+            and not replicas.home_of(gateway.db, path.member) and is_shown(gateway, request.caller, shape, path.member):
         naming.learn(gateway.db, gateway.upstream, shape)
     return (request := home_ids(gateway, request)), parse(path.service, request.path)
+
+
+def is_shown(gateway: Gateway, caller: Caller, shape: Shape, wanted: str) -> bool:
+    """Whether a pod shows something to the caller that is called so, by its id or its name."""
+    where = f"{caller.prefix(SERVICES[shape.service])}/{shape.collection}"
+    one = UUID.match(wanted)
+    headers = {field: value for field, value in caller.headers.items() if "api-version" not in field.lower()}
+    deadline = Deadline(gateway.conf.pods.list_deadline)
+    answers, _ = scatter(pods.by_name(gateway.db), lambda name: gateway.upstream.call(
+        name, shape.service, "GET", f"{where}/{wanted}" if one else where, headers=headers, deadline=deadline))
+    if one:
+        return any(answer.ok for answer in answers.values())
+    documents = [document for answer in answers.values() if answer.ok and isinstance(document := answer.json(), dict)]
+    return any(record.get("name") == wanted for document in documents
+               for record in document.get(collection_key(document) or "") or [])
 
 
 def home_ids(gateway: Gateway, request: Request) -> Request:

@@ -6,7 +6,7 @@ or goes, a port or a server that goes.
 import json
 from urllib.parse import urlencode
 
-from tricircle.api import generic, shadows
+from tricircle.api import generic, judged, shadows
 from tricircle.api.forward import UNREACHABLE_HEADER, failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
@@ -35,7 +35,7 @@ def floatingips(gateway: Gateway, request: Request, path: Path) -> Response | No
         networks = _networks(gateway, request, path)
     except PodUnreachable as error:
         raise failure(error) from error
-    with announced(gateway.db, "shadow", networks, request.caller.project_id):
+    with announced(gateway.db, "shadow", networks):
         return _dressed(gateway, request, generic.plain(gateway, request, path))
 
 
@@ -43,7 +43,10 @@ def ports(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """A port that goes has no floating IP any more."""
     if request.method != "DELETE" or path.rest or not UUID.match(path.member):
         return None
-    return _owing(gateway, request, path, _of_ports(gateway, [path.member]))
+    if not replicas.of_resource(gateway.db, path.member):
+        return None
+    port = judged.changeable(gateway, request, "ports", path.member)
+    return _owing(gateway, request, path, _of_ports(gateway, [port])) if port else None
 
 
 def servers(gateway: Gateway, request: Request, path: Path) -> Response | None:
@@ -55,49 +58,67 @@ def servers(gateway: Gateway, request: Request, path: Path) -> Response | None:
     home = gateway.locator.find(request.caller, "compute", "servers", path.member)
     if not home:
         return None
-    query = urlencode({"device_id": path.member, "fields": "id"})
+    query = urlencode({"device_id": path.member, "fields": ("id", "project_id")}, doseq=True)
     try:
         found = _listed(gateway, request, home, query)
     except PodUnreachable as error:
         raise failure(error) from error
-    return _owing(gateway, request, path, _of_ports(gateway, [port["id"] for port in found]))
+    return _owing(gateway, request, path, _of_ports(gateway, found))
 
 
-def _owing(gateway: Gateway, request: Request, path: Path, networks: list[str]) -> Response | None:
+def _owing(gateway: Gateway, request: Request, path: Path, networks: dict[str, str]) -> Response | None:
     if not networks:
         return None
-    with announced(gateway.db, "shadow", networks, request.caller.project_id):
-        return generic.plain(gateway, request, path)
+    with announced(gateway.db, "shadow", networks) as owed:
+        response = generic.plain(gateway, request, path)
+        if 400 <= response.status < 500:
+            owed.refused()
+        return response
 
 
-def _networks(gateway: Gateway, request: Request, path: Path) -> list[str]:
-    """Networks, in other pods than the floating IP, of the port that it leaves and of the one that it gets."""
+def _networks(gateway: Gateway, request: Request, path: Path) -> dict[str, str]:
+    """{network: project} for the port that the floating IP leaves and the one that it gets, where it is in another pod.
+
+    A shadow of a port stands for what the port's owner wants there: whoever may not change the floating IP or the port
+    gets none.
+
+    Raises:
+        Refused: the user may not change one of them.
+    """
     named = [(collection, each) for _, collection, each in mentions("network", request.body_json).resources]
     if UUID.match(path.member):
         named.append(("floatingips", path.member))
     homes = {each: gateway.locator.find(request.caller, "network", collection, each) for collection, each in named}
     here = {homes[each]["pod_id"] for collection, each in named if collection != "ports" and homes[each]}
-    found = []
+    found = {}
     for collection, each in named:
         if collection == "ports" and homes[each] and homes[each]["pod_id"] not in here:
-            port = shadows.read(gateway, request, homes[each], "ports", "port", each)
-            found += [port["network_id"]] if port else []
+            port = judged.changeable(gateway, request, "ports", each)
+            found[port["network_id"]] = port["project_id"]
         if collection == "floatingips" and homes[each]:
             shown = shadows.read(gateway, request, homes[each], "floatingips", "floatingip", each)
-            found += _of_ports(gateway, [shown["port_id"]]) if shown and shown["port_id"] else []
+            if shown and replicas.of_resource(gateway.db, shown["port_id"] or ""):
+                judged.changeable(gateway, request, "floatingips", each)
+                found |= _of_ports(gateway, [{"id": shown["port_id"], "project_id": shown["project_id"]}])
     return found
 
 
-def _of_ports(gateway: Gateway, port_ids: list[str]) -> list[str]:
-    """Networks of those ports that have shadows, as the shadows tell; the ports themselves may be gone."""
-    found = []
-    for pod_id, local in replicas.of_resources(gateway.db, port_ids).items():
+def _of_ports(gateway: Gateway, ports: list[dict]) -> dict[str, str]:
+    """{network: project} of those ports that have shadows, as the shadows tell; the ports themselves may be gone.
+
+    Args:
+        gateway: parts.
+        ports: (id, project_id), as a pod has shown them to the user.
+    """
+    owners, found = {port["id"]: port["project_id"] for port in ports}, {}
+    for pod_id, local in replicas.of_resources(gateway.db, list(owners)).items():
         name = pods.show(gateway.db, pod_id)["pod_name"]
-        for port_id in local:
-            answer = gateway.upstream.ask(name, "network", "GET", f"/v2.0/ports/{port_id}?fields=network_id")
+        for local_id, port_id in local.items():
+            answer = gateway.upstream.ask(name, "network", "GET", f"/v2.0/ports/{local_id}?fields=network_id")
             if answer.ok:
-                found.append(json.loads(rewrite.up(gateway.db, pod_id, answer.body))["port"]["network_id"])
-    return list(dict.fromkeys(found))
+                network = json.loads(rewrite.up(gateway.db, pod_id, answer.body))["port"]["network_id"]
+                found.setdefault(network, owners[port_id])
+    return found
 
 
 def _dressed(gateway: Gateway, request: Request, response: Response) -> Response:
@@ -115,7 +136,7 @@ def _dressed(gateway: Gateway, request: Request, response: Response) -> Response
         if port_id in details:
             record |= {"port_details": details[port_id]} if "port_details" in record else {}
         elif not missing:
-            _owe(gateway, request, port_id)
+            _owe(gateway, record | {"project_id": record.get("project_id", request.caller.project_id)})
             record |= {name: value for name, value in FREE.items() if name in record}
     if missing and UNREACHABLE_HEADER not in dict(response.headers):
         response.headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
@@ -123,10 +144,11 @@ def _dressed(gateway: Gateway, request: Request, response: Response) -> Response
     return response
 
 
-def _owe(gateway: Gateway, request: Request, port_id: str) -> None:
+def _owe(gateway: Gateway, record: dict) -> None:
     """The port went without our knowing, with its server or in its pod's own API."""
-    for network_id in _of_ports(gateway, [port_id]):
-        jobs.enqueue(gateway.db, "shadow", network_id, request.caller.project_id)
+    shown = {"id": record["port_id"], "project_id": record["project_id"]}
+    for network_id, project_id in _of_ports(gateway, [shown]).items():
+        jobs.enqueue(gateway.db, "shadow", network_id, project_id)
 
 
 def _details(gateway: Gateway, request: Request, port_ids: list[str]) -> tuple[dict[str, dict], list[str]]:

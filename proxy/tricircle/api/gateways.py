@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from tricircle.api import generic
+from tricircle.api import generic, judged
 from tricircle.api.forward import failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
@@ -16,7 +16,7 @@ from tricircle.errors import ApiError, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import replicas, rewrite
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import UUID, Path
+from tricircle.routing.catalogue import Path
 from tricircle.store import pods
 from tricircle.store import replicas as rows
 from tricircle.upstream.client import Answer
@@ -78,8 +78,12 @@ def fill(gateway: Gateway, caller: Caller, records: dict[str, dict]) -> list[str
     return list(missing)
 
 
-def change(gateway: Gateway, request: Request, path: Path) -> Response | None:
+def change(gateway: Gateway, request: Request, path: Path, router: dict) -> Response | None:
     """Set, move or clear a gateway that is, or shall be, in another pod than its router's home.
+
+    Args:
+        gateway, request, path: as in `generic.serve`.
+        router: as its home shows it to the user, who may change it.
 
     Returns:
         The router as its home has it now, or a pod's refusal; None when the home can do it alone.
@@ -95,21 +99,21 @@ def change(gateway: Gateway, request: Request, path: Path) -> Response | None:
     if missing:
         raise failure(next(iter(missing.values())))
     away = had.get(path.member, {})
-    aim = target(gateway, request.caller, body[INFO])
+    aim = target(gateway, request, body[INFO])
     if not away and (aim is None or aim["pod_id"] == home["pod_id"]):
         return None
     task = _Change(gateway, request, path, home)
-    with announced(gateway.db, "router", [path.member], request.caller.project_id):
+    with announced(gateway.db, "router", {path.member: router["project_id"]}):
         try:
             return task.carry_out(body, aim, away)
         except PodUnreachable as error:
             raise failure(error) from error
 
 
-def clear(gateway: Gateway, request: Request, path: Path) -> Response | None:
+def clear(gateway: Gateway, request: Request, path: Path, router: dict) -> Response | None:
     """Clear the gateway of a router that is about to be deleted, where it is not at home; a refusal, or None."""
     question = replace(request, method="PUT", query="", body_json={"router": {INFO: None}})
-    response = change(gateway, question, path)
+    response = change(gateway, question, path, router)
     return response if response and response.status != 200 else None
 
 
@@ -118,16 +122,17 @@ def create(gateway: Gateway, request: Request, path: Path) -> Response | None:
     body = (request.body_json or {}).get("router")
     if request.method != "POST" or path.member or not isinstance(body, dict) or not body.get("availability_zone_hints"):
         return None
-    aim = target(gateway, request.caller, body.get(INFO))
+    aim = target(gateway, request, body.get(INFO))
     if aim is None or aim["az_name"] in body["availability_zone_hints"]:
         return None
     made = generic.plain(gateway, _with_body(request, {key: body[key] for key in body if key != INFO}), path)
     if made.status != 201:
         return made
-    member = replace(path, member=json.loads(made.body)["router"]["id"])
+    router = json.loads(made.body)["router"]
+    member = replace(path, member=router["id"])
     asked = replace(_with_body(request, {INFO: body[INFO]}), method="PUT", path=member.whole)
     try:
-        response = change(gateway, asked, member) or generic.plain(gateway, asked, member)
+        response = change(gateway, asked, member, router) or generic.plain(gateway, asked, member)
     except ApiError:
         _unmake(gateway, request, member)
         raise
@@ -142,12 +147,17 @@ def _unmake(gateway: Gateway, request: Request, path: Path) -> None:
     generic.plain(gateway, replace(request, method="DELETE", path=path.whole, query="", body=b"", body_json=None), path)
 
 
-def target(gateway: Gateway, caller: Caller, wanted: Any) -> dict | None:
-    """The pod of the external network that is asked for; None when there is none, or nobody knows it."""
+def target(gateway: Gateway, request: Request, wanted: Any) -> dict | None:
+    """The pod of the external network that is asked for; None when there is none.
+
+    Raises:
+        Refused: the network's home does not show it to the user.
+        ApiError: the home does not answer.
+    """
     network = wanted.get("network_id") if isinstance(wanted, dict) else None
-    if not isinstance(network, str) or not UUID.match(network):
+    if not isinstance(network, str) or not judged.seen(gateway, request, "networks", network):
         return None
-    return gateway.locator.find(caller, "network", "networks", network)
+    return gateway.locator.find(request.caller, "network", "networks", network)
 
 
 def _with_body(request: Request, router: dict) -> Request:

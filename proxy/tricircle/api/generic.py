@@ -10,10 +10,10 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.listing import merged_list, pods_to_ask
 from tricircle.api.message import Request, Response
 from tricircle.api.totals import totals
-from tricircle.errors import BadRequest, PodUnreachable, StoreBusy
-from tricircle.routing import fields, replicas
+from tricircle.errors import ApiError, BadRequest, PodUnreachable, StoreBusy
+from tricircle.routing import fields, projects, replicas
 from tricircle.routing.catalogue import UUID, Path
-from tricircle.routing.placement import place
+from tricircle.routing.placement import Placed, place
 from tricircle.routing.references import Mentions, mentions
 from tricircle.store import pods
 
@@ -36,8 +36,8 @@ def serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> 
         ApiError: to be written in the service's format.
     """
     refuse_marks(request, marks.field(path.collection.path))
-    with members.followed(gateway, request, path):
-        return _serve(gateway, request, path, special)
+    with members.followed(gateway, request, path) as answered:
+        return answered(_serve(gateway, request, path, special))
 
 
 def _serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> Response:
@@ -119,7 +119,19 @@ def perform(gateway: Gateway, request: Request, path: Path, external: bool = Fal
 def _in_its_pod(gateway: Gateway, request: Request, path: Path, found: Mentions,
                 external: bool) -> tuple[Response, dict]:
     """(the answer, row of the pod that gave it) of one try."""
-    placed = place(gateway.db, gateway.locator, request.caller, path, found, external)
+    owner = _owner(gateway, request, path)
+    placed = place(gateway.db, gateway.locator, request.caller, path, found, owner, external)
+    try:
+        response = _placed(gateway, request, path, found, placed)
+    except ApiError as error:
+        unbind(gateway, placed.pod, error.status)
+        raise
+    unbind(gateway, placed.pod, response.status)
+    return response, placed.pod
+
+
+def _placed(gateway: Gateway, request: Request, path: Path, found: Mentions, placed: Placed) -> Response:
+    """Forward it, when all is there; what was made for a request that the pod refuses does not stay."""
     made = []
     for _ in range(needs.ROUNDS):
         try:
@@ -127,11 +139,32 @@ def _in_its_pod(gateway: Gateway, request: Request, path: Path, found: Mentions,
         except PodUnreachable as error:
             raise failure(error) from error
         response = exchange(gateway, request, path, placed.pod)
-        if response.status not in (400, 404) or not needs.forget_gone(gateway, placed):
+        if response.status not in (400, 404) or not needs.forget_gone(gateway, request, placed):
             break
     if 400 <= response.status < 500:
         _take_back(gateway, made, placed.pod)
-    return response, placed.pod
+    return response
+
+
+def unbind(gateway: Gateway, pod: dict, status: int) -> None:
+    """A project is bound to a pod by what the pod has accepted, not by what somebody has tried.
+
+    Args:
+        gateway: parts.
+        pod: row, as `pods.default_pod` or `pods.pod_for_zone` gave it.
+        status: of the answer to the request that it was chosen for.
+    """
+    if "bound" in pod and 400 <= status < 500:
+        pods.unbind_unused(gateway.db, pod["bound"])
+
+
+def _owner(gateway: Gateway, request: Request, path: Path) -> str:
+    """Whose pods something new belongs in: what is made for a project stands beside what the project makes itself."""
+    if path.service.name != "network" or path.member or not isinstance(request.body_json, dict):
+        return request.caller.project_id
+    given = next(iter(request.body_json.values()), None)
+    return next(iter(projects.owners(gateway.upstream, request.caller, pods.by_name(gateway.db), given)),
+                request.caller.project_id)
 
 
 def _take_back(gateway: Gateway, made: list[tuple[str, str]], pod: dict) -> None:

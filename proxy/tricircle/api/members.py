@@ -1,14 +1,15 @@
 """Requests that change who is a member of a security group owe the pods a job."""
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from tricircle.api import judged
 from tricircle.api.gateway import Gateway
-from tricircle.api.message import Request
-from tricircle.jobs import members
-from tricircle.routing import takes
+from tricircle.api.message import Request, Response
+from tricircle.jobs.queue import announced
+from tricircle.routing import projects
 from tricircle.routing.catalogue import UUID, Path
-from tricircle.store import jobs, routings
+from tricircle.store import bridges, jobs, pods, routings
 from tricircle.store.db import now
 
 # (service, collection): what changes members there, as method and what follows the member.
@@ -20,16 +21,23 @@ DETACH_SECONDS = 20.0   # Nova has answered, the port goes when the hypervisor l
 
 
 @contextlib.contextmanager
-def followed(gateway: Gateway, request: Request, path: Path) -> Iterator[None]:
-    """Announce the job `members` when a request can change them."""
-    if not _changes(request, path):
-        yield
-        return
-    project_id = _project(gateway, request, path)
-    with members.owed(gateway.db, project_id) as bridged:
-        yield
-    if bridged and request.method == "DELETE" and path.rest:
-        jobs.enqueue(gateway.db, "members", project_id, project_id, not_before=now() + DETACH_SECONDS)
+def followed(gateway: Gateway, request: Request, path: Path) -> Iterator[Callable[[Response], Response]]:
+    """Announce the job `members` when a request can change them.
+
+    Yields:
+        Takes the answer to the request, and gives it back: after a refusal there is nothing to do.
+    """
+    owners = _projects(gateway, request, path) if _changes(request, path) else ()
+    bridged = {owner: owner for owner in owners if bridges.of_project(gateway.db, owner)}
+    with announced(gateway.db, "members", bridged) as job:
+        def answered(response: Response) -> Response:
+            if 400 <= response.status < 500:
+                job.refused()
+            return response
+
+        yield answered
+    for owner in bridged if request.method == "DELETE" and path.rest and not job.is_refused else ():
+        jobs.enqueue(gateway.db, "members", owner, owner, not_before=now() + DETACH_SECONDS)
 
 
 def _changes(request: Request, path: Path) -> bool:
@@ -40,7 +48,13 @@ def _changes(request: Request, path: Path) -> bool:
     return path.rest != "/action" or (isinstance(body, dict) and not ACTIONS.isdisjoint(body))
 
 
-def _project(gateway: Gateway, request: Request, path: Path) -> str:
+def _projects(gateway: Gateway, request: Request, path: Path) -> list[str]:
+    """Whose members they are; nobody's, where a pod does not show the user what a row says is another project's."""
     known = routings.home(gateway.db, path.member) if UUID.match(path.member) else None
-    body = request.body_json if "admin" in request.caller.roles and isinstance(request.body_json, dict) else {}
-    return takes.owner(request.caller, next(iter(body.values()), None), known or {})
+    if known and known["project_id"] != request.caller.project_id:
+        mine = bridges.of_project(gateway.db, known["project_id"]) and judged.shows(gateway, request, path)
+        return [known["project_id"]] if mine else []
+    if path.service.name != "network" or not isinstance(request.body_json, dict):
+        return [request.caller.project_id]
+    given = next(iter(request.body_json.values()), None)
+    return projects.owners(gateway.upstream, request.caller, pods.by_name(gateway.db), given)

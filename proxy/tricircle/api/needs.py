@@ -1,14 +1,14 @@
 """Make what a request refers to exist in the pod that gets it: routers, groups, policies, pools, flavors, keypairs."""
 from dataclasses import replace
 
-from tricircle.api import alike, group_names, moving, shadows
+from tricircle.api import alike, group_names, judged, moving, shadows
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.crosspod import followers, groups, pairing
 from tricircle.errors import ApiError, NotFound, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import default_group, replicas
-from tricircle.routing.catalogue import Path
+from tricircle.routing.catalogue import SERVICES, Path, parse, singular
 from tricircle.routing.placement import Placed, apart, closed
 from tricircle.routing.references import Mentions
 from tricircle.store import default_groups, jobs, pods
@@ -42,12 +42,11 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
     for _, collection, resource_id, home in deadline.each(placed.needed):
         if collection == "ports":
             shadows.ensure(gateway, request, path, resource_id, home, pod)
-        elif collection == "subnetpools":
-            made += _replicate_pool(gateway, request, resource_id, home, pod)
-        elif collection in followers.CARRIED:
-            made += bring(gateway, request, collection, resource_id, home, pod)
-        else:
+        elif collection not in followers.CARRIED:
             _replicate(gateway, request, collection, resource_id, home, pod)
+        elif shown := _shown(gateway, request, collection, resource_id, pod):
+            made += (_bring_pool if collection == "subnetpools" else bring)(
+                gateway, request, collection, shown, home, pod)
     alike.satisfy(gateway, request, found, pod, deadline)
     made += _bring_groups(gateway, request, found.groups, pod, deadline)
     if "default" in found.groups or (not found.groups and _takes_default_group(request, path)):
@@ -56,7 +55,25 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
     return made
 
 
+def _shown(gateway: Gateway, request: Request, collection: str, resource_id: str, pod: dict) -> dict | None:
+    """Something as its home shows it to the caller, or its replica while the home is away; None when they do not.
+
+    What is there already is looked at all the same: it is about to be brought up to date, with our own account.
+    """
+    try:
+        return judged.seen(gateway, request, collection, resource_id)
+    except replicas.Refused as refused:
+        if refused.status != 404:
+            raise
+        return None
+    except PodUnreachable:
+        if not rows.to_local(gateway.db, pod["pod_id"], [resource_id]):
+            raise
+        return shadows.read(gateway, request, pod, collection, singular(collection), resource_id)
+
+
 def _move_network(gateway: Gateway, request: Request, path: Path, network_id: str, home: dict, pod: dict) -> None:
+    """Take a network along; of one that the caller may not see or change the pod says that there is none."""
     def cannot(reason: str) -> ApiError:
         why = "" if pods.is_enabled(home) else f"; {closed(home)}"
         return apart(path, f"{reason}: it is in pod {home['pod_name']}, "
@@ -64,10 +81,20 @@ def _move_network(gateway: Gateway, request: Request, path: Path, network_id: st
 
     def bring_pool(pool_id: str) -> None:
         owner = gateway.locator.find(request.caller, "network", "subnetpools", pool_id)
-        if owner and owner["pod_id"] != pod["pod_id"]:
-            _replicate_pool(gateway, request, pool_id, owner, pod)
+        shown = _shown(gateway, request, "subnetpools", pool_id, pod) if owner and owner["pod_id"] != pod["pod_id"] \
+            else None
+        if shown:
+            _bring_pool(gateway, request, "subnetpools", shown, owner, pod)
 
-    with announced(gateway.db, "network", [network_id], request.caller.project_id):
+    try:
+        network = judged.seen(gateway, request, "networks", network_id)
+        if network and network["project_id"] != request.caller.project_id:
+            raise cannot(f"network {network_id} stays where it was put")
+        if not network or not judged.changeable(gateway, request, "networks", network_id):
+            return
+    except replicas.Refused:
+        return
+    with announced(gateway.db, "network", {network_id: network["project_id"]}):
         moving.move(moving.Move(gateway.db, gateway.upstream, request.caller, network_id, home, pod, cannot,
                                 bring_pool))
 
@@ -81,9 +108,15 @@ def _replicate(gateway: Gateway, request: Request, collection: str, resource_id:
             raise
 
 
-def bring(gateway: Gateway, request: Request, collection: str, resource_id: str, home: dict,
+def bring(gateway: Gateway, request: Request, collection: str, shown: dict, home: dict,
           pod: dict) -> list[tuple[str, str]]:
     """A replica like its home. What the store took for one, and is gone or another project's, is made anew.
+
+    Args:
+        gateway, request: as in `satisfy`.
+        collection: one of `followers.CARRIED`.
+        shown: the original (id, project_id) as its home shows it to the user.
+        home, pod: rows.
 
     Returns:
         As `satisfy`, when it was made now.
@@ -92,16 +125,16 @@ def bring(gateway: Gateway, request: Request, collection: str, resource_id: str,
         NotFound: the original is gone.
         PodUnreachable, Refused: as `satisfy`.
     """
-    db, made = gateway.db, False
+    db, made, resource_id = gateway.db, False, shown["id"]
     for _ in range(ROUNDS):
         made = replicas.ensure(db, gateway.upstream, request.caller, collection, resource_id, home, pod) or made
         try:
             pair = followers.sync(db, gateway.upstream, resource_id, home, pod)
         except PodUnreachable as error:
-            _follow_later(gateway, request, followers.CARRIED[collection], resource_id, pod, error, made)
+            _follow_later(gateway, followers.CARRIED[collection], shown, pod, error, made)
             break
         except NotFound:   # a group that a rule names is gone from the pod
-            named = rows.of_project(db, request.caller.project_id, pod["pod_id"], collection)
+            named = rows.of_project(db, shown["project_id"], pod["pod_id"], collection)
             if not pairing.forget_gone(db, gateway.upstream, pod, named):
                 raise
             continue
@@ -112,20 +145,15 @@ def bring(gateway: Gateway, request: Request, collection: str, resource_id: str,
     return [(collection, resource_id)] if made else []
 
 
-def _replicate_pool(gateway: Gateway, request: Request, pool_id: str, home: dict, pod: dict) -> list[tuple[str, str]]:
+def _bring_pool(gateway: Gateway, request: Request, collection: str, shown: dict, home: dict,
+                pod: dict) -> list[tuple[str, str]]:
     """A pool after its address scope, which the caller need not see."""
-    try:
-        shown = gateway.upstream.call(home["pod_name"], "network", "GET", f"/v2.0/subnetpools/{pool_id}",
-                                      headers=request.caller.headers)
-    except PodUnreachable as error:
-        if not rows.to_local(gateway.db, pod["pod_id"], [pool_id]):
-            raise
-        _follow_later(gateway, request, "subnetpool", pool_id, pod, error)
-        return []
-    scope = (shown.json() or {}).get("subnetpool", {}).get("address_scope_id") if shown.ok else None
-    ours = replace(request, caller=replace(request.caller, headers={"X-Auth-Token": gateway.upstream.account.token()}))
-    made = bring(gateway, ours, "address-scopes", scope, home, pod) if scope else []
-    return bring(gateway, request, "subnetpools", pool_id, home, pod) + made
+    made, scope = [], shown.get("address_scope_id")
+    if scope:
+        own = {"X-Auth-Token": gateway.upstream.account.token()}
+        ours = replace(request, caller=replace(request.caller, headers=own))
+        made = bring(gateway, ours, "address-scopes", {"id": scope, "project_id": shown["project_id"]}, home, pod)
+    return bring(gateway, request, collection, shown, home, pod) + made
 
 
 def _bring_groups(gateway: Gateway, request: Request, names: list[str], pod: dict,
@@ -133,8 +161,8 @@ def _bring_groups(gateway: Gateway, request: Request, names: list[str], pod: dic
     """Replicas of the groups that Nova's body calls by name or id; as `satisfy` returns them."""
     homes, made = group_names.homes(gateway, request, [name for name in names if name != "default"], pod), []
     for home_id, home in deadline.each(dict(homes.values()).items()):
-        if home["pod_id"] != pod["pod_id"]:
-            made += bring(gateway, request, "security-groups", home_id, home, pod)
+        shown = _shown(gateway, request, "security-groups", home_id, pod) if home["pod_id"] != pod["pod_id"] else None
+        made += bring(gateway, request, "security-groups", shown, home, pod) if shown else []
     return made
 
 
@@ -147,15 +175,20 @@ def _follow_new_groups(gateway: Gateway, request: Request, made: list[tuple[str,
             jobs.enqueue(gateway.db, "security_group", other, project_id)
 
 
-def forget_gone(gateway: Gateway, placed: Placed) -> bool:
+def forget_gone(gateway: Gateway, request: Request, placed: Placed) -> bool:
     """Drop the rows of replicas that a pod has refused a request for, since it does not have them any more.
 
     Returns:
-        Whether there were any: then the request may be tried again. Not when the pod cannot be asked.
+        Whether there were any of what its home shows to the user: then the request may be tried again. Not when a pod
+        cannot be asked.
     """
     db, upstream, pod = gateway.db, gateway.upstream, placed.pod
-    named = [resource_id for service, _, resource_id, _ in placed.needed if service == "network"]
-    groups_of_servers = [row for _, collection, each, _ in placed.needed if collection == "os-server-groups"
+    try:
+        seen = [each for each in placed.needed if _is_seen(gateway, request, *each[:3])]
+    except PodUnreachable:
+        return False
+    named = [resource_id for service, _, resource_id, _ in seen if service == "network"]
+    groups_of_servers = [row for _, collection, each, _ in seen if collection == "os-server-groups"
                          and (row := rows.in_one_pod(db, each, pod["pod_id"]))]
     try:
         gone = [row for row in groups_of_servers
@@ -167,7 +200,12 @@ def forget_gone(gateway: Gateway, placed: Placed) -> bool:
         return False
 
 
-def _follow_later(gateway: Gateway, request: Request, kind: str, resource_id: str, pod: dict, error: PodUnreachable,
+def _is_seen(gateway: Gateway, request: Request, service: str, collection: str, resource_id: str) -> bool:
+    path = parse(SERVICES[service], f"{request.caller.prefix(SERVICES[service])}/{collection}/{resource_id}")
+    return judged.shows(gateway, request, path)
+
+
+def _follow_later(gateway: Gateway, kind: str, shown: dict, pod: dict, error: PodUnreachable,
                   made: bool = False) -> None:
     """A replica serves as it is while its home does not answer: nobody can change the home then.
 
@@ -176,7 +214,7 @@ def _follow_later(gateway: Gateway, request: Request, kind: str, resource_id: st
     Raises:
         PodUnreachable: it is the pod itself that does not answer, or the replica is new and has no rules yet.
     """
-    jobs.enqueue(gateway.db, kind, resource_id, request.caller.project_id)
+    jobs.enqueue(gateway.db, kind, shown["id"], shown["project_id"])
     if made or error.pod == pod["pod_name"]:
         raise error
 
@@ -206,7 +244,8 @@ def _ensure_default(gateway: Gateway, request: Request, pod: dict) -> None:
         try:
             pair = followers.sync(db, gateway.upstream, group_id, home, pod, (groups,))
         except PodUnreachable as error:
-            return _follow_later(gateway, request, "security_group", group_id, pod, error)
+            own = {"id": group_id, "project_id": request.caller.project_id}
+            return _follow_later(gateway, "security_group", own, pod, error)
         if pair and pair.is_sound:
             return
         if pair and not pair.original:

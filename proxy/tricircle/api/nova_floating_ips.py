@@ -25,10 +25,14 @@ def create(gateway: Gateway, request: Request, path: Path) -> Response | None:
     if request.method != "POST" or path.member or not isinstance(pool, str | None):
         return None
     having = gateway.locator.having(request.caller, NETWORK, f"/v2.0/networks?{_query(pool)}")
-    default = pods.default_pod(gateway.db, request.caller.project_id)
-    if not having or any(pod["pod_id"] == default["pod_id"] for pod in having):
+    if not having:
         return None
-    return generic.exchange(gateway, request, path, having[0])
+    default = pods.default_pod(gateway.db, request.caller.project_id)
+    if any(pod["pod_id"] == default["pod_id"] for pod in having):
+        having.insert(0, default)
+    response = generic.exchange(gateway, request, path, having[0])
+    generic.unbind(gateway, default, response.status)
+    return response
 
 
 def _query(pool: str | None) -> str:

@@ -6,7 +6,7 @@ from tricircle.jobs.queue import announced
 from tricircle.routing.catalogue import Path
 
 
-def owing(gateway: Gateway, request: Request, path: Path, kind: str, resource_ids: list[str]) -> Response:
+def owing(gateway: Gateway, request: Request, path: Path, kind: str, owners: dict[str, str]) -> Response:
     """Write down the jobs, forward the request, let the jobs go.
 
     They run also when the pod refuses: what was prepared for the request in another pod is taken back by them.
@@ -14,7 +14,7 @@ def owing(gateway: Gateway, request: Request, path: Path, kind: str, resource_id
     Args:
         gateway, request, path: as in `generic.serve`.
         kind: of the jobs.
-        resource_ids: home ids; one job each.
+        owners: {home id: its project}; one job each. The user may change each of them: see `judged`.
     """
-    with announced(gateway.db, kind, resource_ids, request.caller.project_id):
+    with announced(gateway.db, kind, owners):
         return generic.plain(gateway, request, path)

@@ -3,12 +3,12 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Any
 
-from tricircle.api import generic
+from tricircle.api import generic, judged
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import ApiError, BadRequest, PodUnreachable, Unavailable
 from tricircle.prefixes import Net
-from tricircle.routing import pooling, rewrite, takes
+from tricircle.routing import pooling, projects, rewrite
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.store import pods, replicas
 from tricircle.upstream.client import Answer
@@ -25,8 +25,10 @@ def subnets(gateway: Gateway, request: Request, path: Path) -> Response | None:
     one, several = request.body_json.get("subnet"), request.body_json.get("subnets")
     claims: list[pooling.Claim] = []
     try:
-        for given in several if isinstance(several, list) else [one]:
-            claims += _draw(gateway, request, given) if isinstance(given, dict) else []
+        members = several if isinstance(several, list) else [one]
+        owners = projects.owners(gateway.upstream, request.caller, pods.by_name(gateway.db), members)
+        for given, owner in zip(members, owners, strict=True):
+            claims += _draw(gateway, request, given, owner) if isinstance(given, dict) else []
     except ApiError:
         _release(claims)
         raise
@@ -60,7 +62,7 @@ def _release(claims: list[pooling.Claim]) -> None:
         claim.release()
 
 
-def _draw(gateway: Gateway, request: Request, given: dict) -> list[pooling.Claim]:
+def _draw(gateway: Gateway, request: Request, given: dict, owner: str) -> list[pooling.Claim]:
     """Choose the prefix of one subnet and write it into its body; nothing where its pod is going to refuse it.
 
     Raises:
@@ -74,7 +76,6 @@ def _draw(gateway: Gateway, request: Request, given: dict) -> list[pooling.Claim
     wish = _wish(given, pool) if pool else None
     if wish is None:
         return []
-    owner = takes.owner(request.caller, given, {})
     claim = gateway.pools.claim(pool | {"id": pool_id}, home, pod, owner, pooling.choose(pool, wish))
     given["subnetpool_id"] = pool_id
     for name in ("use_default_subnetpool", "prefixlen"):
@@ -85,9 +86,15 @@ def _draw(gateway: Gateway, request: Request, given: dict) -> list[pooling.Claim
 
 
 def network_pod(gateway: Gateway, request: Request, given: dict) -> dict | None:
-    """Row of the pod of the network that a body names; None when there is none."""
+    """Row of the pod of the network that a body names, and that the user sees; None when there is none.
+
+    Raises:
+        Refused: the home of the network does not show it to the user.
+    """
     network = _uuid(given.get("network_id"))
-    return gateway.locator.find(request.caller, "network", "networks", network) if network else None
+    if not network or not judged.seen(gateway, request, "networks", network):
+        return None
+    return gateway.locator.find(request.caller, "network", "networks", network)
 
 
 def _uuid(value: Any) -> str | None:

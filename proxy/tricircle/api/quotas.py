@@ -128,8 +128,10 @@ def _write(gateway: Gateway, request: Request, path: Path) -> Response:
     given = (request.body_json or {}).get(member)
     if request.method == "PUT" and isinstance(given, dict):
         _refuse_less(gateway, request, path, given)
-    with announced(gateway.db, "quota", [quota_numbers.resource(*key)], key[2]):
+    with announced(gateway.db, "quota", {quota_numbers.resource(*key): key[2]}) as owed:
         response = fanout.write_all(gateway, request, path)
+        if 400 <= response.status < 500:
+            owed.refused()
         if 200 <= response.status < 300 and request.method == "PUT":
             # As the pod shows it: it reads "5" as 5, and passes over what is null.
             shown = json.loads(response.body).get(member, {})
@@ -153,7 +155,10 @@ def _refuse_less(gateway: Gateway, request: Request, path: Path, given: dict) ->
               and not isinstance(value, bool) and str(value).isdecimal() and len(str(value)) < 20}
     rows = pods.by_name(gateway.db)
     deadline = Deadline(gateway.conf.pods.list_deadline)
-    told, _ = scatter(rows, lambda name: usage.of_pod(gateway.db, gateway.upstream, path.member, rows[name],
+    shown, _ = scatter(rows, lambda name: send(gateway, request.question(), path, rows[name], deadline=deadline))
+    if not all(answer.ok for answer in shown.values()):
+        return   # numbers that the caller may not read are not told in a refusal either
+    told, _ = scatter(shown, lambda name: usage.of_pod(gateway.db, gateway.upstream, path.member, rows[name],
                                                       {(service, each) for each in wanted}, deadline))
     for name, number in wanted.items():
         used = sum(numbers.used.get((service, name), 0) for numbers in told.values())

@@ -2,7 +2,7 @@
 import contextlib
 import json
 
-from tricircle.api import generic
+from tricircle.api import generic, judged
 from tricircle.api.forward import failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
@@ -23,12 +23,14 @@ def delete_replicas(gateway: Gateway, request: Request, path: Path) -> Response:
     refuses in the end, the replicas come back with the next request that needs them. One that was half made when its
     request died is looked for: nobody would know of it any more.
     """
-    shown = generic.plain(gateway, request.question(), path)
-    if shown.status != 200:
-        return shown   # whoever may not see it gets 404 from the replicas, too: that must not count as gone
+    unfinished = replicas.unfinished(gateway.db, path.member)
+    if not unfinished and not replicas.of_resource(gateway.db, path.member):
+        return generic.plain(gateway, request, path)
+    original = judged.changeable(gateway, request, path.collection.path, path.member)
+    if not original:
+        return generic.plain(gateway, request, path)
     rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
-    (original,) = json.loads(shown.body).values()
-    for pod_id in replicas.unfinished(gateway.db, path.member):
+    for pod_id in unfinished:
         try:
             make.finish(gateway.db, gateway.upstream, request.caller, path.collection.path, path.member,
                         original["project_id"], rows[pod_id])
@@ -51,8 +53,10 @@ def followed(gateway: Gateway, request: Request, path: Path) -> Response | None:
         return None
     if request.method == "DELETE" and not path.rest:
         return delete_replicas(gateway, request, path)
+    changed = judged.changeable(gateway, request, path.collection.path, path.member) \
+        if replicas.of_resource(gateway.db, path.member) else None
     return owing(gateway, request, path, followers.CARRIED[path.collection.path],
-                 [path.member] if replicas.of_resource(gateway.db, path.member) else [])
+                 {path.member: changed["project_id"]} if changed else {})
 
 
 def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | None:
@@ -66,12 +70,20 @@ def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | 
             return shown
         document = json.loads(shown.body)
         kept = document["rbac_policy"] if request.method == "DELETE" else None
-    owed = [(followers.CARRIED[collection], each) for _, collection, each in mentions("network", document).resources
-            if collection in followers.CARRIED and replicas.of_resource(gateway.db, each)]
-    if not owed:
+    carried = (each for each in mentions("network", document).resources
+               if each[1] in followers.CARRIED and replicas.of_resource(gateway.db, each[2]))
+    _, collection, object_id = next(carried, ("", "", ""))
+    # Who may share a thing need not be allowed to change it (QoS policies): to see it is all that can be asked before.
+    shared = judged.seen(gateway, request, collection, object_id) if object_id else None
+    if not shared or (path.member and not judged.changeable(gateway, request, path.collection.path, path.member)):
         return None
-    with announced(gateway.db, owed[0][0], [owed[0][1]], request.caller.project_id):
-        return _withdraw(gateway, request, path, owed[0][1], kept) if kept else generic.plain(gateway, request, path)
+    with announced(gateway.db, followers.CARRIED[collection], {object_id: shared["project_id"]}) as owed:
+        if kept:
+            return _withdraw(gateway, request, path, object_id, kept)
+        response = generic.plain(gateway, request, path)
+        if 400 <= response.status < 500:
+            owed.refused()
+        return response
 
 
 def _withdraw(gateway: Gateway, request: Request, path: Path, object_id: str, policy: dict) -> Response:

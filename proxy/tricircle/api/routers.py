@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlencode
 
 from tricircle import marks
-from tricircle.api import gateways, generic
+from tricircle.api import gateways, generic, judged
 from tricircle.api.forward import UNREACHABLE_HEADER, failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
@@ -14,7 +14,7 @@ from tricircle.crosspod.neutron import listed
 from tricircle.errors import BadRequest, Conflict
 from tricircle.jobs.queue import announced, wait
 from tricircle.routing import rewrite
-from tricircle.routing.catalogue import UUID, Path
+from tricircle.routing.catalogue import Path
 from tricircle.routing.references import mentions
 from tricircle.store import bridges, interfaces, jobs, pods, replicas, routings
 from tricircle.upstream.deadline import Deadline
@@ -31,19 +31,24 @@ def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
     if request.method == "POST":
         made = gateways.create(gateway, request, path)
         return _dressed(gateway, request, path, made) if made else None
-    if not UUID.match(path.member) or not gateway.locator.find(request.caller, "network", "routers", path.member):
+    router = judged.changeable(gateway, request, "routers", path.member)
+    if not router:
         return None   # no job is owed to what is not there
     if request.method == "DELETE" and not path.rest:
-        return _delete_router(gateway, request, path)
-    _keep_plumbing(gateway, request, path)
+        return _delete_router(gateway, request, path, router)
+    _keep_plumbing(gateway, request, path, router)
     if path.rest == "/add_router_interface":
         _check_subnets(gateway, request, path.member)
     if path.rest == "/remove_router_interface":
         _check_floating_ips(gateway, request, path.member)
-        return _dressed(gateway, request, path, _remove_interface(gateway, request, path))
+        return _dressed(gateway, request, path, _remove_interface(gateway, request, path, router))
     _check_outside(gateway, request, path)
-    changed = gateways.change(gateway, request, path) or owing(gateway, request, path, "router", [path.member])
+    changed = gateways.change(gateway, request, path, router) or _owing(gateway, request, path, router)
     return _dressed(gateway, request, path, changed)
+
+
+def _owing(gateway: Gateway, request: Request, path: Path, router: dict) -> Response:
+    return owing(gateway, request, path, "router", {path.member: router["project_id"]})
 
 
 def _dressed(gateway: Gateway, request: Request, path: Path, response: Response) -> Response:
@@ -63,49 +68,41 @@ def _dressed(gateway: Gateway, request: Request, path: Path, response: Response)
     return response
 
 
-def _keep_plumbing(gateway: Gateway, request: Request, path: Path) -> None:
+def _keep_plumbing(gateway: Gateway, request: Request, path: Path, router: dict) -> None:
     """A PUT of `routes` replaces the whole list: ours, which the user does not see, are put back into it."""
     body = (request.body_json or {}).get("router")
-    home = routings.home(gateway.db, path.member)
-    if request.method != "PUT" or path.rest or not isinstance(body, dict) or "routes" not in body or not home:
+    if request.method != "PUT" or path.rest or not isinstance(body, dict) or not isinstance(body.get("routes"), list):
         return
-    pod = pods.show(gateway.db, home["pod_id"])
-    router = (gateway.upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/routers/{path.member}").json()
-              or {}).get("router", {})
-    if isinstance(body["routes"], list):
-        body["routes"] = body["routes"] + view.plumbing(router, gateway.conf.bridge.cidr)
-        request.body = rewrite.dump(request.body_json)
+    body["routes"] = body["routes"] + view.plumbing(router, gateway.conf.bridge.cidr)
+    request.body = rewrite.dump(request.body_json)
 
 
-def _delete_router(gateway: Gateway, request: Request, path: Path) -> Response:
+def _delete_router(gateway: Gateway, request: Request, path: Path, router: dict) -> Response:
     """Delete a router at home after its plumbing has gone from every pod.
 
     Neutron refuses to delete a router with interfaces, but knows only of those in its own pod.
     """
-    shown = generic.plain(gateway, request.question(), path)
-    if shown.status != 200:
-        return shown
     used = [name for name, subnets in _subnets(gateway, path.member, INTERFACE).items() if subnets]
     if used:
         raise Conflict(f"Router {path.member} still has ports in pod {', '.join(used)}", "RouterInUse")
     if not replicas.of_resource(gateway.db, path.member) and not bridges.addresses(gateway.db, path.member):
         return generic.plain(gateway, request, path)   # it never left its home
-    refusal = gateways.clear(gateway, request, path)
+    refusal = gateways.clear(gateway, request, path, router)
     if refusal:
         return refusal
     interfaces.forget(gateway.db, path.member)
-    job = jobs.enqueue(gateway.db, "router", path.member, request.caller.project_id)
+    job = jobs.enqueue(gateway.db, "router", path.member, router["project_id"])
     if not wait(gateway.db, job["id"], Deadline(TEARDOWN_SECONDS)):
         raise Conflict(f"Router {path.member} is still being taken apart across pods: delete it again in a moment",
                        "RouterInUse")
-    return owing(gateway, request, path, "router", [path.member])
+    return _owing(gateway, request, path, router)
 
 
-def _remove_interface(gateway: Gateway, request: Request, path: Path) -> Response:
+def _remove_interface(gateway: Gateway, request: Request, path: Path, router: dict) -> Response:
     """What is taken off here is meant to stay off: the job is not to put it back."""
-    with announced(gateway.db, "router", [path.member], request.caller.project_id):
+    with announced(gateway.db, "router", {path.member: router["project_id"]}):
         interfaces.forget(gateway.db, path.member)
-        return owing(gateway, request, path, "router", [path.member])
+        return _owing(gateway, request, path, router)
 
 
 def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:
@@ -117,7 +114,7 @@ def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:
     Raises:
         BadRequest: one subnet too many, or one that overlaps.
     """
-    there = _subnets(gateway, router_id, INTERFACE)
+    asked, there = _asked(gateway, request), _subnets(gateway, router_id, INTERFACE)
     number, limit = sum(map(len, there.values())), gateway.conf.bridge.max_routes
     if number >= limit:
         raise BadRequest(f"router {router_id} joins {number} subnets already, and max_routes of the pods' Neutron is "
@@ -125,7 +122,7 @@ def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:
     outside = _subnets(gateway, router_id, GATEWAY)
     # The job may have taken a replica away, and another request made one, between the two looks.
     joined = {name: there.get(name, []) + outside.get(name, []) for name in there.keys() | outside.keys()}
-    for pod_name, cidr in _asked(gateway, request):
+    for pod_name, cidr in asked:
         _refuse_overlap(pod_name, cidr, joined)
 
 
@@ -134,7 +131,7 @@ def _check_outside(gateway: Gateway, request: Request, path: Path) -> None:
     body = (request.body_json or {}).get("router")
     if path.rest or not isinstance(body, dict) or gateways.INFO not in body:
         return
-    target = gateways.target(gateway, request.caller, body[gateways.INFO])
+    target = gateways.target(gateway, request, body[gateways.INFO])
     if target:
         query = urlencode({"network_id": body[gateways.INFO]["network_id"], "fields": "cidr"})
         there = _subnets(gateway, path.member, INTERFACE)
@@ -156,8 +153,8 @@ def _check_floating_ips(gateway: Gateway, request: Request, router_id: str) -> N
     Raises:
         Conflict: a floating IP is behind the interface.
     """
-    local = _local(gateway, router_id)
-    for pod_name, cidr in _asked(gateway, request) if len(local) > 1 else ():
+    asked, local = _asked(gateway, request), _local(gateway, router_id)
+    for pod_name, cidr in asked if len(local) > 1 else ():
         for other in local.keys() - {pod_name}:
             query = urlencode({"router_id": local[other], "fields": "fixed_ip_address"})
             used = [each["fixed_ip_address"] for each in listed(gateway.upstream, other, "floatingips", query)]
@@ -180,16 +177,19 @@ def _overlap(one: str, two: str) -> bool:
 
 
 def _asked(gateway: Gateway, request: Request) -> list[tuple[str, str]]:
-    """(pod, CIDR) of the subnets that the request wants to join, as far as the caller may see them."""
+    """(pod, CIDR) of the subnets that the request names, itself or by a port. Raises Refused: the user may not see one.
+
+    What no pod has is left for the router's pod to refuse.
+    """
     found = []
-    for service, collection, resource_id in mentions("network", request.body_json).resources:
-        home = gateway.locator.find(request.caller, service, collection, resource_id)
-        if home and collection in ("subnets", "ports"):
-            shown = gateway.upstream.call(home["pod_name"], "network", "GET", f"/v2.0/{collection}/{resource_id}",
-                                          headers=request.caller.headers).json() or {}
-            ids = [resource_id] if collection == "subnets" else \
-                [ip["subnet_id"] for ip in shown.get("port", {}).get("fixed_ips", [])]
-            found += [(home["pod_name"], cidr) for cidr in _cidrs(gateway, home["pod_name"], ids)]
+    for _, collection, resource_id in mentions("network", request.body_json).resources:
+        shown = judged.seen(gateway, request, collection, resource_id) if collection in ("subnets", "ports") else None
+        if collection == "ports" and shown:
+            subnets = [judged.seen(gateway, request, "subnets", ip["subnet_id"]) for ip in shown["fixed_ips"]]
+        else:
+            subnets = [shown]
+        home = gateway.locator.find(request.caller, "network", collection, resource_id) if any(subnets) else None
+        found += [(home["pod_name"], subnet["cidr"]) for subnet in subnets if subnet]
     return found
 
 

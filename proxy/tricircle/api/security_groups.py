@@ -1,5 +1,7 @@
 """Security groups: one `default` for the user, replicas that follow their home, members in other pods unseen."""
-from tricircle.api import generic, unseen
+from typing import Any
+
+from tricircle.api import generic, judged, unseen
 from tricircle.api.forward import failure, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.listing import default_groups_once, merged_list, pods_to_ask
@@ -8,7 +10,7 @@ from tricircle.api.owing import owing
 from tricircle.api.replicated import delete_replicas
 from tricircle.errors import NotFound, PodUnreachable
 from tricircle.routing.catalogue import UUID, Path
-from tricircle.routing.references import mentions
+from tricircle.routing.fields import members
 from tricircle.store import default_groups, replicas
 
 
@@ -22,7 +24,7 @@ def security_groups(gateway: Gateway, request: Request, path: Path) -> Response 
     if request.method in ("GET", "HEAD"):
         return unseen.hide(gateway, generic.plain(gateway, request, path))
     if request.method == "PUT":
-        return unseen.hide(gateway, _owing(gateway, request, path, [path.member]))
+        return unseen.hide(gateway, _owing(gateway, request, path, {path.member}))
     if request.method == "DELETE":
         return _delete_group(gateway, request, path)
     return None
@@ -50,8 +52,7 @@ def security_group_rules(gateway: Gateway, request: Request, path: Path) -> Resp
 
 
 def _create_rules(gateway: Gateway, request: Request, path: Path) -> Response:
-    found = mentions("network", request.body_json).resources
-    changed = [resource_id for _, collection, resource_id in found if collection == "security-groups"]
+    changed = _groups_named(request.body_json)
     response = _owing(gateway, request, path, changed)
     try:
         while unseen.gave_way(gateway, response, changed):
@@ -61,17 +62,26 @@ def _create_rules(gateway: Gateway, request: Request, path: Path) -> Response:
     return response
 
 
-def _group_of_rule(gateway: Gateway, request: Request, path: Path, home: dict) -> list[str]:
+def _groups_named(body: Any) -> set[str]:
+    """Ids of the groups that get the rules of a body; a group that a rule lets in stays as it is."""
+    return {member["security_group_id"] for member in members(body) if isinstance(member.get("security_group_id"), str)}
+
+
+def _group_of_rule(gateway: Gateway, request: Request, path: Path, home: dict) -> set[str]:
     try:
         rule = (send(gateway, request.question(), path, home).json() or {}).get("security_group_rule", {})
     except PodUnreachable as error:
         raise failure(error) from error
-    return [rule["security_group_id"]] if "security_group_id" in rule else []
+    return {rule["security_group_id"]} if "security_group_id" in rule else set()
 
 
-def _owing(gateway: Gateway, request: Request, path: Path, group_ids: list[str]) -> Response:
-    replicated = [group_id for group_id in group_ids if replicas.of_resource(gateway.db, group_id)]
-    return owing(gateway, request, path, "security_group", replicated)
+def _owing(gateway: Gateway, request: Request, path: Path, group_ids: set[str]) -> Response:
+    owners = {}
+    for group_id in sorted(group_ids):
+        group = judged.changeable(gateway, request, "security-groups", group_id) \
+            if replicas.of_resource(gateway.db, group_id) else None
+        owners |= {group_id: group["project_id"]} if group else {}
+    return owing(gateway, request, path, "security_group", owners)
 
 
 HANDLERS = {("network", "security-groups"): security_groups, ("network", "security-group-rules"): security_group_rules}

@@ -38,7 +38,7 @@ def ensure(gateway: Gateway, request: Request, path: Path, port_id: str, home: d
         PodUnreachable, BadGateway: a pod does not answer, or not properly.
     """
     asked = request.body_json.get("floatingip")
-    if not isinstance(asked, dict) or asked.get("port_id") != port_id:
+    if path.rest or not isinstance(asked, dict) or asked.get("port_id") != port_id:
         return
     port = read(gateway, request, home, "ports", "port", port_id)
     external = _external(gateway, request, path, pod, asked)

@@ -2,10 +2,10 @@
 import json
 from dataclasses import replace
 
-from tricircle.api import generic, needs
+from tricircle.api import generic, judged, needs
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.api.pool_subnets import ask, defaults, held, listed, net_of, network_pod
+from tricircle.api.pool_subnets import defaults, held, listed, net_of, network_pod
 from tricircle.api.replicated import followed
 from tricircle.errors import BadRequest, Conflict, PodUnreachable, Unavailable
 from tricircle.prefixes import Net, nets, without
@@ -23,12 +23,15 @@ def subnetpools(gateway: Gateway, request: Request, path: Path) -> Response | No
     home = gateway.locator.find(request.caller, "network", "subnetpools", path.member) \
         if UUID.match(path.member) else None
     try:
-        return change(gateway, request, path, home, body) if home or not path.member else None
+        if not path.member:
+            return change(gateway, request, path, None, {}, body)
+        pool = judged.changeable(gateway, request, path.collection.path, path.member) if home else None
+        return change(gateway, request, path, home, pool, body) if pool else None
     except PodUnreachable as error:
         raise Unavailable(f"{error}. Nothing was changed; try again later") from error
 
 
-def _create(gateway: Gateway, request: Request, path: Path, home: None, body: dict) -> None:
+def _create(gateway: Gateway, request: Request, path: Path, home: None, pool: dict, body: dict) -> None:
     given = _given(body)
     asked = given.get("prefixes")
     net = net_of(asked[0]) if isinstance(asked, list) and asked else None
@@ -36,15 +39,15 @@ def _create(gateway: Gateway, request: Request, path: Path, home: None, body: di
         _refuse_second_default(gateway, request, path, net.version)
 
 
-def _update(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> None:
+def _update(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> None:
     given = _given(body)
     if UUID.match(str(given.get("address_scope_id"))):
         _bring_scope(gateway, request, path, given["address_scope_id"], home)
     if given.get("is_default"):
-        _refuse_second_default(gateway, request, path, _pool(gateway, request, path, home).get("ip_version"))
+        _refuse_second_default(gateway, request, path, pool["ip_version"])
 
 
-def _delete(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> Response:
+def _delete(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> Response:
     response = followed(gateway, request, path)
     if response.status == 204:
         prefixes.forget(gateway.db, path.member)
@@ -56,11 +59,6 @@ def _given(body: dict) -> dict:
     return given if isinstance(given, dict) else {}
 
 
-def _pool(gateway: Gateway, request: Request, path: Path, home: dict) -> dict:
-    """The pool as its home shows it to the caller; {} when it does not. Raises PodUnreachable."""
-    return (ask(gateway, request, home, f"{path.base}/{path.member}").json() or {}).get("subnetpool") or {}
-
-
 def _refuse_second_default(gateway: Gateway, request: Request, path: Path, version: int) -> None:
     """One default for an IP version; a pod sees its own only. Raises BadRequest, Unavailable."""
     if any(pool_id != path.member for pool_id, _ in defaults(gateway, request, version)):
@@ -68,12 +66,11 @@ def _refuse_second_default(gateway: Gateway, request: Request, path: Path, versi
                          "Only one default may exist per IP family.", "InvalidInput")
 
 
-def _remove(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> Response:
+def _remove(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> Response:
     """No subnet anywhere may have something of what is removed."""
     asked = body.get("prefixes")
-    pool = _pool(gateway, request, path, home)
     found = [net_of(each) for each in asked] if isinstance(asked, list) else []
-    gone = [net for net in found if net and net.version == pool.get("ip_version")]
+    gone = [net for net in found if net and net.version == pool["ip_version"]]
     if not gone:
         return generic.plain(gateway, request, path)   # the pod refuses it, or has nothing to remove
     in_use = BadRequest("Illegal update to prefixes: One or more the prefixes to be removed is in use by a subnet.",
@@ -82,11 +79,10 @@ def _remove(gateway: Gateway, request: Request, path: Path, home: dict, body: di
     return held([claim], lambda: followed(gateway, request, path))
 
 
-def _onboard(gateway: Gateway, request: Request, path: Path, home: dict, body: dict) -> Response:
+def _onboard(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> Response:
     """A network's subnets become the pool's; no other subnet of the pool, wherever it is, may overlap with them."""
     pod = network_pod(gateway, request, body)
-    pool = _pool(gateway, request, path, home)
-    if not pod or not pool:
+    if not pod:
         return generic.plain(gateway, request, path)
     query = f"network_id={body['network_id'].lower()}&ip_version={pool['ip_version']}"
     joining = nets(each["cidr"] for each in listed(gateway, request, pod, "subnets", query))
@@ -130,9 +126,10 @@ def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str, hom
     if other["pod_id"] != home["pod_id"]:
         raise Conflict(f"subnet pool {path.member} is in pod {home['pod_name']}, address scope {scope} is in pod "
                        f"{other['pod_name']}: they cannot be used together")
-    for pod_id in replicas.of_resource(gateway.db, path.member):
-        pod = pods.show(gateway.db, pod_id)
-        needs.bring(gateway, request, "address-scopes", scope, home, pod)
+    replicated = replicas.of_resource(gateway.db, path.member)
+    shown = judged.seen(gateway, request, "address-scopes", scope) if replicated else None
+    for pod_id in replicated if shown else ():
+        needs.bring(gateway, request, "address-scopes", shown, home, pods.show(gateway.db, pod_id))
 
 
 CHANGES = {("POST", ""): _create, ("PUT", ""): _update, ("DELETE", ""): _delete, ("PUT", "/remove_prefixes"): _remove,

@@ -20,8 +20,9 @@ from tricircle.upstream.scatter import scatter
 class Write:
     """A request that changes what is the same in every pod.
 
-    Before a pod is asked all others are marked as behind it, so that whatever happens then it is known whom to follow.
-    Marks go as the pods follow; for those that stay there is a job.
+    Before a pod is asked the intent is written down that all others will be behind it, so that whatever happens then it
+    is known whom to follow. When the pod has accepted, they are marked. Marks go as the pods follow; for those that
+    stay there is a job.
 
     Args:
         gateway, request, path: as in `generic.serve`.
@@ -36,6 +37,7 @@ class Write:
         self.creating = request.method == "POST" and not path.member
         self.job: dict | None = None
         self._stale: set[str] = set()
+        self._intended = False
 
     def run(self) -> Response:
         """Carry it out.
@@ -48,7 +50,6 @@ class Write:
             self._announce()
             pod, first = self._decide()
             if not first.ok:
-                self._settle(self.rows)
                 return present(self.gateway, self.request, self.path, pod, first)
             pod, answer = self._follow(pod, first)
             if answer.ok:
@@ -75,7 +76,15 @@ class Write:
 
     def _release(self) -> None:
         if self.job:
+            if self._intended:
+                behind.give_up(self.db, self.shape.kind, self.key, self.writer)
             (jobs.release if self.late() else jobs.withdraw)(self.db, self.job["id"])
+
+    def _intend(self, late: list[dict]) -> None:
+        if self.key is not None:
+            self._intended = True
+            behind.intend(self.db, self.shape.kind, self.key, [row["pod_id"] for row in late], self.writer,
+                          INTENT_SECONDS)
 
     def _mark(self, late: list[dict], current: dict) -> None:
         ids = [row["pod_id"] for row in late]
@@ -83,6 +92,7 @@ class Write:
             self._unmarked = dict.fromkeys(ids, self.writer)
         else:
             behind.mark(self.db, self.shape.kind, self.key, ids, current["pod_id"], self.writer)
+            self._intended = False
 
     def _settle(self, done: list[dict]) -> None:
         ids = [row["pod_id"] for row in done]
@@ -95,20 +105,23 @@ class Write:
         decided, unreachable = None, []
         self._stale = set(self.late())
         for pod in alike.believed(self.rows, self._stale):
-            self._mark([row for row in self.rows if row is not pod], pod)
+            others = [row for row in self.rows if row is not pod]
+            self._intend(others)
             try:
                 answer = send(self.gateway, self.request, self.path, pod)
             except PodUnreachable as error:
                 if error.sent:
+                    self._mark(others, pod)
                     raise failure(error) from error
                 unreachable.append(pod["pod_name"])
                 continue
             decided = (pod, answer)
+            if answer.ok:
+                self._mark(others, pod)
             # A pod that lacks the thing (it was made directly in another one) does not decide about it.
             if answer.status != 404 or self.creating:
                 break
         if decided is None or (decided[1].status == 404 and not self.creating and unreachable):
-            self._settle(self.rows)
             raise Unavailable(f"{', '.join(unreachable)} may know more of it and cannot be reached now: nothing was "
                               "changed, try again later")
         return decided

@@ -10,15 +10,10 @@ from tricircle.upstream.scatter import scatter
 
 
 @contextlib.contextmanager
-def owed(db: Database, project_id: str) -> Iterator[bool]:
-    """The block changes what the job looks at; in a project without a bridge that is nobody's business.
-
-    Yields:
-        Whether there is a job.
-    """
-    bridged = bool(bridges.of_project(db, project_id))
-    with announced(db, "members", [project_id] if bridged else [], project_id):
-        yield bridged
+def owed(db: Database, project_id: str) -> Iterator[None]:
+    """The block changes what the job looks at; in a project without a bridge that is nobody's business."""
+    with announced(db, "members", {project_id: project_id} if bridges.of_project(db, project_id) else {}):
+        yield
 
 
 def owed_again(context: Context, project_id: str) -> None:

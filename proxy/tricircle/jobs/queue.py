@@ -16,22 +16,41 @@ POLL_SECONDS = 0.05
 INTENT_SECONDS = 90.0
 
 
+class Announced:
+    """Jobs that a request has written down before it changes anything.
+
+    Args:
+        db: as everywhere.
+        rows: the jobs.
+    """
+
+    def __init__(self, db: Database, rows: list[dict]):
+        self._db, self._rows, self.is_refused = db, rows, False
+
+    def refused(self) -> None:
+        """A pod has refused the change, and nothing was prepared for it: the jobs have nothing to do."""
+        self.is_refused = True
+
+    def let_go(self) -> None:
+        """The change has been made, or not."""
+        for job in self._rows:
+            (jobs.withdraw if self.is_refused else jobs.release)(self._db, job["id"])
+
+
 @contextlib.contextmanager
-def announced(db: Database, kind: str, resource_ids: list[str], project_id: str) -> Iterator[None]:
+def announced(db: Database, kind: str, owners: dict[str, str]) -> Iterator[Announced]:
     """Write down jobs before the block that makes them necessary, and let them go after it, however it ends.
 
     Args:
         kind: of the jobs.
-        resource_ids: home ids; one job each.
-        project_id: owner.
+        owners: {home id: the project that owns it}; one job each.
     """
-    owed = [jobs.enqueue(db, kind, resource_id, project_id, not_before=now() + INTENT_SECONDS)
-            for resource_id in dict.fromkeys(resource_ids)]
+    owed = Announced(db, [jobs.enqueue(db, kind, resource_id, project_id, not_before=now() + INTENT_SECONDS)
+                          for resource_id, project_id in owners.items()])
     try:
-        yield
+        yield owed
     finally:
-        for job in owed:
-            jobs.release(db, job["id"])
+        owed.let_go()
 
 
 def wait(db: Database, job_id: str, deadline: Deadline) -> bool:

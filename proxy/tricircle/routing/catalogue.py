@@ -259,3 +259,9 @@ def find(path: str, service: str) -> Collection:
 def kind_of(collection: str) -> str:
     """The collection under which the store knows what is in one."""
     return PROXIES.get(collection, collection)
+
+
+def singular(collection: str) -> str:
+    """What Neutron calls one of a collection: `security-groups` has the member `security_group`."""
+    plural = collection.rpartition("/")[2].replace("-", "_")
+    return plural.removesuffix("ies") + "y" if plural.endswith("ies") else plural.removesuffix("s")

@@ -37,16 +37,17 @@ class _Homes:
     movable: list[tuple[str, str, str, dict]] = field(default_factory=list)
 
 
-def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Mentions,
+def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Mentions, owner: str,
           external: bool = False) -> Placed:
     """Choose the pod for a write, or for anything that addresses one resource.
 
     Args:
         db: pods and bindings.
         locator: finds homes.
-        caller: whose project is bound.
+        caller: whose token asks for what is not known.
         path: the request's path.
         found: what the body mentions.
+        owner: the project whose the new thing will be, and which is bound; see `projects`.
         external: the body makes an external network, whose hint is a pod's name.
 
     Raises:
@@ -56,9 +57,6 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
         Unavailable: no pod is registered, or the one that may know an id cannot be reached.
     """
     homes = _homes(locator, caller, path, found)
-    # What an administrator makes for a project belongs beside what the project makes itself. For others the pod refuses
-    # it, and must do so without a binding of a project that is not theirs.
-    owner = found.owner if found.owner and "admin" in caller.roles else caller.project_id
     if path.collection.per_pod:
         homes.fixed += _per_pod(db, locator, caller, path, found)
     pinned = _one_pod(path, homes.fixed)

@@ -9,7 +9,6 @@ from tricircle.routing.fields import TREES, Beside, Node, Reference, members
 
 # Each may cost a question to every pod and a replica. A server has a few, Neutron's largest bulk calls some dozens.
 MOST = 200
-OWNER = ("project_id", "tenant_id")
 
 
 @dataclass
@@ -25,7 +24,6 @@ class Mentions:
         zone: the availability zone asked for; None when there is none.
         hints: availability zone hints.
         host: the host that a service is on.
-        owner: the project that an administrator makes something for.
     """
 
     resources: list[tuple[str, str, str]] = field(default_factory=list)
@@ -36,7 +34,6 @@ class Mentions:
     zone: str | None = None
     hints: list[str] = field(default_factory=list)
     host: str | None = None
-    owner: str | None = None
 
 
 def mentions(service: str, body: Any) -> Mentions:
@@ -51,21 +48,18 @@ def mentions(service: str, body: Any) -> Mentions:
     """
     found: dict[str, dict] = {"resources": {}, "flavors": {}, "keypairs": {}, "groups": {}, "types": {}, "zone": {},
                               "hints": {}}
-    owner = None
     for member in members(body):
         for kind, value in _named(TREES[service], member):
             if isinstance(kind, str):
                 found[kind][value.rstrip("/").rsplit("/", 1)[-1] if kind == "flavors" else value] = None
             elif UUID.match(value):
                 found["resources"][(*kind, value)] = None
-        if owner is None and member is not body:
-            owner = next((member[name] for name in OWNER if isinstance(member.get(name), str)), None)
     if sum(map(len, found.values())) > MOST:
         raise BadRequest(f"the request's body refers to more than {MOST} things: send several requests")
     host = body.get("host") if isinstance(body, dict) else None
     zone = next(iter(found.pop("zone")), None)
     return Mentions(**{name: list(values) for name, values in found.items()}, zone=zone,
-                    host=host if isinstance(host, str) else None, owner=owner)
+                    host=host if isinstance(host, str) else None)
 
 
 def _named(tree: dict[str, Node], holder: dict) -> Iterator[tuple[Reference | str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import SERVICES, UUID, Path
+from tricircle.routing.catalogue import SERVICES, UUID, Path, singular
 from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
 
@@ -167,19 +167,15 @@ def find(method: str, path: Path, body: Any) -> Take | None:
 
 def _neutron(path: Path, body: dict) -> Take | None:
     """Neutron counts by the member's name, whatever the collection; a list under the plural name is several."""
-    plural = path.collection.path.rsplit("/", 1)[-1].replace("-", "_")
-    singular = plural.removesuffix("ies") + "y" if plural.endswith("ies") else plural.removesuffix("s")
-    member = next((name for name in (singular, plural) if name in body), None)
-    several = body[member] if isinstance(body.get(member or ""), list) else [None]
-    return Take(lambda *_: Amount({("network", singular): len(several)}), member) if member else None
+    one, several = singular(path.collection.path), path.collection.path.rpartition("/")[2].replace("-", "_")
+    member = next((name for name in (one, several) if name in body), None)
+    return Take(lambda _, given, __: Amount({("network", one): len(given) if isinstance(given, list) else 1}),
+                member) if member else None
 
 
-def owner(caller: Caller, given: Any, record: dict) -> str:
-    """Whose quota it is: the project that an administrator names, that of what an action is about, or the caller's."""
-    first = given[0] if isinstance(given, list) and given else given
-    named = first if isinstance(first, dict) else {}
-    found = (record.get("project_id") or record.get("tenant_id") or record.get("os-vol-tenant-attr:tenant_id")
-             or named.get("project_id") or named.get("tenant_id"))
+def owner(caller: Caller, record: dict) -> str:
+    """Whose quota Nova and Cinder take of: that of what an action is about, as a pod shows it; or the caller's."""
+    found = record.get("project_id") or record.get("tenant_id") or record.get("os-vol-tenant-attr:tenant_id")
     return found if isinstance(found, str) and found else caller.project_id
 
 

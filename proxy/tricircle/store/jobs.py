@@ -87,12 +87,18 @@ def release(db: Database, job_id: str) -> dict:
 
 
 def withdraw(db: Database, job_id: str) -> None:
-    """The announced change is done in all pods: a job that waits for nothing else has nothing to do."""
+    """The announced change is done in all pods, or a pod has refused it: for it the job has nothing to do.
+
+    A job that nobody else has asked for is gone then. One that waits for something else waits on as it did: neither
+    sooner, since whoever is refused has no say in it, nor later.
+    """
+    job = show(db, job_id)
+    key = f"{job['kind']}:{job['resource_id']}"
     with db.write() as c:
-        gone = c.execute("DELETE FROM jobs WHERE id = ? AND state = 'queued' AND holds = 1 AND held_until > ?",
-                         (job_id, now())).rowcount
-    if not gone:
-        release(db, job_id)
+        alone = "queued_key = ? AND fence = 0 AND holds = 1 AND not_before > ?"
+        c.execute(f"DELETE FROM jobs WHERE {alone}", (key, now()))  # noqa: S608 - a constant
+        c.execute("UPDATE jobs SET held_until = CASE WHEN holds > 1 THEN held_until END, holds = holds - 1 "
+                  "WHERE queued_key = ? AND holds > 0", (key,))
 
 
 def claim(db: Database, owner: str, lease_seconds: float) -> dict | None:

@@ -209,6 +209,19 @@ def m012_interfaces(db):
 
 
 @migrations()
+def m013_intents(db):
+    """Pods that will be behind with a thing if a request that is under way gets through: see store/behind.py."""
+    db.execute("""CREATE TABLE intents (
+        kind TEXT NOT NULL,             -- as in behind
+        resource_key TEXT NOT NULL,
+        pod_id TEXT NOT NULL REFERENCES pods ON DELETE CASCADE,
+        writer TEXT NOT NULL,           -- the request
+        overtaken INTEGER NOT NULL,     -- 1: another request has got through meanwhile
+        until REAL NOT NULL,            -- then the request is dead, and nobody knows whether it got through
+        PRIMARY KEY (kind, resource_key, pod_id, writer))""")
+
+
+@migrations()
 def m014_refusals(db):
     """A refusal was once taken for a home: whoever asked for another's port as a hypervisor was believed to have it.
 

@@ -172,6 +172,17 @@ def unbind(db: Database, binding_id: str) -> None:
         c.execute("DELETE FROM bindings WHERE id = ?", (binding_id,))
 
 
+def unbind_unused(db: Database, binding_id: str) -> None:
+    """Take a binding back that was made for a request which the pod has refused, unless another one has used it.
+
+    The group `default` is no use of a pod: Neutron makes it for whoever looks.
+    """
+    with db.write() as c:
+        c.execute("DELETE FROM bindings WHERE id = ? AND NOT EXISTS (SELECT 1 FROM routings r "
+                  "WHERE r.project_id = bindings.tenant_id AND r.pod_id = bindings.pod_id "
+                  "AND r.resource_id NOT IN (SELECT group_id FROM default_groups))", (binding_id,))
+
+
 def pod_for_zone(db: Database, tenant_id: str, az_name: str) -> dict | None:
     """The pod that serves a project in a zone; the first use picks one and keeps it.
 
@@ -179,7 +190,8 @@ def pod_for_zone(db: Database, tenant_id: str, az_name: str) -> dict | None:
     racing callers agree: the second finds what the first has written.
 
     Returns:
-        The pod's row, which is not enabled when none of that zone is; None when no pod has that zone.
+        The pod's row, which is not enabled when none of that zone is; None when no pod has that zone. A binding that
+        was made now is in its `bound`.
     """
     sql = f"{BOUND} AND b.az_name = ?"
     found = db.row(sql, (tenant_id, az_name))
@@ -197,7 +209,8 @@ def default_pod(db: Database, tenant_id: str) -> dict | None:
     the emptiest pod of all.
 
     Returns:
-        The pod's row, which is not enabled when none is; None when no bottom pod is registered.
+        The pod's row, which is not enabled when none is; None when no bottom pod is registered. A binding that was made
+        now is in its `bound`.
     """
     sql = f"{BOUND} ORDER BY b.created_at, b.id"
     found = db.row(f"{sql} LIMIT 1", (tenant_id,))
@@ -212,7 +225,7 @@ def default_pod(db: Database, tenant_id: str) -> dict | None:
                 return picked
         emptiest = _emptiest(c)
         if emptiest:
-            _pick(c, tenant_id, emptiest["az_name"])
+            emptiest = _pick(c, tenant_id, emptiest["az_name"])
     return emptiest or found or next(iter(bottom(db)), None)
 
 
@@ -221,12 +234,12 @@ def _pick(c: sqlite3.Connection, tenant_id: str, az_name: str) -> dict | None:
     bound = c.execute(f"{BOUND} AND b.az_name = ?", (tenant_id, az_name)).fetchone()
     if bound and is_enabled(bound):
         return dict(bound)
-    picked = _emptiest(c, az_name)
+    picked, binding_id = _emptiest(c, az_name), new_id()
     if picked:
         c.execute("INSERT INTO bindings VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, az_name) "
                   "DO UPDATE SET pod_id = excluded.pod_id, updated_at = excluded.updated_at",
-                  (new_id(), tenant_id, az_name, picked["pod_id"], now(), now()))
-    return picked
+                  (binding_id, tenant_id, az_name, picked["pod_id"], now(), now()))
+    return picked and {**picked, **({} if bound else {"bound": binding_id})}
 
 
 def _emptiest(c: sqlite3.Connection, az_name: str | None = None) -> dict | None:

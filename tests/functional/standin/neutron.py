@@ -312,7 +312,7 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
             row.clear()
             row.update(before)
             raise
-        if "updated_at" in row:
+        if "updated_at" in row and row != before:    # Neutron counts rows that were written
             row["updated_at"], row["revision_number"] = stamp(), row.get("revision_number", 0) + 1
         return Response(200, {kind.singular: self.view(plural, row, None, request.who)})
 
@@ -332,7 +332,8 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
 
     def tags(self, request, plural, id):
         """Read, replace or drop a member's tags."""
-        row = self.own(request.who, plural, id)
+        row = self.own(request.who, plural, id) if request.method == "GET" else \
+            self._changeable(request, plural, id, "update_tags")
         if request.method == "PUT":
             given = self._checked({"tags": c.many(c.text(60, 1))}, self.body(request))
             row["tags"] = sorted(set(given.get("tags", [])))

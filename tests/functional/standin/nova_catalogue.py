@@ -277,6 +277,7 @@ class Catalogue:
         if row["_project"] != request.who.project.id and not request.who.admin:
             raise Refused(404, f"Instance group {id} could not be found.")
         if request.method == "DELETE":
+            self.writer(request, "os_compute_api:os-server-groups:delete")
             del self.shelf("server_groups")[id]
             return Response(204)
         return Response(200, {"server_group": self._group_view(request, row)})

@@ -1,10 +1,12 @@
 """What all the stand-in services share: tokens, request ids, error formats, the log of writes, rows on shelves."""
+import contextlib
 import copy
 import datetime
 import json
 import re
 import threading
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,8 @@ class Service:
         except Refused as refused:
             response = self._refuse(request, refused)
         self.finish(request, response)
+        if request.who:
+            self.pod.log.hear(f"{self.pod.name} {self.name} {request.method} {asked}", request.who.user.name)
         if request.method in WRITES:
             self.pod.log.append(Write(self.pod.name, self.name, request.method, asked, _parsed(request.raw),
                                       request.who.user.name if request.who else None, response.status,
@@ -151,11 +155,28 @@ class Write:
 
 
 class Log:
-    """The writes of a cloud, in order."""
+    """The writes of a cloud, in order; and its reads, too, for whoever listens."""
 
     def __init__(self):
         self._writes: list[Write] = []
+        self._listeners: list[tuple[str, list[str]]] = []
         self._lock = threading.Lock()
+
+    def hear(self, call: str, who: str) -> None:
+        """Tell the listeners of a call by a user."""
+        for name, heard in self._listeners:
+            if name == who:
+                heard.append(call)
+
+    @contextlib.contextmanager
+    def listening(self, who: str) -> Iterator[list[str]]:
+        """Within the block the list gets every call by a user."""
+        listener = (who, [])
+        self._listeners.append(listener)
+        try:
+            yield listener[1]
+        finally:
+            self._listeners.remove(listener)
 
     def append(self, write: Write) -> None:
         """Add one."""

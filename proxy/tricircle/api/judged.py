@@ -1,0 +1,70 @@
+"""Let a pod judge the user before anything is done for the user with our own account.
+
+A row of ours says where a thing is, and proves nothing about who may see or change it. So the home of the thing is
+asked with the user's own token: by a GET, or by a PUT that changes nothing. Neutron judges such a PUT as it judges a
+deletion or an action: its rules for them are the same unless an operator makes them differ (neutron/conf/policies).
+A PUT without fields writes no row, and leaves `revision_number` and `updated_at` as they are (neutron/db/l3_db.py
+`_update_router_db`, neutron/services/revisions/revision_plugin.py).
+"""
+import json
+from dataclasses import replace
+from typing import Any
+
+from tricircle.api.forward import send, translate
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request
+from tricircle.errors import PodUnreachable
+from tricircle.routing.catalogue import NETWORK, UUID, Path, parse, singular
+from tricircle.routing.replicas import Refused
+
+JSON = {"content-type": "application/json", "accept": "application/json"}
+
+
+def seen(gateway: Gateway, request: Request, collection: str, resource_id: str) -> dict | None:
+    """Something of Neutron's as its home shows it to the user.
+
+    Args:
+        gateway, request: as everywhere.
+        collection: its path, `routers`.
+        resource_id: home id.
+
+    Returns:
+        The record in home ids; None when no pod has it, which a pod can say better than we can.
+
+    Raises:
+        Refused: the home does not show it to the user; in its own words.
+        PodUnreachable, Unavailable: the home does not answer, or none that might be it.
+    """
+    return _ask(gateway, request, "GET", collection, resource_id)
+
+
+def changeable(gateway: Gateway, request: Request, collection: str, resource_id: str) -> dict | None:
+    """The same for something that the user may also change. Raises as `seen`."""
+    return _ask(gateway, request, "PUT", collection, resource_id, {singular(collection): {}})
+
+
+def shows(gateway: Gateway, request: Request, path: Path) -> bool:
+    """Whether the home of what a path addresses, in any service, shows it to the user. Raises as `seen`."""
+    thing = replace(path, rest="")
+    home = gateway.locator.find(request.caller, path.service.name, path.collection.path, path.member)
+    return bool(home) and send(gateway, request.question(thing.whole), thing, home, target=thing.whole).ok
+
+
+def _ask(gateway: Gateway, request: Request, method: str, collection: str, resource_id: str,
+         document: Any = None) -> dict | None:
+    home = gateway.locator.find(request.caller, NETWORK.name, collection, resource_id) if UUID.match(resource_id) \
+        else None
+    if not home:
+        return None
+    path = parse(NETWORK, f"/v2.0/{collection}/{resource_id}")
+    # The user's headers speak of the user's own body.
+    caller = replace(request.caller, headers=request.caller.headers | JSON)
+    asked = replace(request.question(path.whole), method=method, caller=caller, body_json=document,
+                    body=b"" if document is None else json.dumps(document).encode())
+    answer = send(gateway, asked, path, home, target=path.whole)
+    if answer.status >= 500:
+        raise PodUnreachable(home["pod_name"], NETWORK.name, f"answered {answer.status} to {method} {path.whole}")
+    body = translate(gateway, asked, path, home, answer.body)
+    if not answer.ok:
+        raise Refused(replace(answer, body=body))
+    return json.loads(body)[singular(collection)]
