@@ -3,6 +3,7 @@ import copy
 import json
 import uuid
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,27 @@ def test_free_text_beside_other_fields_changes_nothing(document, words, service)
     changed = json.loads(swapped(json.dumps(both).encode(), TABLE))["server"]
     assert {name: changed[name] for name in words} == words
     assert changed["link"] == json.loads(swapped(json.dumps(plain).encode(), TABLE))["server"]["link"]
+
+
+@pytest.mark.parametrize("field", [
+    "name", "description", "display_name", "display_description", "hostname", "metadata", "meta", "user_data",
+    "personality", "tags", "properties", "extra_specs", "group_specs", "volume_image_metadata", "binding:profile",
+    "dns_name", "dns_domain", "public_key", "key_name", "adminPass"])
+def test_what_is_free_by_the_api_references(field):
+    for words in (IDS[0], [IDS[0]], {IDS[1]: IDS[0], "network_id": IDS[0], "availability_zone": "az1"}):
+        for body in ({"server": {field: words}}, {field: words}):
+            assert json.loads(swapped(json.dumps(body).encode(), TABLE)) == body
+            assert exposed("/", body) == set()
+            for service in PLACES:
+                found = mentions(service, body)
+                assert (found.resources, found.zone, found.groups, found.hints) == ([], None, [], [])
+            assert not zones(members(body), lambda *_: "changed")
+
+
+def test_hints_name_what_the_table_says_and_nothing_else():
+    body = {"server": {}, "os:scheduler_hints": {"group": IDS[0], "network_id": IDS[1], "availability_zone": "az1"}}
+    found = mentions("compute", body)
+    assert (found.resources, found.zone) == ([("compute", "os-server-groups", IDS[0])], None)
 
 
 @given(anything)
