@@ -17,7 +17,7 @@ from tricircle.store import pods, prefixes, replicas
 def subnetpools(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """What needs a look at other pods; the rest is left to `replicated.followed`."""
     change = CHANGES.get((request.method, path.rest))
-    if not change:
+    if not change or (request.method == "POST") == bool(path.member):
         return None
     body = request.body_json if isinstance(request.body_json, dict) else {}
     home = gateway.locator.find(request.caller, "network", "subnetpools", path.member) \

@@ -14,6 +14,7 @@ from tests.functional.standin.neutron_security import Security
 from tests.functional.standin.service import Service, new_id, ordered, page, recorded, stamp, visible
 from tests.functional.standin.web import Refused, Request, Response
 
+INT_DIGITS = 4300   # of which int() makes a number
 PAGING = ("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir")
 
 
@@ -185,7 +186,7 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
         limit = request.arg("limit")
         if limit is None:
             return None
-        if not limit.isdigit():
+        if not limit.isdecimal() or len(limit) > INT_DIGITS:
             raise Refused(400, f"Bad limit request: {limit}", "BadRequest")
         return int(limit) or None
 
