@@ -9,9 +9,9 @@ from concurrent.futures import Future
 
 from tricircle import marks, metrics
 from tricircle.errors import NotFound, PodUnreachable, StoreBusy, Unavailable
-from tricircle.routing import sightings
+from tricircle.routing import rewrite, sightings
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import Service, kind_of
+from tricircle.routing.catalogue import SERVICES, Service, kind_of
 from tricircle.routing.fields import project_of
 from tricircle.routing.sightings import Named, Sightings
 from tricircle.store import Database, pods, replicas, routings
@@ -114,6 +114,23 @@ class Locator:
         LOG.warning("%s %s is in pod %s, not in pod %s", collection, resource_id, home, pod["pod_name"])
         self._learn(caller, seen, bottom)
         return bottom[home]
+
+    def shows(self, caller: Caller, named: Named, pod: dict) -> bool:
+        """Whether a pod shows to the caller what is known to be there.
+
+        Args:
+            caller: whose token.
+            named: (service, collection, home id).
+            pod: row.
+
+        Raises:
+            PodUnreachable: the pod does not answer.
+        """
+        service, collection, resource_id = named
+        path = f"{caller.prefix(SERVICES[service])}/{collection}/{resource_id}"
+        there = rewrite.down(self.db, pod["pod_id"], path.encode()).decode()
+        return self.upstream.call(pod["pod_name"], service, "GET", there, headers=caller.headers,
+                                  deadline=Deadline(self.upstream.conf.list_deadline)).ok
 
     def having(self, caller: Caller, service: Service, path: str) -> list[dict]:
         """Rows of the pods that have something at a path: a member, or a list that is not empty.

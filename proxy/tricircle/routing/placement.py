@@ -8,6 +8,7 @@ from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import SETTLES, UUID, Path, find
 from tricircle.routing.locator import Locator
 from tricircle.routing.references import Mentions
+from tricircle.routing.sightings import Named
 from tricircle.store import Database, pods
 
 
@@ -33,6 +34,7 @@ class _Homes:
     """
 
     fixed: list[tuple[str, dict]] = field(default_factory=list)
+    named: dict[str, Named] = field(default_factory=dict)   # of `fixed`, by what we call it
     light: list[tuple[str, dict]] = field(default_factory=list)
     movable: list[tuple[str, str, str, dict]] = field(default_factory=list)
 
@@ -59,10 +61,22 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
     homes = _homes(locator, caller, path, found)
     if path.collection.per_pod:
         homes.fixed += _per_pod(db, locator, caller, path, found)
-    pinned = _one_pod(path, homes.fixed)
     # After a maintenance a project may be bound to another pod of the zone than that of its networks.
     near = {pod["az_name"]: pod for _, pod in homes.light if pods.is_enabled(pod)}
-    zoned = _zone_pod(db, owner, path, found, external, pinned, near)
+
+    def decide(fixed: list[tuple[str, dict]]) -> tuple[dict | None, dict | None]:
+        pinned = _one_pod(path, fixed)
+        return pinned, _zone_pod(db, owner, path, found, external, pinned, near)
+
+    try:
+        pinned, zoned = decide(homes.fixed)
+    except ApiError:
+        # Where a thing is we say to those only who may see it; for others a pod says that it is not there.
+        shown = [each for each in homes.fixed if each[0] not in homes.named
+                 or locator.shows(caller, homes.named[each[0]], each[1])]
+        if len(shown) == len(homes.fixed):
+            raise
+        pinned, zoned = decide(shown)
     following = [pod for _, pod in homes.light] + [item[3] for item in homes.movable
                                                    if path.member or pods.is_enabled(item[3])]
     pod = zoned or pinned or next(iter(following), None) or _default(db, path, owner)
@@ -93,6 +107,7 @@ def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Ho
             homes.movable.append((service, collection, resource_id, pod))
         else:
             homes.fixed.append((f"{collection} {resource_id}", pod))
+            homes.named[f"{collection} {resource_id}"] = service, collection, resource_id
     return homes
 
 

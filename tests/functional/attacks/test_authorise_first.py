@@ -2,6 +2,7 @@
 import pytest
 
 from tests.functional.attacks.estate import Estate
+from tests.functional.gateway import until
 from tests.functional.standin.cloud import difference
 from tests.functional.user import IMAGE, User, flavor, reader_of
 
@@ -172,3 +173,22 @@ def test_a_project_is_bound_by_what_a_pod_has_accepted(gateway, estate):
         assert newcomer.network.post("/networks", {"network": {}}).status == 403
         assert newcomer.volume.post("/volumes", {"volume": {"size": 1, "availability_zone": "az2"}}).status == 403
         assert newcomer.compute.get("/servers/0d3f6b1e-6f0a-4a8e-9d5e-0123456789ab").status == 404
+
+
+def test_where_anothers_things_are_is_not_told(estate, stranger):
+    """Two things of two pods cannot be used together: to say so is to say that they are there, and where."""
+    own = stranger.disk("az2")
+    until(lambda: stranger.volume.ok("GET", f"/volumes/{own}")["volume"]["status"] == "available")
+    attach = {"volumeAttachment": {"volumeId": own}}
+    calls = [(stranger.compute, f"/servers/{estate.server}/os-volume_attachments", attach),
+             (stranger.volume, "/snapshots", {"snapshot": {"volume_id": estate.volume}}),
+             (stranger.volume, "/volumes", {"volume": {
+                 "size": 1, "source_volid": estate.volume, "availability_zone": "az2"}}),
+             (stranger.network, "/ports", {"port": {"network_id": estate.nets["Pod2"], "fixed_ips": [
+                 {"subnet_id": stranger.subnet1}]}})]
+    for client, path, body in calls:
+        with estate.untouched(stranger):
+            answer = client.post(path, body)
+        assert answer.status in (400, 404), answer.raw
+        assert b"is in pod" not in answer.raw
+        assert b"served by" not in answer.raw

@@ -165,7 +165,8 @@ class Cinder(Quotas, Types, Microversioned):
             snapshot = self._snapshot(request, given["snapshot_id"])
             return given.get("size") or snapshot["size"]
         if given.get("source_volid"):
-            return given.get("size") or self.own_volume(request, given["source_volid"])["size"]
+            source = self.own_volume(request, given["source_volid"])
+            return given.get("size") or source["size"]
         return given["size"]
 
     def volume(self, request, id):
