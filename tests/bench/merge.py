@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from tests.bench.backend import server
 from tricircle.api.listing import merged_list
 from tricircle.api.message import Request
-from tricircle.routing.caller import Caller
+from tricircle.routing.caller import Caller, Identity
 from tricircle.routing.catalogue import COMPUTE, parse
 from tricircle.routing.zones import Zones
 from tricircle.store import Database, pods, replicas
@@ -51,7 +51,7 @@ def _merge(db: Database, made: list[dict], bodies: dict[str, bytes]):
     here = SimpleNamespace(db=db, zones=Zones(None), upstream=upstream,
                            conf=SimpleNamespace(pods=SimpleNamespace(list_deadline=60.0)))
     request = Request("GET", "/v2.1/servers/detail", f"limit={RECORDS}", {}, b"", "http://gateway:19998", "req-1",
-                      Caller("u", "p", frozenset(), {}))
+                      Caller(Identity("u", project_id="p")))
     path = parse(COMPUTE, request.path)
 
     def merge() -> None:

@@ -19,7 +19,6 @@ ID = "11111111-2222-3333-4444-555555555555"
     (VOLUME, f"/v3/{PROJECT}/types/default", f"/v3/{PROJECT}", "types", "", "/default"),
     (NETWORK, f"/v2.0/routers/{ID}/add_router_interface", "/v2.0", "routers", ID, "/add_router_interface"),
     (NETWORK, f"/v2.0/qos/policies/{ID}/bandwidth_limit_rules", "/v2.0", "qos/policies", ID, "/bandwidth_limit_rules"),
-    (NETWORK, "/v2.0/networks.json", "/v2.0", "networks", "", ""),
 ])
 def test_parts(service, path, prefix, collection, member, rest):
     parsed = parse(service, path)

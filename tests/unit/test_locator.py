@@ -8,14 +8,15 @@ import pytest
 import urllib3
 
 from tricircle.errors import NotFound, PodUnreachable, Unavailable
-from tricircle.routing.caller import Caller
+from tricircle.routing.caller import Caller, Identity
 from tricircle.routing.catalogue import NETWORK
 from tricircle.routing.locator import MISSES, Locator, Recently
 from tricircle.store import Database, pods, replicas, routings
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 
-A, B = (Caller(f"user{name}", f"project{name}", frozenset({"member"}), {"X-Auth-Token": name}) for name in "AB")
+A, B = (Caller(Identity(f"user{name}", project_id=f"project{name}", roles=frozenset({"member"})),
+               {"X-Auth-Token": name}) for name in "AB")
 
 
 class Pods:
@@ -189,7 +190,7 @@ def test_what_one_user_may_see_answers_no_other_users_question(place):
     def ask(name, caller):
         found[name] = place.locator.find(caller, "network", "ports", port)
 
-    sames = Caller(A.user_id, A.project_id, frozenset({"reader"}), {"X-Auth-Token": "none"})
+    sames = Caller(Identity(A.user_id, project_id=A.project_id, roles=frozenset({"reader"})), {"X-Auth-Token": "none"})
     threads = [threading.Thread(target=ask, args=each) for each in (("B", B), ("reader", sames), ("A", A), ("A2", A))]
     for thread in threads:
         thread.start()

@@ -1,9 +1,13 @@
 """What all pods speak, also while one of them is away."""
 import json
+import threading
+from collections import defaultdict
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import urllib3
+from tests.functional.gateway import until
 
 from tricircle.api import versions
 from tricircle.errors import PodUnreachable
@@ -16,10 +20,13 @@ class Upstream:
     """Pods with a newest microversion each; None for one that does not answer."""
 
     def __init__(self, **newest):
-        self.newest = newest
+        self.newest, self.calls, self.gate = newest, 0, threading.Event()
+        self.gate.set()
 
     def call(self, pod, service, method, path, **more):
         """A version document."""
+        self.calls += 1
+        assert self.gate.wait(10)
         if not self.newest[pod]:
             raise PodUnreachable(pod, service, "gave no whole answer in time")
         body = {"versions": [{"id": "v2.0", "min_version": "", "version": ""},
@@ -35,12 +42,13 @@ def gateway(tmp_path):
     for name in ("Pod1", "Pod2"):
         pods.create(db, name, f"az-{name}", "", "")
     return SimpleNamespace(db=db, upstream=Upstream(Pod1="2.9", Pod2="2.90"), version_answers={},
+                           version_locks=defaultdict(threading.Lock),
                            conf=SimpleNamespace(pods=SimpleNamespace(list_deadline=1.0)))
 
 
 def expire(gateway):
     """Let the time pass."""
-    gateway.version_answers = {key: (0.0, *rest) for key, (_, *rest) in gateway.version_answers.items()}
+    gateway.version_answers = {key: replace(known, until=0.0) for key, known in gateway.version_answers.items()}
 
 
 def test_numbers_are_compared_as_numbers(gateway):
@@ -64,3 +72,40 @@ def test_a_new_pod_counts_at_once(gateway):
 def test_nobody_tells(gateway):
     gateway.upstream.newest = {"Pod1": None, "Pod2": None}
     assert versions.span(gateway, COMPUTE) is None
+
+
+def test_that_nobody_tells_is_remembered(gateway):
+    """Or whoever has no token could make us ask all pods with each request."""
+    gateway.upstream.newest = {"Pod1": None, "Pod2": None}
+    for _ in range(5):
+        versions.span(gateway, COMPUTE)
+    assert gateway.upstream.calls == 2
+    expire(gateway)
+    gateway.upstream.newest = {"Pod1": "2.9", "Pod2": "2.90"}
+    assert versions.span(gateway, COMPUTE) == ((2, 1), (2, 9))
+
+
+def test_one_asks_for_all(gateway):
+    gateway.upstream.gate.clear()
+    spans = []
+    threads = [threading.Thread(target=lambda: spans.append(versions.span(gateway, COMPUTE))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    gateway.upstream.gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert spans == [((2, 1), (2, 9))] * 8
+    assert gateway.upstream.calls == 2
+
+
+def test_while_one_asks_again_others_go_on(gateway):
+    versions.span(gateway, COMPUTE)
+    expire(gateway)
+    gateway.upstream.gate.clear()
+    asking = threading.Thread(target=lambda: versions.span(gateway, COMPUTE))
+    asking.start()
+    until(gateway.version_locks["compute", "/"].locked)
+    assert versions.span(gateway, COMPUTE) == ((2, 1), (2, 9))
+    gateway.upstream.gate.set()
+    asking.join(10)
+    assert gateway.upstream.calls == 4

@@ -1,9 +1,10 @@
 """The token check: keystonemiddleware, with its failures in the called service's own format."""
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import webob
 from keystoneauth1 import exceptions as ksa
@@ -15,6 +16,7 @@ from oslo_config import cfg
 
 from tricircle.api.message import error_body
 from tricircle.errors import Unavailable
+from tricircle.routing.caller import Identity
 from tricircle.upstream.breaker import Breaker
 from tricircle.upstream.client import PATIENCE_SECONDS
 
@@ -27,61 +29,71 @@ RETRIES = 1
 # Keystone's longest (a JWS) has some 1,500 characters, and its web server cuts a connection off for a longer header.
 LONGEST_TOKEN = 8192
 SLOW_SECONDS = 1.0   # of a check, which takes some milliseconds: then half of the threads may wait for Keystone
-
-
-class Identity(NamedTuple):
-    """Who a token stands for, under `tricircle.identity` in the WSGI environment."""
-
-    user_id: str
-    project_id: str
-    roles: frozenset[str]
+# The path of an access rule: names, `*` or `{tag}` for one of them, `**` for any number. keystonemiddleware makes a
+# regular expression of whatever else a user has written there, which may take for ever.
+PART = r"(?:/(?:[\w.~:@%-]+|\*|\{[^{}/]*\}))*"
+RULE = re.compile(rf"{PART}(?:/\*\*)?{PART}/?")
 
 
 class TokenCheck(auth_token.AuthProtocol):
     """Lets a request pass when its token is good.
 
     Args:
-        app: what comes after.
-        conf: as keystonemiddleware takes it.
+        app: what comes after; finds an Identity under `tricircle.identity` in the WSGI environment.
+        conf: tricircle.conf.
         style: error format, see `message.error_body`.
+        names: of this port's API in Keystone's catalogue, which access rules of application credentials use, too.
     """
 
-    def __init__(self, app, conf: dict, style: str):
-        super().__init__(self._checked, conf)
-        self._behind, self._style = app, style
+    def __init__(self, app: Callable, conf: cfg.ConfigOpts, style: str, names: tuple[str, ...]):
+        # A service token frees a request from access rules, so it must be a service's: any other would do by default.
+        super().__init__(self._checked, {"oslo_config_config": conf, "service_type": names[0],
+                                         "service_token_roles_required": True})
+        self._behind, self._style, self._names = app, style, names
         cached = self._conf.get("memcached_servers")   # without one every token is to be asked of Keystone every time
         self._seconds = min(BELIEVED_SECONDS, int(self._conf.get("token_cache_time"))) if cached else 0.0
-        self._known: dict[tuple, tuple[float, Identity]] = {}
+        self._known: dict[str, tuple[float, Identity]] = {}
 
     def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
         """A token that was good a moment ago passes without being asked for again."""
-        key = _tokens(environ)
-        until, identity = self._known.get(key, (0.0, None))
-        if time.time() >= until:
+        environ.pop("HTTP_X_STORAGE_TOKEN", None)   # to keystonemiddleware a second name of X-Auth-Token
+        token = environ.get("HTTP_X_AUTH_TOKEN", "")
+        until, identity = self._known.get(token, (0.0, None))
+        if time.time() >= until or "HTTP_X_SERVICE_TOKEN" in environ:
             return super().__call__(environ, start_response)
-
-        def start(status: str, *more: Any) -> Callable:
-            if status.startswith("401"):
-                self._known.pop(key, None)   # a pod knows better
-            return start_response(status, *more)
-
         environ["tricircle.identity"] = identity
-        return self._behind(environ, start)
+        return self._behind(environ, self._watched(token, start_response))
 
     def _checked(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
-        """What keystonemiddleware calls: its headers are true here, and only here."""
-        roles = frozenset(role.strip().lower() for role in (environ.get("HTTP_X_ROLES") or "").split(","))
-        identity = Identity(environ.get("HTTP_X_USER_ID") or "", environ.get("HTTP_X_PROJECT_ID") or "", roles)
-        environ["tricircle.identity"] = identity
-        # The access rules of an application credential are about each path, so it is asked for each time.
-        token = environ.get("keystone.token_info", {}).get("token", {})
-        if self._seconds > 0 and environ.get("HTTP_X_IDENTITY_STATUS") == "Confirmed" and \
-                "application_credential" not in token:
-            if len(self._known) >= MOST_TOKENS:
-                self._known.clear()
-            end = environ["keystone.token_auth"].user.expires.timestamp()
-            self._known[_tokens(environ)] = (min(time.time() + self._seconds, end), identity)
-        return self._behind(environ, start_response)
+        """What keystonemiddleware calls when a token is good."""
+        identity = environ["tricircle.identity"] = Identity.of(environ["keystone.token_info"]["token"])
+        # Not one that is good for some paths only, or because of a service token beside it.
+        if not self._seconds or identity.restricted or "HTTP_X_SERVICE_TOKEN" in environ:
+            return self._behind(environ, start_response)
+        token, end = environ["HTTP_X_AUTH_TOKEN"], environ["keystone.token_auth"].user.expires.timestamp()
+        if len(self._known) >= MOST_TOKENS:
+            self._known.clear()
+        self._known[token] = min(time.time() + self._seconds, end), identity
+        return self._behind(environ, self._watched(token, start_response))
+
+    def _watched(self, token: str, start_response: Callable) -> Callable:
+        """A pod knows better whether a token is good."""
+        def start(status: str, *more: Any) -> Callable:
+            if status.startswith("401"):
+                self._known.pop(token, None)
+            return start_response(status, *more)
+        return start
+
+    def validate_allowed_request(self, request: webob.Request, token: dict) -> None:
+        """As keystonemiddleware's, for every name that the API has (it knows one), and for paths in RULE's form."""
+        rules = (token.get("application_credential") or {}).get("access_rules")
+        if rules is not None:
+            known = dict.fromkeys(self._names, self._names[0])
+            token = {"catalog": [{"type": known.get(each["type"])} for each in token.get("catalog", ())],
+                     "application_credential": {"access_rules": [
+                         {**rule, "service": known.get(rule["service"])} for rule in rules
+                         if RULE.fullmatch(rule["path"])]}}
+        super().validate_allowed_request(request, token)
 
     def _create_session(self, **kwargs: Any) -> Session:
         """With a deadline, unless the operator has set another one."""
@@ -148,7 +160,3 @@ class Guarded:
             return found
         finally:
             call.ended()
-
-
-def _tokens(environ: dict) -> tuple:
-    return environ.get("HTTP_X_AUTH_TOKEN"), environ.get("HTTP_X_SERVICE_TOKEN")

@@ -43,7 +43,10 @@ def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: s
         PodUnreachable, Unavailable: as `Upstream.call`.
     """
     wire, body = _local_terms(gateway, request, path, pod, numbers.down(path, target or request.target))
-    headers = request.caller.headers if target else request.caller.headers | request.conditions
+    # A list is the user's own request, too, unless we need a longer one to sort it.
+    question = target is not None and target.partition("?")[0] != request.path
+    headers = request.caller.headers if question else request.caller.own
+    headers = headers if target else headers | request.conditions
     sent = body or None
     if request.upload:
         headers = headers | {"content-length": str(request.upload.length)}

@@ -1,4 +1,7 @@
 """What every request handler works with."""
+import threading
+import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from oslo_config import cfg
@@ -14,6 +17,25 @@ from tricircle.upstream.account import Account
 from tricircle.upstream.client import Answer, Upstream
 
 
+@dataclass(frozen=True)
+class Known:
+    """What pods answered to a question that is the same for all users.
+
+    Args:
+        until: of the monotonic clock.
+        names: of the pods that were asked.
+        answers: of those that gave one.
+    """
+
+    until: float
+    names: list[str]
+    answers: dict[str, Answer]
+
+    def fresh(self, names: list[str]) -> bool:
+        """Whether it may still be believed, for these pods."""
+        return self.names == names and time.monotonic() < self.until
+
+
 @dataclass
 class Gateway:
     """The parts of one API process.
@@ -27,7 +49,8 @@ class Gateway:
         policy: who may use the admin API.
         pools: hands out prefixes of subnet pools.
         door: lets requests in, and no project's more than its share.
-        version_answers: the pods' version documents, {(service, path): (good until, pods asked, {pod: answer})}.
+        version_answers: the pods' version documents, by service and path.
+        version_locks: who asks for them.
     """
 
     conf: cfg.ConfigOpts
@@ -38,7 +61,8 @@ class Gateway:
     policy: Policy
     pools: Pools
     door: Door
-    version_answers: dict[tuple[str, str], tuple[float, list[str], dict[str, Answer]]] = field(default_factory=dict)
+    version_answers: dict[tuple[str, str], Known] = field(default_factory=dict)
+    version_locks: dict[tuple[str, str], threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
     @classmethod
     def build(cls, conf: cfg.ConfigOpts) -> "Gateway":

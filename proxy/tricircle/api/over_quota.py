@@ -7,7 +7,9 @@ from tricircle.store.claims import Key
 
 Over = dict[Key, tuple[int, int]]
 # Nova says this where nothing but that quota is meant; anything else is `TooManyInstances`.
-NOVA = {"server_groups": "Quota exceeded, too many server groups.", "port": "Maximum number of ports exceeded"}
+NOVA = {"server_groups": "Quota exceeded, too many server groups.", "port": "Maximum number of ports exceeded",
+        "security_group": "Quota exceeded, too many security groups.",
+        "security_group_rule": "Quota exceeded, too many security group rules."}
 # By the beginning of a quota's name; `gigabytes` first, as Cinder looks at it first.
 CINDER = {
     "backup_gigabytes": "Requested backup exceeds allowed Backup gigabytes quota. Requested {asked}G, quota is "
@@ -45,7 +47,7 @@ def _nova(amount: Amount, over: Over) -> tuple[int, str]:
     for name, words in NOVA.items():
         if [each for _, each in over] == [name]:
             return 403, words
-    over = {key: numbers for key, numbers in over.items() if key[0] == "compute"}
+    over = {key: numbers for key, numbers in over.items() if key[0] == "compute"} or over
     names = ", ".join(name for _, name in over)
     asked = ", ".join(_asked(amount, key) for key in over)
     used = ", ".join(str(used) for _, used in over.values())

@@ -32,7 +32,7 @@ def members(gateway: Gateway, request: Request, path: Path, rows: list[dict]) ->
     asked = dict(parse_qsl(request.query, keep_blank_values=True))
     if not _understood(request, path) or path.rest not in ("", "/detail") or set(asked) - HARMLESS:
         return []
-    everybody = asked.get("all_tenants", "no").lower() in YES and "admin" in request.caller.roles
+    everybody = asked.get("all_tenants", "no").lower() in YES and request.caller.is_admin
     owner, room = None if everybody else request.caller.project_id, path.service.max_limit
     return [_record(request, path, row, detail=bool(path.rest)) for pod in rows
             for row in routings.in_pod(gateway.db, pod["pod_id"], path.collection.path, owner, room)][:room]
@@ -41,7 +41,7 @@ def members(gateway: Gateway, request: Request, path: Path, rows: list[dict]) ->
 def member(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response | None:
     """The partial answer for one member of a pod that does not answer; None when there is none for this caller."""
     row = routings.home(gateway.db, path.member)
-    mine = row and (row["project_id"] == request.caller.project_id or "admin" in request.caller.roles)
+    mine = row and (row["project_id"] == request.caller.project_id or request.caller.is_admin)
     if not mine or row["leaving"] or not _understood(request, path):
         return None
     # Of what Nova keeps of the request (image, flavor, zone, user) we know the zone; UNKNOWN is Nova's word.

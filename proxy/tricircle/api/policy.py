@@ -1,19 +1,26 @@
 """Who may do what with Tricircle's own API. Requests to pods are judged by the pods, with the caller's token."""
+from dataclasses import asdict
+
 from oslo_config import cfg
-from oslo_policy import policy
+from oslo_policy import opts, policy
 
 from tricircle.errors import Forbidden
 from tricircle.routing.caller import Caller
 
 ADMIN = "rule:admin_api"
+# A token of a domain or of the system says nothing about projects, on which all of this works.
+SCOPES = ["project"]
 
 
 def _rule(name: str, what: str, method: str, path: str) -> policy.DocumentedRuleDefault:
-    return policy.DocumentedRuleDefault(f"admin_api:{name}", ADMIN, what, [{"method": method, "path": path}])
+    return policy.DocumentedRuleDefault(f"admin_api:{name}", ADMIN, what, [{"method": method, "path": path}],
+                                        scope_types=SCOPES)
 
 
 RULES = [
-    policy.RuleDefault("admin_api", "role:admin", "An administrator of the cloud."),
+    # As Cinder has it: where Keystone names no admin project, every project is one.
+    policy.RuleDefault("admin_api", "role:admin and is_admin_project:True", "An administrator of the cloud.",
+                       scope_types=SCOPES),
     _rule("pods:create", "Register a pod.", "POST", "/v1.0/pods"),
     _rule("pods:list", "List pods.", "GET", "/v1.0/pods"),
     _rule("pods:show", "Show a pod.", "GET", "/v1.0/pods/{pod_id}"),
@@ -44,6 +51,7 @@ class Policy:
     """
 
     def __init__(self, conf: cfg.ConfigOpts):
+        opts.set_defaults(conf, enforce_scope=True)
         self._enforcer = policy.Enforcer(conf)
         self._enforcer.register_defaults(RULES)
 
@@ -54,6 +62,7 @@ class Policy:
             caller: who asks.
             rule: without the prefix `admin_api:`.
         """
-        credentials = {"roles": sorted(caller.roles), "project_id": caller.project_id, "user_id": caller.user_id}
+        credentials = asdict(caller.identity) | {"roles": sorted(caller.identity.roles),
+                                                 "system": caller.identity.system_scope}
         if not self._enforcer.enforce(f"admin_api:{rule}", {}, credentials):
             raise Forbidden(f"policy does not allow admin_api:{rule} to be performed")

@@ -149,7 +149,7 @@ def _refuse_less(gateway: Gateway, request: Request, path: Path, given: dict) ->
     """
     service = path.service.name
     asked = {"compute": not _true(given.get("force")), "volume": True, "network": _true(given.get("check_limit"))}
-    if "admin" not in request.caller.roles or path.collection.path == "os-quota-class-sets" or not asked[service]:
+    if not request.caller.is_admin or path.collection.path == "os-quota-class-sets" or not asked[service]:
         return
     wanted = {name: int(value) for name, value in given.items() if name != "per_volume_gigabytes"
               and not isinstance(value, bool) and str(value).isdecimal() and len(str(value)) < 20}

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from tricircle.api.forward import upward
-from tricircle.api.gateway import Gateway
+from tricircle.api.gateway import Gateway, Known
 from tricircle.api.message import Request, Response
 from tricircle.errors import Unavailable
 from tricircle.routing import rewrite
@@ -19,6 +19,7 @@ PLAIN = {"accept": "application/json"}
 # A pod that did not answer is asked again sooner; until then its last answer stands, so that the intersection does not
 # grow while a pod is away.
 BELIEVED_SECONDS, DOUBTED_SECONDS = 60.0, 5.0
+SILENT_SECONDS = 1.0   # where no pod has told anything so far
 
 
 def is_version_path(service: Service, path: str) -> bool:
@@ -37,7 +38,7 @@ def document(gateway: Gateway, service: Service, request: Request) -> Response:
     Raises:
         Unavailable: no pod answers.
     """
-    answers = _answers(gateway, service, request.path, request.caller.headers if request.caller else PLAIN)
+    answers = _answers(gateway, service, request.path, _headers(request))
     bodies = {name: answer.json() for name, answer in answers.items() if answer.json() is not None}
     if not bodies:
         raise Unavailable("no pod tells its API versions")
@@ -48,6 +49,11 @@ def document(gateway: Gateway, service: Service, request: Request) -> Response:
     body = rewrite.links(json.dumps(merged).encode(), root, request.root)
     headers = [(key, value) for key, value in upward(first) if not key.lower().startswith("x-")]
     return Response(first.status, headers, body)
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Nothing of the user's but the token: the answer is for all who ask."""
+    return PLAIN | {"x-auth-token": request.caller.headers["x-auth-token"]} if request.caller else PLAIN
 
 
 def span(gateway: Gateway, service: Service) -> tuple[tuple[int, int], tuple[int, int]] | None:
@@ -101,19 +107,37 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _answers(gateway: Gateway, service: Service, path: str, headers: dict[str, str]) -> dict[str, Answer]:
-    names = [pod["pod_name"] for pod in pods.bottom(gateway.db)]
-    until, asked, answers = gateway.version_answers.get((service.name, path), (0.0, [], {}))
-    if answers and asked == names and time.monotonic() < until:
-        return answers
-    if answers:   # others go on with what is known, and do not wait for a silent pod one and all
-        kept = (time.monotonic() + gateway.conf.pods.list_deadline, names, answers)
-        gateway.version_answers[service.name, path] = kept
+    """What the pods answer at one of the few paths of version documents.
+
+    One request asks at a time. Others go on with what is known, also where that is nothing: a silent pod must not hold
+    up all threads, and nobody without a token can make us ask again. The very first ones wait.
+    """
+    names, key = [pod["pod_name"] for pod in pods.bottom(gateway.db)], (service.name, path)
+    known = gateway.version_answers.get(key)
+    if known and known.fresh(names):
+        return known.answers
+    lock = gateway.version_locks[key]
+    if not lock.acquire(timeout=0 if known else gateway.conf.pods.list_deadline):
+        return known.answers if known else {}
+    try:
+        known = gateway.version_answers.get(key, Known(0.0, [], {}))   # another one may have asked in between
+        if not known.fresh(names):
+            known = _asked(gateway, service, path, headers, names, known.answers)
+            # What one user's token was refused says nothing to others.
+            if known.answers or headers is PLAIN:
+                gateway.version_answers[key] = known
+        return known.answers
+    finally:
+        lock.release()
+
+
+def _asked(gateway: Gateway, service: Service, path: str, headers: dict[str, str], names: list[str],
+           before: dict[str, Answer]) -> Known:
     deadline = Deadline(gateway.conf.pods.list_deadline)
     found, _ = scatter(names, lambda name: gateway.upstream.call(
         name, service.name, "GET", path, headers=headers, deadline=deadline))
     sound = {name: answer for name, answer in found.items() if answer.status < 400 and answer.json() is not None}
-    known = {name: sound.get(name) or answers.get(name) for name in names}
-    answers = {name: answer for name, answer in known.items() if answer}
-    believed = BELIEVED_SECONDS if len(sound) == len(names) else DOUBTED_SECONDS
-    gateway.version_answers[service.name, path] = (time.monotonic() + believed, names, answers)
-    return answers
+    kept = {name: sound.get(name) or before.get(name) for name in names}
+    answers = {name: answer for name, answer in kept.items() if answer}
+    believed = BELIEVED_SECONDS if len(sound) == len(names) else DOUBTED_SECONDS if answers else SILENT_SECONDS
+    return Known(time.monotonic() + believed, names, answers)

@@ -25,20 +25,24 @@ from tricircle.api import (
     unseen,
     versions,
 )
-from tricircle.api.auth import Identity, TokenCheck
+from tricircle.api.auth import TokenCheck
 from tricircle.api.forward import failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.generic import Handlers
 from tricircle.api.message import REQUEST_ID, Request, Response, downward, error_body, new_request_id, read
-from tricircle.errors import ApiError, NotFound, PodUnreachable, StoreBusy, Unavailable
-from tricircle.routing.caller import Caller
+from tricircle.errors import ApiError, BadRequest, Forbidden, PodUnreachable, StoreBusy, Unavailable
+from tricircle.routing import doors
+from tricircle.routing.caller import SERVICE_TOKEN, Caller, Identity
 from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.replicas import Refused
+from tricircle.upstream.account import SERVICE_TYPES
 
 LOG = logging.getLogger(__name__)
 MODULES = (floatingips, affinity, compute, network, nova_floating_ips, pool_subnets, quotas, subnetpools, replicated,
            routers, security_groups, unseen)
-NOBODY = Identity("", "", frozenset())
+NOBODY = Identity()
+# In Keystone's catalogue.
+NAMES = {**SERVICE_TYPES, "admin": ("Cascading",)}
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
 
 
@@ -67,7 +71,7 @@ def application(gateway: Gateway, service_name: str) -> WSGI:
     app = bottle.Bottle()
     for rule in ("/", "/<path:path>"):
         app.route(rule, method="ANY", callback=lambda path="": _handle(gateway, service_name, bottle.request.environ))
-    guarded = TokenCheck(app, {"oslo_config_config": gateway.conf}, _style(service_name))
+    guarded = TokenCheck(app, gateway.conf, _style(service_name), NAMES[service_name])
     healthcheck = health.application(gateway.conf)
 
     def outer(environ: dict, start_response: Callable) -> Iterable[bytes]:
@@ -89,13 +93,21 @@ def application(gateway: Gateway, service_name: str) -> WSGI:
             return start_response(status, headers)
 
         try:
-            canonical.rewrite(environ)
+            _straighten(environ, service_name)
         except ApiError as error:
             environ["tricircle.refusal"] = error
             return app(environ, start)
         return (app if _is_open(service_name, environ) else guarded)(environ, start)
 
     return outer
+
+
+def _straighten(environ: dict, service_name: str) -> None:
+    """From here on there is one path, for all who look at it."""
+    canonical.rewrite(environ)
+    if service_name != "admin":
+        path = environ["REQUEST_URI"].partition("?")[0]
+        canonical.set_path(environ, doors.plain(SERVICES[service_name], path))
 
 
 def _note(environ: dict, service_name: str, work: trace.Trace, of_pod: str, status: str, seconds: float) -> None:
@@ -155,7 +167,7 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
         if service_name == "admin":
             return admin.versions(request)
         return versions.document(gateway, SERVICES[service_name], request)
-    request.caller = _caller(request, environ)
+    request.caller = _caller(gateway, request, environ)
     if service_name == "network" and network.useless_body(request.path):
         request.body = b""
     request.parse_body()
@@ -165,13 +177,26 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
         return versions.document(gateway, SERVICES[service_name], request)
     path = parse(SERVICES[service_name], request.path)
     if path is None:
-        raise NotFound(f"there is nothing at {request.path}")
+        raise doors.nothing(request.path)
+    if not request.caller.project_id:
+        raise Forbidden("the token is for no project: get one that is scoped to a project")
+    if path.project not in ("", request.caller.project_id):
+        raise BadRequest(f"Malformed request URL: URL's project_id '{path.project}' doesn't match Context's project_id "
+                         f"'{request.caller.project_id}'")
     return generic.serve(gateway, request, path, SPECIAL)
 
 
-def _caller(request: Request, environ: dict) -> Caller:
-    identity = environ["tricircle.identity"]
-    return Caller(identity.user_id, identity.project_id, identity.roles, downward(request))
+def _caller(gateway: Gateway, request: Request, environ: dict) -> Caller:
+    """Whoever the token is for, and what goes to pods with our own questions in their name.
+
+    The access rules of an application credential allow what the user asks of us, and not what we ask of other services
+    on the way. OpenStack's services show their own token beside the user's then: keystonemiddleware does not look at
+    the rules of such a request. The user's own request goes on without it (see `forward.send`).
+    """
+    identity, headers = environ["tricircle.identity"], downward(request)
+    if identity.restricted:
+        headers[SERVICE_TOKEN] = gateway.upstream.account.token()
+    return Caller(identity, headers)
 
 
 def _to_bottle(response: Response) -> bottle.HTTPResponse:

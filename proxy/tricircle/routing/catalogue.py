@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
-PROJECT = re.compile(r"^([0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
+# What Nova and Cinder take for a project's id where one may follow the version.
+PROJECT = re.compile(r"[0-9a-f-]+")
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,9 @@ COLLECTIONS = {
     ),
 }
 
+# Below these Neutron's paths name the collection.
+PREFIXES = frozenset({"qos", "metering", "log", "vpn", "fwaas", "bgpvpn", "sfc", "taas"})
+
 # Nova's old proxies show what another service has: {their collection: the one that the thing belongs to}.
 PROXIES = {"os-volumes": "volumes", "os-snapshots": "snapshots", "os-floating-ips": "floatingips",
            "os-security-groups": "security-groups", "os-security-group-rules": "security-group-rules",
@@ -209,12 +213,18 @@ class Path:
     def is_total(self) -> bool:
         """Whether the answer is a sum over the pods."""
         return "*" in self.collection.totals or (not self.member and self.rest in self.collection.totals)
+
     @property
     def order(self) -> tuple[tuple[str, bool], ...]:
         """How the list at this path is sorted by itself; empty where it is cut from the pods' whole lists."""
         if self.member or self.rest not in ("", "/detail") or self.collection.natural or self.collection.small:
             return ()
         return self.collection.order or self.service.order
+
+    @property
+    def project(self) -> str:
+        """The project's id, where the path has one."""
+        return self.prefix[1:].partition("/")[2]
 
     @property
     def base(self) -> str:
@@ -227,28 +237,36 @@ def parse(service: Service, path: str) -> Path | None:
 
     Args:
         service: whose port it came in at.
-        path: canonical, from the root on, without the query.
+        path: canonical and plain (see doors.py), without the query.
 
     Returns:
         The parts; None when it does not begin with a version that the service speaks, or stops there.
     """
-    segments = path[1:].removesuffix("/").split("/")
-    if segments[0] not in service.versions:
-        return None
-    kept = 1
-    if service.project_in_path and len(segments) > 1 and PROJECT.match(segments[1]):
-        kept = 2
-    prefix, rest = "/" + "/".join(segments[:kept]), segments[kept:]
+    prefix, rest = split(service, path)
     if not rest:
         return None
-    if service is NETWORK:
-        # Neutron's API takes /networks.json as well; the format is JSON in any case.
-        rest[-1] = rest[-1].removesuffix(".json")
-    length = 2 if "/".join(rest[:2]) in COLLECTIONS[service.name] or (rest[0] == "qos" and len(rest) > 1) else 1
+    length = 2 if rest[0] in PREFIXES and len(rest) > 1 and service is NETWORK else 1
     collection = find("/".join(rest[:length]), service.name)
     rest = rest[length:]
     member = rest.pop(0) if rest and rest[0] not in collection.words else ""
     return Path(service, prefix, collection, member, "/" + "/".join(rest) if rest else "")
+
+
+def split(service: Service, path: str) -> tuple[str, list[str]]:
+    """A path's version and project, and the segments that follow.
+
+    Args:
+        service: whose API.
+        path: canonical.
+
+    Returns:
+        (`/v2.1/<project>`, [segments]); no segments where the path has no version that the service speaks.
+    """
+    segments = path[1:].removesuffix("/").split("/")
+    if segments[0] not in service.versions:
+        return "", []
+    kept = 2 if service.project_in_path and len(segments) > 1 and PROJECT.fullmatch(segments[1]) else 1
+    return "/" + "/".join(segments[:kept]), segments[kept:]
 
 
 def find(path: str, service: str) -> Collection:

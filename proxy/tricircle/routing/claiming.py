@@ -28,7 +28,7 @@ GRACE_SECONDS = 15.0   # a claim outlives the call that it was taken for by so m
 # after it has answered.
 LATE_SECONDS = 30.0
 LATE_KEYS = {("compute", "instances"), ("compute", "cores"), ("compute", "ram"), ("network", "port")}
-SERVICES = {"compute": ("compute", "network")}   # a server takes ports
+SERVICES = {"compute": ("compute", "network", "volume")}   # a server takes ports; `os-volumes` are volumes
 COLLECTIONS = {"compute": "os-quota-sets", "volume": "os-quota-sets", "network": "quotas"}
 
 

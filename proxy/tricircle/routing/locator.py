@@ -62,7 +62,7 @@ class Locator:
         if known:
             return known
         # What one user sees is no answer for another one, nor for the same one with other roles.
-        key = (*caller.identity, service, collection, resource_id)
+        key = (caller.identity, service, collection, resource_id)
         with self._lock:
             future, first = self._asking.get(key), False
             if future is None:
@@ -102,7 +102,7 @@ class Locator:
         Returns:
             Row of another pod; None when no other pod shows it.
         """
-        named, key = (service, collection, resource_id), (*caller.identity, service, collection, resource_id)
+        named, key = (service, collection, resource_id), (caller.identity, service, collection, resource_id)
         if key in self._rightly or key in self._missed:
             return None
         bottom = pods.by_name(self.db)
@@ -169,7 +169,7 @@ class Locator:
 
     def _ask(self, caller: Caller, unknown: list[Named]) -> dict[Named, dict | None]:
         """Homes of what the store does not know. Raises Unavailable, NotFound."""
-        asked = [each for each in unknown if (*caller.identity, *each) not in self._missed]
+        asked = [each for each in unknown if (caller.identity, *each) not in self._missed]
         if not asked:
             return dict.fromkeys(unknown)
         bottom = pods.by_name(self.db)
@@ -186,7 +186,7 @@ class Locator:
             elif each in seen.missing:
                 raise _unavailable(each[2], seen.missing[each])
             else:
-                self._missed.add((*caller.identity, *each))
+                self._missed.add((caller.identity, *each))
         return found
 
     def _look(self, caller: Caller, wanted: list[Named], bottom: dict[str, dict]) -> Sightings:

@@ -99,10 +99,6 @@ def _resize(look: Look, given: dict, server: dict) -> Amount | None:
     return Amount(_of("compute", {"cores": new["vcpus"] - old["vcpus"], "ram": new["ram"] - old["ram"]}))
 
 
-def _server_group(*_: object) -> Amount:
-    return Amount({("compute", "server_groups"): 1})
-
-
 def _volume(look: Look, given: dict, _: dict) -> Amount | None:
     source = {}
     for field, member, collection in (("snapshot_id", "snapshot", "snapshots"), ("source_volid", "volume", "volumes"),
@@ -135,8 +131,13 @@ def _extend(_: Look, given: dict, volume: dict) -> Amount | None:
     return Amount(_typed({"gigabytes": size - volume["size"]}, volume["volume_type"])) if size else None
 
 
-def _group(*_: object) -> Amount:
-    return Amount({("volume", "groups"): 1})
+def _one(service: str, name: str) -> Callable[..., Amount]:
+    return lambda *_: Amount({(service, name): 1})
+
+
+def _interface(_: Look, given: dict, __: dict) -> Amount | None:
+    """Nova makes a port unless it is told which one."""
+    return None if given.get("port_id") else Amount({("network", "port"): 1})
 
 
 ACTION, SERVER, VOLUME = "/action", ("compute", "server", "servers"), ("volume", "volume", "volumes")
@@ -144,12 +145,18 @@ ACTION, SERVER, VOLUME = "/action", ("compute", "server", "servers"), ("volume",
 TAKES = {
     ("compute", "servers", ""): (Take(_server, "server"),),
     ("compute", "servers", ACTION): (Take(_resize, "resize", SERVER),),
-    ("compute", "os-server-groups", ""): (Take(_server_group, "server_group"),),
+    ("compute", "os-server-groups", ""): (Take(_one("compute", "server_groups"), "server_group"),),
+    ("compute", "servers", "/os-interface"): (Take(_interface, "interfaceAttachment", SERVER),),
+    # Nova's ways to Cinder and Neutron, gone since microversion 2.36.
+    ("compute", "os-volumes", ""): (Take(_volume, "volume"),),
+    ("compute", "os-snapshots", ""): (Take(_snapshot, "snapshot"),),
+    ("compute", "os-security-groups", ""): (Take(_one("network", "security_group"), "security_group"),),
+    ("compute", "os-security-group-rules", ""): (Take(_one("network", "security_group_rule"), "security_group_rule"),),
     ("volume", "volumes", ""): (Take(_volume, "volume"),),
     ("volume", "volumes", ACTION): (Take(_extend, "os-extend", VOLUME),),
     ("volume", "snapshots", ""): (Take(_snapshot, "snapshot"),),
     ("volume", "backups", ""): (Take(_backup, "backup"),),
-    ("volume", "groups", ""): (Take(_group, "group"),),
+    ("volume", "groups", ""): (Take(_one("volume", "groups"), "group"),),
 }
 
 

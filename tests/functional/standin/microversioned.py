@@ -2,6 +2,7 @@
 import re
 from urllib.parse import urlencode
 
+from tests.functional.standin import doors
 from tests.functional.standin.service import Service, page, request_id, visible
 from tests.functional.standin.web import Refused, Request, Response
 
@@ -31,6 +32,7 @@ class Microversioned(Service):
 
     def normal(self, request):
         """Take the project out of the path and read the microversion."""
+        request.path = {"compute": doors.nova, "volume": doors.cinder}[self.kind](request.path)
         match = PROJECT.match(request.path)
         request.project = match.group(2) if match else None
         if match:

@@ -3,6 +3,7 @@ import copy
 from urllib.parse import urlencode
 
 from tests.functional.standin import checks as c
+from tests.functional.standin import doors
 from tests.functional.standin.neutron_addresses import Addresses
 from tests.functional.standin.neutron_floating import Floating
 from tests.functional.standin.neutron_kinds import BODY_NAMES, KINDS, TAGGED, Kind
@@ -64,10 +65,8 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
         return {"NeutronError": {"type": kind, "message": refused.message, "detail": ""}}
 
     def normal(self, request):
-        """Neutron takes a trailing .json and a trailing slash."""
-        if request.path.endswith("/") and request.path not in ("/", "/v2.0/"):
-            request.path = request.path[:-1]
-        request.path = request.path.removesuffix(".json")
+        """Neutron has many spellings of a path."""
+        request.path = doors.neutron(request.path)
 
     # Versions, extensions, quotas
 

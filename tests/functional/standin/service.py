@@ -81,6 +81,7 @@ class Service:
     def serve(self, request: Request) -> Response:
         """Answer a request; one at a time in each pod, as a transaction would be."""
         asked = request.path
+        request.method = request.arg("_method", request.method).upper()   # as Routes does
         try:
             self.normal(request)
             if request.path not in self.open_paths:
