@@ -2,6 +2,7 @@
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,22 @@ TEXT = "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"
 NOISY = ("urllib3", "keystoneauth", "keystonemiddleware", "stevedore", "oslo_policy", "dogpile")
 
 
-class Json(logging.Formatter):
+class Text(logging.Formatter):
+    """A line of text. The time's second is written out once, and not for each line."""
+
+    _second: tuple[int, str] = (0, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """As logging.Formatter's."""
+        second, text = self._second
+        if second != int(record.created):
+            second = int(record.created)
+            text = time.strftime(self.default_time_format, self.converter(second))
+            self._second = second, text   # both at once: other threads read them
+        return self.default_msec_format % (text, record.msecs)
+
+
+class Json(Text):
     """A line is one JSON object; the fields of a line that programs read are fields of it."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -31,9 +47,11 @@ def to_stderr(debug: bool, form: str) -> None:
         debug: calls to pods as well.
         form: `text` or `json`.
     """
-    logging._srcfile = None   # nobody reads the line of code, and finding it takes as long as writing the message
+    # What nobody reads, and takes as long to find out as to write the message: the line of code, the names of threads
+    # and processes (docs.python.org/3/howto/logging.html#optimization).
+    logging._srcfile, logging.logThreads, logging.logMultiprocessing = None, False, False
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Json() if form == "json" else logging.Formatter(TEXT))
+    handler.setFormatter(Json() if form == "json" else Text(TEXT))
     logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, handlers=[handler])
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

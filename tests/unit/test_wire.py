@@ -117,7 +117,7 @@ def test_a_head_that_comes_in_pieces_is_understood():
         response.fp.peek()
         theirs.sendall(b"ngth: 4\r\n\r\nbody")
         response.begin()
-        assert (response.pairs, response.read()) == ([("Content-Length", "4")], b"body")
+        assert (dict(response.fields), response.read()) == ({"Content-Length": "4"}, b"body")
 
 
 SKIPPED = "@@@SKIP_HEADER@@@"   # means something to urllib3; from a user it is a value as any other

@@ -4,6 +4,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from tricircle.errors import ApiError, BadRequest, TooLarge
@@ -217,15 +218,21 @@ def downward(request: Request) -> dict[str, str]:
 
     Our request id is the global one there.
     """
-    hop = HOP_BY_HOP | named(request.headers.get("connection", "")) | CONDITIONS
-    kept = {name: value for name, value in request.headers.items()
-            if name not in hop and not IDENTITY.match(name) and not name.startswith("x-tricircle-")}
+    kept = {name: value for name, value in request.headers.items() if not _stays(name)}
+    for name in named(request.headers.get("connection", "")) & kept.keys():
+        del kept[name]
     asked = request.headers.get("x-openstack-request-id", "")
     kept["x-openstack-request-id"] = asked if REQUEST_ID.match(asked) else request.request_id
     kept["accept-encoding"] = "identity"
     if FORM.match(kept.get("content-type", "")):
         kept["content-type"] = "application/octet-stream"   # no service takes forms, and Neutron asks for no type
     return kept
+
+
+@lru_cache(maxsize=4096)   # users' headers are nearly always the same
+def _stays(name: str) -> bool:
+    """Whether a header is none that goes down to a pod, whatever it says."""
+    return name in HOP_BY_HOP or name in CONDITIONS or bool(IDENTITY.match(name)) or name.startswith("x-tricircle-")
 
 
 NOVA_NAMES = {400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound", 405: "badMethod",

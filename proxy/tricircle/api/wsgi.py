@@ -201,9 +201,8 @@ def _caller(gateway: Gateway, request: Request, environ: dict) -> Caller:
 
 def _to_bottle(response: Response) -> bottle.HTTPResponse:
     """Bottle gives HEAD the headers of a GET, and closes a stream that is not wanted."""
-    answer = bottle.HTTPResponse(response.body if response.stream is None else response.stream, response.status)
-    for name, value in response.headers:
-        answer.add_header(name, value)
-    if "Content-Type" not in answer.headers:
-        answer.headers["Content-Type"] = "application/json"
+    answer = bottle.HTTPResponse(response.body if response.stream is None else response.stream, response.status,
+                                 response.headers)
+    if "Content-Type" not in answer:
+        answer.set_header("Content-Type", "application/json")
     return answer

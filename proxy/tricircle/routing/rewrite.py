@@ -7,6 +7,7 @@ home's id becomes the pod's local id on the way down, and back on the way up, ex
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from tricircle.freetext import swapped
@@ -35,11 +36,16 @@ def links(data: bytes, pod_root: str, own_root: str) -> bytes:
             of it writes http:// where the endpoint has https://.
         own_root: how the caller reached the gateway, `http://gateway:19998`.
     """
+    pattern = _links_to(pod_root, data[:1] in (b"{", b"["))
+    return pattern.sub(lambda found: found["href"] + own_root.encode(), data)
+
+
+@lru_cache(maxsize=1024)   # as many as there are endpoints; each answer asks for it
+def _links_to(pod_root: str, in_json: bool) -> re.Pattern[bytes]:
     # What follows must not belong to the host's name or port: http://pod:877 is not a part of http://pod:8774.
     place = re.escape(pod_root.partition("://")[2]).encode()
-    before = rb'(?P<href>"href":\s*")' if data[:1] in (b"{", b"[") else rb"(?P<href>)"
-    pattern = re.compile(before + rb"https?://" + place + rb"(?![\w.:-])")
-    return pattern.sub(lambda found: found["href"] + own_root.encode(), data)
+    before = rb'(?P<href>"href":\s*")' if in_json else rb"(?P<href>)"
+    return re.compile(before + rb"https?://" + place + rb"(?![\w.:-])")
 
 
 def walk(body: Any) -> Iterator[tuple[str, str, dict | list, Any]]:

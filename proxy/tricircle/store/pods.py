@@ -50,7 +50,7 @@ def list_all(db: Database) -> list[dict]:
 
 def bottom(db: Database) -> list[dict]:
     """The pods that do the work, by name."""
-    return db.rows("SELECT * FROM pods WHERE top IS NULL ORDER BY pod_name")
+    return db.kept("SELECT * FROM pods WHERE top IS NULL ORDER BY pod_name")
 
 
 def by_name(db: Database) -> dict[str, dict]:

@@ -27,7 +27,9 @@ def passes_through(response: urllib3.BaseHTTPResponse) -> bool:
 
 def decodable(response: urllib3.BaseHTTPResponse) -> bool:
     """Whether a body's content encodings, which were not asked for, can be taken off."""
-    encodings = response.headers.get("content-encoding", "identity").lower().split(",")
+    if "content-encoding" not in response.headers:
+        return True
+    encodings = response.headers["content-encoding"].lower().split(",")
     return all(each.strip() in (*urllib3.HTTPResponse.CONTENT_DECODERS, "identity", "") for each in encodings)
 
 
@@ -45,6 +47,8 @@ def whole(response: urllib3.BaseHTTPResponse, deadline: Deadline) -> bytes:
         size += len(part)
         if size > MOST:
             raise TooLong(f"a body of more than {MOST} bytes")
+        if response.length_remaining == 0 and "content-encoding" not in response.headers:
+            break   # there is nothing to wait for
         if deadline.passed():
             raise urllib3.exceptions.ReadTimeoutError(None, "", f"not finished in {deadline.seconds:g} s")
     response.release_conn()

@@ -58,9 +58,7 @@ def head(method: str, target: str, host: str, headers: Mapping[str, str], length
 
 
 class QuickResponse(http.client.HTTPResponse):
-    """An answer whose head is taken in one piece where it is plain."""
-
-    pairs: list[tuple[str, str]] | None = None
+    """An answer whose head is taken in one piece where it is plain; `fields` are its headers."""
 
     def begin(self) -> None:
         """Read the head. Raises as http.client's."""
@@ -68,7 +66,7 @@ class QuickResponse(http.client.HTTPResponse):
         if not seen or not self._take(seen):
             super().begin()
             # Folded lines are put together, as urllib3 does.
-            self.pairs = [(name, FOLD.sub(" ", value)) for name, value in self.msg.items()]
+            self.fields = urllib3.HTTPHeaderDict((name, FOLD.sub(" ", value)) for name, value in self.msg.items())
 
     def _take(self, seen: re.Match) -> bool:
         """Believe a head whose body is framed in one clear way; nothing was read of others."""
@@ -87,8 +85,7 @@ class QuickResponse(http.client.HTTPResponse):
         self.code = self.status = status
         self.reason, self.version, self.will_close = seen[2].decode("latin-1").strip(), 11, False
         self.chunk_left, self.length = None, None if self.chunked else int(value)
-        self.pairs = pairs
-        self.headers = self.msg = urllib3.HTTPHeaderDict(pairs)
+        self.headers = self.msg = self.fields = urllib3.HTTPHeaderDict(pairs)
         return True
 
 
@@ -140,7 +137,7 @@ class Quick:
         if answer.will_close:
             self.close()
         return urllib3.HTTPResponse(
-            body=answer, headers=answer.pairs, status=answer.status, version=answer.version,
+            body=answer, headers=answer.fields, status=answer.status, version=answer.version,
             version_string="HTTP/1.1" if answer.version == 11 else "HTTP/1.0", reason=answer.reason,
             original_response=answer, request_method=method, request_url=url, sock_shutdown=shutdown, **options)
 
