@@ -113,3 +113,45 @@ def test_a_full_disk_is_told_as_such_and_leaves_nothing_half_written(store):
     assert store.rows("SELECT * FROM notes") == []
     with store.write() as c:
         c.execute("INSERT INTO notes VALUES (1)")
+
+
+def test_a_small_table_is_read_again_only_when_something_was_written(store):
+    sql, asked = "SELECT writer FROM notes", []
+    store.connection().set_trace_callback(asked.append)
+
+    def kept():
+        asked.clear()
+        return store.kept(sql), sql in asked
+
+    assert kept() == ([], True)
+    assert kept() == ([], False)
+    with store.write() as c:
+        c.execute("INSERT INTO notes VALUES (1)")
+    assert kept() == ([{"writer": 1}], True)
+    with sqlite3.connect(store.path) as another:   # as of another process
+        another.execute("UPDATE notes SET writer = 2")
+    assert kept() == ([{"writer": 2}], True)
+    assert kept() == ([{"writer": 2}], False)
+    store.close()
+    assert store.kept(sql) == [{"writer": 2}]
+
+
+def test_what_was_rolled_back_is_not_kept(store):
+    sql = "SELECT writer FROM notes"
+
+    def broken_off():
+        with store.write() as c:
+            c.execute("INSERT INTO notes VALUES (1)")
+            assert store.kept(sql) == [{"writer": 1}]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken_off()
+    assert store.kept(sql) == []
+
+
+def test_whoever_changes_rows_changes_their_own(store):
+    with store.write() as c:
+        c.execute("INSERT INTO notes VALUES (1)")
+    store.kept("SELECT writer FROM notes")[0]["writer"] = 2
+    assert store.kept("SELECT writer FROM notes") == [{"writer": 1}]
