@@ -181,3 +181,12 @@ def test_pools_have_these_connections():
     secure = manager.connection_from_url("https://pod:8774")
     assert isinstance(secure, wire.TLSPool)
     assert issubclass(secure.ConnectionCls, urllib3.connection.HTTPSConnection)
+
+
+def test_names_that_are_remembered_are_short():
+    """They are the users' to choose: a thousand of 60 kB would stay in each process."""
+    plain = {"accept-encoding": "identity", "user-agent": "x"}
+    before = wire._lowered.cache_info().currsize
+    assert wire.head("GET", "/", "pod", plain | {"x" * 64: "1"}, None)
+    assert wire.head("GET", "/", "pod", plain | {"x" * 65: "1"}, None) is None
+    assert wire._lowered.cache_info().currsize <= before + 3

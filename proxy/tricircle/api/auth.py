@@ -48,7 +48,7 @@ class TokenCheck(auth_token.AuthProtocol):
     def __init__(self, app: Callable, conf: cfg.ConfigOpts, style: str, names: tuple[str, ...]):
         # A service token frees a request from access rules, so it must be a service's: any other would do by default.
         super().__init__(self._checked, {"oslo_config_config": conf, "service_type": names[0],
-                                         "service_token_roles_required": True, "delay_auth_decision": False})
+                                         "service_token_roles_required": True})
         self._behind, self._style, self._names = app, style, names
         cached = self._conf.get("memcached_servers")   # without one every token is to be asked of Keystone every time
         self._seconds = min(BELIEVED_SECONDS, int(self._conf.get("token_cache_time"))) if cached else 0.0

@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 
 from tricircle.errors import ApiError, BadRequest, TooLarge
 from tricircle.routing.caller import Caller
-from tricircle.routing.numbers import whole
 
 REQUEST_ID = re.compile(r"^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 # A letter, digit or dash that needs no escape in JSON. Ids and names of fields are looked for as they are.
@@ -191,19 +190,19 @@ def is_document(environ: Mapping[str, Any]) -> bool:
 
 def _body(environ: Mapping[str, Any], max_body: int) -> tuple[bytes, Upload | None]:
     """What was sent, and whether it is JSON: (the body, None) or (nothing, the body)."""
-    length = whole(environ.get("CONTENT_LENGTH") or "0")
-    if length is None:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal():
         raise BadRequest("the request's Content-Length is no number")
-    if not length or environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+    if length == "0" or environ["REQUEST_METHOD"] in ("GET", "HEAD"):
         return b"", None   # what a GET carries means nothing (RFC 9110 9.3.1)
     stream = environ["wsgi.input"]
     # Neutron parses a body of any type: one that could be taken for JSON is always read, and bounded, as JSON.
     if not is_document(environ) and stream.read(PEEK).lstrip(BEFORE_JSON)[:1] not in (b"{", b""):
-        return b"", Upload(stream, length)
-    if length > max_body:
+        return b"", Upload(stream, int(length))
+    if int(length) > max_body:
         raise TooLarge(f"the request's body is larger than {max_body} bytes")
     stream.seek(0)
-    return stream.read(length), None
+    return stream.read(int(length)), None
 
 
 def named(connection: str) -> set[str]:

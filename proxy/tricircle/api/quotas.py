@@ -11,7 +11,6 @@ from tricircle.errors import BadRequest, Unavailable
 from tricircle.jobs.queue import announced
 from tricircle.routing import usage
 from tricircle.routing.catalogue import Path
-from tricircle.routing.numbers import whole
 from tricircle.store import pods, quotas, routings
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
@@ -152,8 +151,8 @@ def _refuse_less(gateway: Gateway, request: Request, path: Path, given: dict) ->
     asked = {"compute": not _true(given.get("force")), "volume": True, "network": _true(given.get("check_limit"))}
     if not request.caller.is_admin or path.collection.path == "os-quota-class-sets" or not asked[service]:
         return
-    numbers = {name: whole(str(value)) for name, value in given.items() if not isinstance(value, bool)}
-    wanted = {name: number for name, number in numbers.items() if number is not None and name != "per_volume_gigabytes"}
+    wanted = {name: int(value) for name, value in given.items() if name != "per_volume_gigabytes"
+              and not isinstance(value, bool) and str(value).isdecimal() and len(str(value)) < 20}
     rows = pods.by_name(gateway.db)
     deadline = Deadline(gateway.conf.pods.list_deadline)
     shown, _ = scatter(rows, lambda name: send(gateway, request.question(), path, rows[name], deadline=deadline))

@@ -13,7 +13,7 @@ LONGEST = 18     # digits: 64 bits, and no pod's database has longer ones
 
 
 def whole(text: str) -> int | None:
-    """A user's text as a number; None for what no pod takes for one.
+    """A member of a path as a number; None for what no pod takes for one.
 
     `int` refuses thousands of digits, and takes those of other scripts.
     """

@@ -23,6 +23,7 @@ LOG = logging.getLogger(__name__)
 # A pod that does not tell what it has by then has what it had: the others must not suffer for it.
 ASK_SECONDS = 5.0
 GRACE_SECONDS = 300.0  # a request makes replicas, with many calls, before it sends the subnet on
+MOST_SEARCHED = 10_000   # pools in pods, of which a process remembers that they were searched for
 QUOTA_UNIT = {4: 32, 6: 64}   # the quota of a pool counts addresses, and /64 networks
 
 
@@ -97,6 +98,8 @@ class Pools:
                                      deadline)
             if local:
                 replicas.record(self.db, pool["id"], pod["pod_id"], "subnetpools", pool["project_id"], local)
+            if len(self._searched) >= MOST_SEARCHED:   # whoever makes pools all day: another search costs one question
+                self._searched.clear()
             self._searched.add((pool["id"], pod["pod_id"]))
         return _shown(self.upstream, pod["pod_name"], local, deadline) if local else {}
 

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import SERVICES, UUID, Path, singular
-from tricircle.routing.numbers import whole
 from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
 
@@ -189,7 +188,8 @@ def owner(caller: Caller, record: dict) -> str:
 
 def number(value: Any) -> int | None:
     """A whole number above zero, or its decimal string."""
-    return None if isinstance(value, bool) else whole(str(value)) or None
+    text = "" if isinstance(value, bool) else str(value)
+    return int(text) if text.isdecimal() and len(text) < 20 and int(text) else None
 
 
 def _of(service: str, units: dict[str, int]) -> Units:

@@ -21,6 +21,7 @@ IS_TARGET = re.compile(r"/[!-~]*").fullmatch
 HEAD = re.compile(rf"HTTP/1\.1 ([2-5]\d\d) ({VALUE})\r\n((?:{NAME}:{VALUE}\r\n)+)\r\n".encode("latin-1"))
 BODILESS = (204, 304)
 IS_LENGTH = re.compile(r"[0-9]{1,18}").fullmatch   # int() raises from 4300 digits on
+LONGEST_NAME = 64   # a thousand names are remembered, which are the users'
 MOST_HEADERS = 99   # http.client counts the empty line, too
 # What http.client or urllib3 would add were it missing, and what frames a body: that is theirs, or made here.
 NEEDED = frozenset({"accept-encoding", "user-agent"})
@@ -47,6 +48,8 @@ def head(method: str, target: str, host: str, headers: Mapping[str, str], length
     Returns:
         Bytes; None for what is not plain.
     """
+    if any(len(name) > LONGEST_NAME for name in headers):
+        return None
     names = set(map(_lowered, headers))
     if None in names or not names >= NEEDED or names & FRAMING or not (IS_TOKEN(method) and IS_TARGET(target)):
         return None
