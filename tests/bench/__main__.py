@@ -1,10 +1,11 @@
-"""Every figure beside its baseline, taken in the same run. `python -m tests.bench [name ...]`."""
+"""Every figure beside its baseline, taken in the same run. `python -m tests.bench [name ...]`, or `lab` (see there)."""
 import sys
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import convergence, fairness, latency, lookup, memory, merge, throughput
+from tests.bench import convergence, fairness, lab, latency, lookup, memory, merge, throughput
 from tests.bench.world import world
 
 SERVED = {"latency": latency, "throughput": throughput, "memory": memory}
@@ -13,23 +14,29 @@ ALONE = {"merge": merge, "lookup": lookup, "convergence": convergence, "fairness
 
 def main(names: list[str]) -> None:
     """Run some, or all."""
+    if names[:1] == ["lab"]:
+        show(lab.rows(names[1:]))
+        return
     names = names or [*SERVED, *ALONE]
     unknown = set(names) - SERVED.keys() - ALONE.keys()
     if unknown:
         sys.exit(f"no bench {', '.join(sorted(unknown))}; there are {', '.join([*SERVED, *ALONE])}")
-    table = Table("bench", "what", "how much", "baseline", "goal or ratio")
-    for name in names:
-        if name in ALONE:
-            for row in ALONE[name].run():
-                table.add_row(*row)
+    rows = [row for name in names if name in ALONE for row in ALONE[name].run()]
     served = [name for name in names if name in SERVED]
     if served:
         with world() as here:
             if not here.cached:
                 print("there is no memcached: every request asks Keystone for its token")
             for name in served:
-                for row in SERVED[name].run(here):
-                    table.add_row(*row)
+                rows += SERVED[name].run(here)
+    show(rows)
+
+
+def show(rows: Iterable[tuple[str, ...]]) -> None:
+    """Print the table."""
+    table = Table("bench", "what", "how much", "baseline", "goal or ratio")
+    for row in rows:
+        table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
