@@ -97,7 +97,7 @@ def is_shown(gateway: Gateway, caller: Caller, shape: Shape, wanted: str) -> boo
 def home_ids(gateway: Gateway, request: Request) -> Request:
     """The same for any request."""
     target, body = request.target.encode(), request.body
-    mapping = {each: home for each in rewrite.ids(target + body) if (home := replicas.home_of(gateway.db, each))}
+    mapping = replicas.homes_of(gateway.db, rewrite.ids(target + body))
     if not mapping:
         return request
     where, _, query = swapped(target, mapping).decode("latin-1").partition("?")

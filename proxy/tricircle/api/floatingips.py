@@ -85,13 +85,15 @@ def _networks(gateway: Gateway, request: Request, path: Path) -> dict[str, str]:
     Raises:
         Refused: the user may not change one of them.
     """
-    named = [(collection, each) for _, collection, each in mentions("network", request.body_json).resources]
+    mentioned = dict.fromkeys(mentions("network", request.body_json).resources)
     if UUID.match(path.member):
-        named.append(("floatingips", path.member))
-    homes = {each: gateway.locator.find(request.caller, "network", collection, each) for collection, each in named}
+        mentioned["network", "floatingips", path.member] = None
+    there = gateway.locator.find_many(request.caller, list(mentioned))
+    named, homes = [key[1:] for key in there], {key[2]: home for key, home in there.items()}
+    deadline = Deadline(gateway.conf.pods.deadline)
     here = {homes[each]["pod_id"] for collection, each in named if collection != "ports" and homes[each]}
     found = {}
-    for collection, each in named:
+    for collection, each in deadline.each(named):
         if collection == "ports" and homes[each] and homes[each]["pod_id"] not in here:
             port = judged.changeable(gateway, request, "ports", each)
             found[port["network_id"]] = port["project_id"]

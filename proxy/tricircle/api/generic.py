@@ -36,6 +36,7 @@ def serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> 
         ApiError: to be written in the service's format.
     """
     refuse_marks(request, marks.field(path.collection.path))
+    mentions(path.service.name, request.body_json)   # a body that names too much is refused before any handler
     with members.followed(gateway, request, path) as answered:
         return answered(_serve(gateway, request, path, special))
 

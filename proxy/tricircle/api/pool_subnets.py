@@ -15,6 +15,7 @@ from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
+MOST = 50   # in one request: for each the pods are asked what the pool has left
 UNKNOWN = (502, 504)   # what became of the request is not known: its claims stay until a look tells
 
 
@@ -25,10 +26,13 @@ def subnets(gateway: Gateway, request: Request, path: Path) -> Response | None:
     one, several = request.body_json.get("subnet"), request.body_json.get("subnets")
     claims: list[pooling.Claim] = []
     try:
-        members = several if isinstance(several, list) else [one]
-        owners = projects.owners(gateway.upstream, request.caller, pods.by_name(gateway.db), members)
-        for given, owner in zip(members, owners, strict=True):
-            claims += _draw(gateway, request, given, owner) if isinstance(given, dict) else []
+        drawn = [given for given in (several if isinstance(several, list) else [one]) if _is_drawn(given)]
+        if len(drawn) > MOST:
+            raise BadRequest(f"one request makes {MOST} subnets from pools at most")
+        owners = projects.owners(gateway.upstream, request.caller, pods.by_name(gateway.db), drawn)
+        deadline = Deadline(gateway.conf.pods.deadline)
+        for given, owner in deadline.each(zip(drawn, owners, strict=True)):
+            claims += _draw(gateway, request, given, owner)
     except ApiError:
         _release(claims)
         raise
@@ -60,6 +64,10 @@ def held(claims: list[pooling.Claim], forward: Callable[[], Response]) -> Respon
 def _release(claims: list[pooling.Claim]) -> None:
     for claim in claims:
         claim.release()
+
+
+def _is_drawn(given: Any) -> bool:
+    return isinstance(given, dict) and bool(given.get("subnetpool_id") or _true(given.get("use_default_subnetpool")))
 
 
 def _draw(gateway: Gateway, request: Request, given: dict, owner: str) -> list[pooling.Claim]:

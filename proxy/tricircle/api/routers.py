@@ -182,7 +182,9 @@ def _asked(gateway: Gateway, request: Request) -> list[tuple[str, str]]:
     What no pod has is left for the router's pod to refuse.
     """
     found = []
-    for _, collection, resource_id in mentions("network", request.body_json).resources:
+    body = request.body_json or {}
+    named = mentions("network", {name: body.get(name) for name in ("subnet_id", "port_id")}).resources
+    for _, collection, resource_id in named:
         shown = judged.seen(gateway, request, collection, resource_id) if collection in ("subnets", "ports") else None
         if collection == "ports" and shown:
             subnets = [judged.seen(gateway, request, "subnets", ip["subnet_id"]) for ip in shown["fixed_ips"]]

@@ -113,9 +113,19 @@ def adopt(db: Database, resource_id: str, pod_id: str, kind: str, local_id: str)
 
 def home_of(db: Database, local_id: str) -> str | None:
     """The home id of what is called so in any pod."""
-    found = db.row("SELECT r.resource_id FROM pods p JOIN replicas r ON r.pod_id = p.pod_id AND r.local_id = ?",
-                   (local_id,))
-    return found["resource_id"] if found else None
+    return homes_of(db, [local_id]).get(local_id)
+
+
+def homes_of(db: Database, local_ids: list[str]) -> dict[str, str]:
+    """{local id: home id} of those that are called so in any pod."""
+    found = {}
+    for start in range(0, len(local_ids), CHUNK):
+        part = local_ids[start:start + CHUNK]
+        marks = ", ".join("?" * len(part))
+        rows = db.rows("SELECT r.local_id, r.resource_id FROM pods p JOIN replicas r "  # noqa: S608 - marks only
+                       f"ON r.pod_id = p.pod_id AND r.local_id IN ({marks})", part)
+        found.update((row["local_id"], row["resource_id"]) for row in rows)
+    return found
 
 
 def drop(db: Database, resource_id: str, pod_id: str | None = None) -> None:

@@ -155,6 +155,24 @@ def test_a_body_with_thousands_of_references_is_refused_before_anybody_is_asked(
         assert asked(cloud) - before <= 4, "version documents at most"
 
 
+def test_no_handler_goes_through_more_than_that_either(cloud, gateway, b):
+    """Those whose requests cross pods, by bodies that name one thing very often, or very many."""
+    network, router, ids = b.net("az1"), b.make("routers")["id"], unknown(5_000)
+    pooled = {"network_id": network, "use_default_subnetpool": True, "ip_version": 4}
+    for client, method, path, body in (
+            (b.network, "POST", "/subnets", {"subnets": [pooled] * 5_000}),
+            (b.network, "POST", "/subnets", {"subnets": [{**pooled, "subnetpool_id": each} for each in ids]}),
+            (b.network, "POST", "/security-group-rules", {"security_group_rules": [
+                {"security_group_id": each, "direction": "ingress"} for each in ids]}),
+            (b.network, "POST", "/floatingips", {"floatingips": [{"port_id": each} for each in ids]}),
+            (b.network, "PUT", f"/routers/{router}/add_router_interface", {f"x{n}": {"subnet_id": n} for n in ids}),
+            (b.compute, "POST", "/servers", {"server": {}, **{f"x{n}": {"key_name": n} for n in ids}}),
+            (b.volume, "POST", "/volumes", {f"x{n}": {"volume_type": n} for n in ids})):
+        before = asked(cloud)
+        assert client.call(method, path, body).status == 400
+        assert asked(cloud) - before <= 12, (path, list(body)[:1])
+
+
 def test_as_many_unknown_ids_as_may_be_are_one_question(cloud, gateway, b):
     """To Neutron; Cinder has no list by ids, so there each is a question, and never a second one."""
     for service, path, body in bodies(gateway, unknown(MOST)):
