@@ -106,7 +106,8 @@ LARGE = channel.FREE_BYTES + 1
 
 def test_the_names_that_we_use_are_there():
     """Without them the checks would be passed by in silence."""
-    for name in ("task_class", "parser_class", "received", "handle_close", "send", "write_soon", "readable"):
+    for name in ("task_class", "error_task_class", "parser_class", "received", "handle_close", "send", "write_soon",
+                 "readable"):
         assert hasattr(HTTPChannel, name), name
     for name in ("completed", "expect_continue", "headers_finished", "chunked", "content_length",
                  "body_bytes_received", "body_rcv", "error", "received", "close", "get_body_stream"):
@@ -144,6 +145,16 @@ def test_a_large_one_goes_on_and_its_room_ends_with_it(served):
         assert answer(client).endswith(b"\r\n\r\n65537")
         assert len(app.rooms) == turn + 1
         eventually(lambda: all(room.ended for room in app.rooms))
+
+
+def test_a_header_that_is_too_long_is_answered_while_its_client_still_sends(served):
+    """A reset would come in the place of the answer."""
+    _, _, connect = served
+    sock = connect()
+    sock.sendall(b"GET /" + b"x" * (512 * channel.HEADER_BYTES) + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b" 431 " in answer(sock)
+    sock.shutdown(socket.SHUT_WR)
+    assert gone(sock)
 
 
 def test_what_came_with_the_header_is_not_lost_and_requests_keep_their_order(served):

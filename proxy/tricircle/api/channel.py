@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import waitress.server
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.task import WSGITask
+from waitress.task import ErrorTask, WSGITask
 
 from tricircle.errors import ApiError, BadRequest, Unavailable
 
@@ -160,14 +160,24 @@ class Task(WSGITask):
         return self.status.startswith("100")
 
 
+class Refusal(ErrorTask):
+    """The answer to a request that waitress itself refuses: a header that is too long, or what is no HTTP."""
+
+    def execute(self) -> None:
+        """Answer, and let the client finish sending: an answer that TCP throws away explains nothing."""
+        super().execute()
+        self.channel.lingers = True
+
+
 class Channel(HTTPChannel):
     """One connection.
 
     Attributes:
-        lingers: the client may still be sending a body that was refused.
+        lingers: the client may still be sending a request that was refused.
     """
 
     task_class = Task
+    error_task_class = Refusal
     parser_class = Parser
     lingers = False
     _until = 0.0                                # when lingering ends
