@@ -33,7 +33,7 @@ PYTEST := $(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 test: venv ## unit and functional tests: no root, no lab
 	$(PYTEST) tests/unit tests/functional --ignore tests/functional/long
 
-test-long: venv ## those that run many playbooks or gateways: who dies when, what a pod missed, random walks, mounts, streams
+test-long: venv ## those that run many playbooks or gateways: who dies when, what a pod missed, random walks, fuzz, mounts, streams
 	$(PYTEST) tests/functional/long
 
 bench: venv ## how fast it is, each figure beside its baseline (memcached should be installed)

@@ -19,7 +19,7 @@ from tests.functional.raw import Connection
 from tests.functional.standin import Cloud
 from tests.functional.user import User
 
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", 20_000))
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", 4_000))
 SEED = int(os.environ.get("FUZZ_SEED", 8))
 CLIENTS = 12
 WARM = REQUESTS // 4        # requests until caches and pools have their size
