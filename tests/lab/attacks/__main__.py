@@ -12,7 +12,7 @@ import time
 
 from tests.functional.standin.cloud import difference
 from tests.lab.attacks import bounds, ids, paths, tokens
-from tests.lab.attacks.scene import Broken, Scene, settle
+from tests.lab.attacks.scene import PATIENCE, Broken, Scene, settle
 
 ATTACKS = {**paths.ATTACKS, **tokens.ATTACKS, **ids.ATTACKS, **bounds.ATTACKS}
 STYLES = {19999: "error", 9696: "NeutronError"}
@@ -69,7 +69,7 @@ def keyed(document):
 
 def restored(scene: Scene, pods: set) -> set:
     """What has come to the pods and does not go by itself, as (pod, service, collection, id)."""
-    end = time.monotonic() + 8   # volumes go slowly
+    end = time.monotonic() + PATIENCE
     while (more := scene.census() ^ pods) and time.monotonic() < end:
         time.sleep(0.5)
     return more

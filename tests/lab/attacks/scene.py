@@ -1,8 +1,10 @@
 """Two projects in the lab: A, whose estate is in both pods, and B, who tries to harm A; what A has, what pods hold."""
+import contextlib
 import http.client
 import json
 import os
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import openstack
@@ -14,6 +16,7 @@ from tests.lab import project
 TOP, PODS = "RegionOne", ("Pod1", "Pod2")
 KINDS = {"compute": "compute", "volume": "volumev3", "network": "network", "admin": "Cascading"}
 SECONDS = 10   # an answer that takes longer is none
+PATIENCE = 40  # seconds, for what Cinder makes or deletes
 # What pods hold, by service and list. Of Neutron's own default groups only B's could come; B has them from the start.
 # Rules come by themselves where a group has members in several pods; A's are in A's view.
 CENSUS = (("network", "networks"), ("network", "subnets"), ("network", "ports"), ("network", "routers"),
@@ -148,10 +151,10 @@ class Scene:
         """Delete what the attack has made on purpose."""
         while self.made:
             client, path = self.made.pop()
-            try:
-                client.delete(path)
-            except Broken:
-                continue   # the census tells
+            end = time.monotonic() + PATIENCE
+            with contextlib.suppress(Broken):   # the census tells
+                while client.delete(path).status == 400 and time.monotonic() < end:   # a volume that is being made
+                    time.sleep(0.5)
 
     def census(self) -> set[tuple[str, str, str, str]]:
         """(pod, service, collection, id) of all that the pods hold, asked of each directly."""
