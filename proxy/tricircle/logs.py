@@ -55,6 +55,7 @@ def to_stderr(debug: bool, form: str) -> None:
     logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, handlers=[handler])
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)   # a line for each request that waits for a thread
 
 
 def _writer(name: str, *fields: str) -> Callable[[dict[str, Any]], None]:

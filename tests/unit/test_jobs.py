@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tricircle.errors import BadRequest, Conflict, LeaseLost, NotFound
+from tricircle.errors import BadRequest, Conflict, LeaseLost, NotFound, TooMany
 from tricircle.jobs import queue
 from tricircle.store import Database, jobs, pods, replicas, spans
 from tricircle.store.db import new_id, now
@@ -348,6 +348,17 @@ def test_of_a_project_that_makes_many_jobs_the_newest_are_remembered(db, monkeyp
     assert jobs.prune(db, 50.0) == 4
     left = {job["resource_id"] for job in jobs.list_all(db)}
     assert left == {"busy4", "busy5", "busy6", "calm0", "calm1", "calm2", "owed"}
+
+
+def test_a_project_does_not_fill_the_queue(db, monkeypatch):
+    monkeypatch.setattr(jobs, "OWED", 4)
+    for number in range(4):
+        with queue.announced(db, "router", {f"r{number}": "p"}):
+            pass
+    with pytest.raises(TooMany), queue.announced(db, "router", {"one more": "p"}):
+        pass
+    with queue.announced(db, "router", {"another one's": "other"}):
+        assert len(jobs.list_all(db, project_id="other")) == 1
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -28,7 +28,8 @@ MOST_TOKENS = 10_000
 RETRIES = 1
 # Keystone's longest (a JWS) has some 1,500 characters, and its web server cuts a connection off for a longer header.
 LONGEST_TOKEN = 8192
-SLOW_SECONDS = 1.0   # of a check, which takes some milliseconds: then half of the threads may wait for Keystone
+SLOW_SECONDS = 1.0       # of a check, which takes some milliseconds: then half of the threads may wait for Keystone,
+CAREFUL_SECONDS = 30.0   # and for so long afterwards
 # The path of an access rule: names, `*` or `{tag}` for one of them, `**` for any number. keystonemiddleware makes a
 # regular expression of whatever else a user has written there, which may take for ever.
 PART = r"(?:/(?:[\w.~:@%-]+|\*|\{[^{}/]*\}))*"
@@ -127,7 +128,7 @@ class Guarded:
 
     def __init__(self, server: IdentityServer, conf: cfg.ConfigOpts):
         self._server = server
-        self._most = max(1, conf.api.threads // 2)
+        self._most, self._careful_until = max(1, conf.api.threads // 2), 0.0
         self._breaker = Breaker(conf.pods.breaker_failures, conf.pods.breaker_seconds, self._most, PATIENCE_SECONDS)
 
     def __getattr__(self, name: str) -> Any:
@@ -143,7 +144,8 @@ class Guarded:
         """
         if len(token) > LONGEST_TOKEN:
             raise InvalidToken("longer than any token")
-        if self._breaker.waiting(SLOW_SECONDS) >= self._most or not (call := self._breaker.begin()):
+        slow = time.monotonic() < self._careful_until
+        if self._breaker.waiting(0.0 if slow else SLOW_SECONDS) >= self._most or not (call := self._breaker.begin()):
             raise ServiceError("Keystone has not answered several times, or enough requests wait for it")
         try:
             found = self._server.verify_token(token, *args, **kwargs)
@@ -160,3 +162,5 @@ class Guarded:
             return found
         finally:
             call.ended()
+            if time.monotonic() - call.began > SLOW_SECONDS:
+                self._careful_until = time.monotonic() + CAREFUL_SECONDS

@@ -71,6 +71,7 @@ class Write:
     def _announce(self) -> None:
         self._unmarked: dict[str, str] = {}
         if self.key is not None:
+            jobs.refuse_more(self.db, self.request.caller.project_id)
             self.job = jobs.enqueue(self.db, "everywhere", f"{self.shape.kind}/{self.key}",
                                     self.request.caller.project_id, not_before=now() + INTENT_SECONDS)
 

@@ -44,7 +44,12 @@ def announced(db: Database, kind: str, owners: dict[str, str]) -> Iterator[Annou
     Args:
         kind: of the jobs.
         owners: {home id: the project that owns it}; one job each.
+
+    Raises:
+        TooMany: such a project is owed enough already.
     """
+    for project_id in set(owners.values()):
+        jobs.refuse_more(db, project_id)
     owed = Announced(db, [jobs.enqueue(db, kind, resource_id, project_id, not_before=now() + INTENT_SECONDS)
                           for resource_id, project_id in owners.items()])
     try:

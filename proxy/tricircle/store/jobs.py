@@ -6,7 +6,7 @@ releases it afterwards. Were the gateway to die in between, the hold runs out an
 import random
 import sqlite3
 
-from tricircle.errors import BadRequest, Conflict, LeaseLost, NotFound
+from tricircle.errors import BadRequest, Conflict, LeaseLost, NotFound, TooMany
 from tricircle.store.db import Database, new_id, now
 
 STATES = ("queued", "running", "done", "failed", "dead", "cancelled")
@@ -15,6 +15,7 @@ BACKOFF_SECONDS = 1.0
 BACKOFF_LIMIT = 300.0
 BATCH = 500
 MOST = 1000   # in one list
+OWED = 1000   # that wait for one project: a pod may be away for long
 REMEMBERED = 10_000   # of one project, when they are over: whoever makes and deletes routers all day fills no disk
 OVER = "state IN ('done', 'failed', 'cancelled')"
 INSERT = ("INSERT INTO jobs (id, kind, resource_id, project_id, state, queued_key, not_before, holds, held_until, "
@@ -45,6 +46,17 @@ def enqueue(db: Database, kind: str, resource_id: str, project_id: str, not_befo
         c.execute(INSERT + COALESCE, (new_id(), kind, resource_id, project_id, key, not_before or at,
                                       int(held_until is not None), held_until, at))
         return dict(c.execute("SELECT * FROM jobs WHERE queued_key = ?", (key,)).fetchone())
+
+
+def refuse_more(db: Database, project_id: str) -> None:
+    """Stop a project whose requests owe the pods enough already, before a pod is called for one more.
+
+    Raises:
+        TooMany: some pod is away, or the worker is.
+    """
+    owed = db.row("SELECT COUNT(*) AS number FROM jobs WHERE state = 'queued' AND project_id = ?", (project_id,))
+    if owed["number"] >= OWED:
+        raise TooMany(f"{owed['number']} jobs wait already for what this project has asked for: try again later")
 
 
 def is_owed(db: Database, kind: str, resource_id: str) -> bool:

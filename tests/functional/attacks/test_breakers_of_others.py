@@ -1,10 +1,13 @@
 """What one user causes does not take a pod away from the others; what a pod does, all know at once."""
+import contextlib
+import gzip
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.functional.failures import Town
-from tests.functional.gateway import UNREACHABLE, Gateway, figure, until
+from tests.functional.gateway import UNREACHABLE, Gateway, children, figure, until
 from tests.functional.user import User
 
 AT_ONCE = "failed several times in a row"
@@ -73,6 +76,32 @@ def test_lists_that_are_too_much_for_a_pod(cloud, gateway, town, attacker, how):
     assert not opened(gateway)
     assert town.calls()["show servers in Pod2"]().status == 200
     assert town.calls()["create servers in Pod2"]().status == 202
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_an_answer_without_end_is_not_kept(cloud, gateway, town, attacker, coding):
+    """64 MiB are; the memory that is looked at is the process's, at its most."""
+    piece = b" " * (1 << 20) if coding == "identity" else gzip.compress(b" " * (1 << 20))
+
+    def pour(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Encoding", coding)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(1000):
+                handler.wfile.write(piece)
+
+    cloud["Pod2"].compute.faults.spoken["/dump"] = pour
+    for _ in range(4):
+        answer = attacker.compute.get(f"/servers/{attacker.server}/dump")
+        assert answer.status in (502, 504), "the deadline may come first"
+    assert not opened(gateway)
+    assert town.calls()["show servers in Pod2"]().status == 200
+    (pid,) = children(gateway.api.process.pid)
+    peak = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    assert int(peak.split()[1]) < 400 << 10
 
 
 def test_whoever_meets_a_silent_pod_alone_fails_fast_alone(cloud, gateway, town, attacker):
