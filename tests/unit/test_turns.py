@@ -85,3 +85,33 @@ def test_a_project_s_lists_over_many_pods_do_not_keep_another_one_s_waiting():
         assert len(gate.begun) == THREADS // 2
         gate.go.set()
         assert {tuple(each.result(10)) for each in lists} == {tuple(pods)}
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_parts_that_ask_pods_themselves_come_to_an_end(depth):
+    """However many there are: an inner question waits for no thread that an outer one holds."""
+    pods = [f"Pod{n}" for n in range(8)]
+
+    def part(left):
+        return (lambda name: name) if not left else (lambda name: sorted(scatter(pods[:3], part(left - 1))[0]) and name)
+
+    def ask(_):
+        trace.begin("req").project = "b"
+        return scatter(pods, part(depth))[0]
+
+    with ThreadPoolExecutor(20) as pool:
+        assert [*pool.map(ask, range(20), timeout=20)] == [{pod: pod for pod in pods}] * 20
+
+
+def test_nothing_is_raised_before_all_parts_have_ended():
+    ended, pause = [], threading.Event()
+
+    def part(name):
+        if name == "Pod0":
+            raise ZeroDivisionError
+        pause.wait(0.2)
+        ended.append(name)
+
+    with pytest.raises(ZeroDivisionError):
+        scatter(["Pod0", "Pod1", "Pod2"], part)
+    assert sorted(ended) == ["Pod1", "Pod2"]

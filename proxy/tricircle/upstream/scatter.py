@@ -1,6 +1,7 @@
 """Ask several pods at once."""
 from collections.abc import Callable, Iterable
-from contextvars import copy_context
+from concurrent.futures import wait
+from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import TypeVar
 
@@ -11,7 +12,11 @@ from tricircle.upstream.turns import Turns
 Result = TypeVar("Result")
 # Threads wait on sockets, they do not compute. The calls carry their own deadlines, so no thread stays for ever.
 THREADS = 128
-_TURNS = Turns(THREADS, THREADS // 2, "scatter")   # half of them for one project
+# A part of a question may ask pods itself, and holds its thread meanwhile: were the inner question to wait for the same
+# threads, as many outer ones as there are would wait for ever. So each depth has threads of its own, half of them for
+# one project, and what is asked deeper still is asked by the thread that asks.
+_FLOORS = (Turns(THREADS, THREADS // 2, "scatter"), Turns(THREADS, THREADS // 2, "scatter-within"))
+_DEPTH: ContextVar[int] = ContextVar("depth", default=0)
 
 
 def scatter(pods: Iterable[str], call: Callable[[str], Result]) -> tuple[dict[str, Result], dict[str, Exception]]:
@@ -27,13 +32,14 @@ def scatter(pods: Iterable[str], call: Callable[[str], Result]) -> tuple[dict[st
     Raises:
         whatever `call` raises beyond PodUnreachable, after all have ended.
     """
-    names = list(pods)
-    if len(names) == 1:
-        futures = None
-        outcomes = [_outcome(call, names[0])]
+    names, depth = list(pods), _DEPTH.get()
+    if len(names) == 1 or depth == len(_FLOORS):
+        outcomes = [_outcome(call, name) for name in names]
     else:
         # In a context of its own each, which knows the request: one cannot be entered twice at a time.
-        futures = [_TURNS.submit(trace.project(), partial(copy_context().run, _outcome, call, name)) for name in names]
+        futures = [_FLOORS[depth].submit(trace.project(), partial(copy_context().run, _part, depth, call, name))
+                   for name in names]
+        wait(futures)
         outcomes = [future.result() for future in futures]
     results, failures = {}, {}
     for name, (result, error) in zip(names, outcomes, strict=True):
@@ -42,6 +48,11 @@ def scatter(pods: Iterable[str], call: Callable[[str], Result]) -> tuple[dict[st
         else:
             failures[name] = error
     return results, failures
+
+
+def _part(depth, call, name):
+    _DEPTH.set(depth + 1)
+    return _outcome(call, name)
 
 
 def _outcome(call, name):
