@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tricircle.api.over_quota import refusal
-from tricircle.routing import takes, usage
+from tricircle.routing import projects, takes, usage
 from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.room import Room
 from tricircle.routing.takes import Amount
@@ -101,6 +101,21 @@ def test_whose_quota():
     assert takes.owner(CALLER, {}) == "mine"
     assert takes.owner(CALLER, VOLUME) == "theirs"
     assert takes.owner(CALLER, {"project_id": 5}) == "mine"
+
+
+@pytest.mark.parametrize("named", [
+    "{own}?x&project_id={other}", "{own}/details?x&project_id={other}", "{own}&x", "a" * 65, "{other}\n", "{own}#",
+    "../{other}", 5, ["{other}"], ""])
+def test_a_text_that_is_no_project_is_asked_about_nowhere(named):
+    """It would come into URLs that are asked with our own account."""
+    own, other, asked = "a" * 32, "b" * 32, []
+    upstream = SimpleNamespace(conf=SimpleNamespace(list_deadline=15.0), call=lambda *args, **_: asked.append(args))
+    if isinstance(named, str):
+        named = named.format(own=own, other=other)
+    caller = SimpleNamespace(project_id=own, headers={})
+    given = [{"project_id": named}, {"tenant_id": named}]
+    assert projects.owners(upstream, caller, ["Pod1", "Pod2"], given) == [own, own]
+    assert asked == []
 
 
 KEY = ("compute", "instances")

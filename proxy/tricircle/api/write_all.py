@@ -45,7 +45,10 @@ class Write:
         Raises:
             Unavailable: no pod that may decide can be reached; nothing was changed.
             BadGateway, GatewayTimeout: the deciding pod's answer was lost; the others will be like it.
+            TooMany: the pods are owed enough already.
         """
+        if self.shape:
+            jobs.refuse_more(self.db, self.request.caller.project_id)
         try:
             self._announce()
             pod, first = self._decide()
@@ -71,7 +74,6 @@ class Write:
     def _announce(self) -> None:
         self._unmarked: dict[str, str] = {}
         if self.key is not None:
-            jobs.refuse_more(self.db, self.request.caller.project_id)
             self.job = jobs.enqueue(self.db, "everywhere", f"{self.shape.kind}/{self.key}",
                                     self.request.caller.project_id, not_before=now() + INTENT_SECONDS)
 

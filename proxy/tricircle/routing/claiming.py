@@ -6,6 +6,7 @@ in flight already cannot be told from outside; so as long as that decides, the r
 """
 import logging
 import time
+from urllib.parse import quote
 
 from tricircle.errors import NotFound, PodUnreachable, StoreBusy
 from tricircle.routing import usage
@@ -119,7 +120,7 @@ class Claimant:
 
     def _building(self, pod_id: str, amount: Amount) -> bool:
         """Whether a pod has servers of the project that it may not count yet."""
-        path = f"/v2.1/servers/detail?all_tenants=1&project_id={self.project_id}&status=BUILD"
+        path = f"/v2.1/servers/detail?all_tenants=1&project_id={quote(self.project_id, safe='')}&status=BUILD"
         try:
             name = pods.show(self.db, pod_id)["pod_name"]
             if name in self._silent:

@@ -19,6 +19,7 @@ from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
 MOST = 20   # projects in one body: for each of them the pods are asked
+LONGEST = 64   # of a project's id, in Keystone's database
 
 
 def owners(upstream: Upstream, caller: Caller, names: Iterable[str], given: Any) -> list[str]:
@@ -47,7 +48,7 @@ def owners(upstream: Upstream, caller: Caller, names: Iterable[str], given: Any)
 
 def _named(member: Any) -> str | None:
     found = project_of(member) if isinstance(member, dict) else None
-    return found if found and PROJECT.match(found) else None
+    return found if found and len(found) <= LONGEST and PROJECT.fullmatch(found) else None
 
 
 def _shown(upstream: Upstream, caller: Caller, names: list[str], project_id: str, deadline: Deadline) -> bool:

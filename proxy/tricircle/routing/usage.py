@@ -2,6 +2,7 @@
 quota is the operator's business, whatever the caller may see of it."""
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from tricircle.errors import PodUnreachable
 from tricircle.store import Database, default_groups, replicas
@@ -57,7 +58,7 @@ def of_pod(db: Database, upstream: Upstream, project_id: str, pod: dict, keys: s
         path, member = TOLD[service]
         if "{own}" in path:
             path = path.replace("{own}", upstream.account.project_id())
-        told = _ask(upstream, pod, service, path.replace("{project}", project_id), member, deadline)
+        told = _ask(upstream, pod, service, path.replace("{project}", quote(project_id, safe="")), member, deadline)
         names = {name for wanted, name in keys if wanted == service} & told.keys()
         extra = replicated(db, upstream, project_id, pod, service, names, deadline)
         for name in names:
@@ -85,7 +86,7 @@ def _neutrons_replicas(db: Database, upstream: Upstream, project_id: str, pod: d
     rows = {}
     for name in REPLICATED.keys() & (names | ({"security_group"} if "security_group_rule" in names else set())):
         collection, fields = REPLICATED[name]
-        query = "&".join([f"project_id={project_id}", *(f"fields={field}" for field in fields)])
+        query = urlencode({"project_id": project_id, "fields": fields}, doseq=True)
         member = collection.replace("-", "_")
         rows[name] = _ask(upstream, pod, "network", f"/v2.0/{collection}?{query}", member, deadline)
     ours = {each for name in ("router", "security_group", "subnetpool")
