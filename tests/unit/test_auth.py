@@ -5,12 +5,14 @@ import sys
 import time
 
 import pytest
+from keystoneauth1 import exceptions as ksa
 from keystonemiddleware.auth_token import InvalidToken
+from keystonemiddleware.auth_token._exceptions import ServiceError
 from keystonemiddleware.auth_token._request import _AuthTokenRequest as AuthTokenRequest
 from webob import Request
 
 from tricircle import config
-from tricircle.api.auth import TokenCheck
+from tricircle.api.auth import LONGEST_TOKEN, Guarded, TokenCheck
 from tricircle.api.gateway import Gateway
 from tricircle.api.wsgi import NAMES, application
 from tricircle.routing.caller import Caller, Identity
@@ -103,6 +105,43 @@ def test_a_token_in_the_older_header_is_none(tmp_path):
     request.environ["wsgi.errors"] = sys.stderr
     assert request.get_response(found).status_int == 401
     assert "HTTP_X_STORAGE_TOKEN" not in request.environ
+
+
+class Server:
+    """Keystone as keystonemiddleware sees it: raises what it is given, as it came about."""
+
+    def __init__(self):
+        self.cause = None
+
+    def verify_token(self, token):
+        if self.cause:
+            try:
+                raise self.cause
+            except ksa.ClientException as error:
+                raise ServiceError(str(error))   # noqa: B904 - as keystonemiddleware does it
+        return {"token": token}
+
+
+@pytest.mark.parametrize("cause", [ksa.BadRequest(), ksa.HttpError(http_status=431), ksa.HttpError(http_status=414)])
+def test_a_token_that_the_web_server_refuses_says_nothing_about_keystone(cause):
+    """Whoever has none could have nobody's token checked any more."""
+    server = Server()
+    guarded = Guarded(server, config.load())
+    server.cause = cause
+    for _ in range(20):
+        with pytest.raises(InvalidToken):
+            guarded.verify_token("x" * LONGEST_TOKEN)
+    with pytest.raises(InvalidToken):
+        guarded.verify_token("x" * (LONGEST_TOKEN + 1))
+    server.cause = None
+    assert guarded.verify_token("good") == {"token": "good"}
+    server.cause = ksa.InternalServerError()
+    for _ in range(20):
+        with pytest.raises(ServiceError):
+            guarded.verify_token("good")
+    server.cause = None
+    with pytest.raises(ServiceError):
+        guarded.verify_token("good")
 
 
 def allowed(found, path, method="GET", service=None, catalog=("compute", "volumev3", "network", "Cascading"),

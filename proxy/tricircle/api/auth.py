@@ -26,8 +26,10 @@ BELIEVED_SECONDS = 5.0
 MOST_TOKENS = 10_000
 # Of keystonemiddleware, which by itself waits for a silent Keystone for ever, and four times.
 RETRIES = 1
-# Keystone's longest (a JWS) has some 1,500 characters, and its web server cuts a connection off for a longer header.
-LONGEST_TOKEN = 8192
+# Keystone's longest (a JWS) has some 1,500 characters. A web server before Keystone refuses longer headers, or cuts the
+# connection off (uwsgi at 4,096 bytes for all of them): that says nothing about Keystone.
+LONGEST_TOKEN = 2048
+REFUSED = (400, 413, 414, 431)   # what such a web server says of a token
 SLOW_SECONDS = 1.0       # of a check, which takes some milliseconds: then half of the threads may wait for Keystone,
 CAREFUL_SECONDS = 30.0   # and for so long afterwards
 # The path of an access rule: names, `*` or `{tag}` for one of them, `**` for any number. keystonemiddleware makes a
@@ -150,6 +152,9 @@ class Guarded:
         try:
             found = self._server.verify_token(token, *args, **kwargs)
         except (ksa.ClientException, ServiceError) as error:
+            if getattr(error.__context__, "http_status", None) in REFUSED:
+                call.answered()
+                raise InvalidToken("Keystone's web server refuses it") from error
             call.silent()
             if isinstance(error, ksa.EndpointNotFound):
                 self._server.invalidate()   # its catalogue is read anew

@@ -44,7 +44,7 @@ def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: s
     """
     wire, body = _local_terms(gateway, request, path, pod, numbers.down(path, target or request.target))
     # A list is the user's own request, too, unless we need a longer one to sort it.
-    question = target is not None and target.partition("?")[0] != request.path
+    question = request.ours or (target is not None and target.partition("?")[0] != request.path)
     headers = request.caller.headers if question else request.caller.own
     headers = headers if target else headers | request.conditions
     sent = body or None

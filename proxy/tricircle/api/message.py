@@ -50,6 +50,7 @@ class Request:
         body_json: the parsed body, where there is one; see `parse_body`.
         microversion: the one that all pods will use, where the caller named one; see microversion.py.
         upload: a body that is no JSON: it goes to one pod as it is.
+        ours: the gateway asks on the user's behalf what the user did not ask.
     """
 
     method: str
@@ -63,6 +64,7 @@ class Request:
     body_json: Any = None
     microversion: tuple[int, int] | None = None
     upload: "Upload | None" = None
+    ours: bool = False
 
     @property
     def target(self) -> str:
@@ -72,7 +74,7 @@ class Request:
     def question(self, path: str | None = None) -> "Request":
         """A GET in the same caller's name, of the same path or another one."""
         headers = {name: value for name, value in self.headers.items() if name not in CONDITIONS}
-        return Request("GET", path or self.path, "", headers, b"", self.root, self.request_id, self.caller)
+        return Request("GET", path or self.path, "", headers, b"", self.root, self.request_id, self.caller, ours=True)
 
     @property
     def conditions(self) -> dict[str, str]:

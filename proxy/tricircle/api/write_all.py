@@ -5,7 +5,7 @@ from dataclasses import replace
 from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.api.once import key_of
+from tricircle.api.once import key_of, owner
 from tricircle.crosspod import alike, bring
 from tricircle.crosspod.shapes import Shape
 from tricircle.errors import ApiError, PodUnreachable, Unavailable
@@ -113,8 +113,9 @@ class Write:
             try:
                 answer = send(self.gateway, self.request, self.path, pod)
             except PodUnreachable as error:
-                if error.sent:
+                if error.sent and self._entitled:
                     self._mark(others, pod)
+                if error.sent:
                     raise failure(error) from error
                 unreachable.append(pod["pod_name"])
                 continue
@@ -128,6 +129,12 @@ class Write:
             raise Unavailable(f"{', '.join(unreachable)} may know more of it and cannot be reached now: nothing was "
                               "changed, try again later")
         return decided
+
+    @property
+    def _entitled(self) -> bool:
+        """Whether the pod whose answer was lost may have done it: pods are disbelieved on nobody else's word."""
+        caller = self.request.caller
+        return caller.is_admin or bool(self.shape and self.shape.owned and owner(self.request) == caller.user_id)
 
     def _follow(self, pod: dict, first: Answer) -> tuple[dict, Answer]:
         """Let the others do the same; (pod, answer) to show: the first one's, or a refusal that undoes it all."""

@@ -16,8 +16,8 @@ from tricircle.routing.fields import SHARED
 TWINS = {("compute", "os-volumes_boot"): "servers"}
 # Their routers take `.json` at the end of any path.
 DOTTED = frozenset({"volume", "network"})
-# What follows these is the user's own text: a key, a tag, the label of a network.
-FREE = frozenset({"metadata", "tags", "extra_specs", "os-extra_specs", "group_specs", "ips"})
+# What follows these is free text: a key, a tag, the label of a network, the name of a port's host.
+FREE = frozenset({"metadata", "tags", "extra_specs", "os-extra_specs", "group_specs", "ips", "bindings"})
 # The databases compare without regard to case, to blanks at the end and to accents: `<id>%20` is the thing of that id.
 PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
 # Neutron takes dashes for underscores and the other way round. Below a member these are written with dashes, all others

@@ -124,6 +124,17 @@ def test_no_pod_is_disbelieved_for_what_it_refused(estate, stranger, reader, nam
         assert answer.status in (403, 404), answer.raw
 
 
+@pytest.mark.parametrize("name", ["delete a flavor", "extra specs", "another's key"])
+def test_no_pod_is_disbelieved_for_what_a_silent_one_may_have_done(cloud, estate, stranger, name):
+    """One pod's outage would become that of all."""
+    _, method, path, body = EVERYWHERE[name](estate)
+    cloud["Pod1"].compute.faults.lose = f"{method} .*"
+    rows = estate.gateway.store()["behind"]
+    assert stranger.compute.call(method, path, body).status in (502, 504)
+    assert estate.gateway.store()["behind"] == rows
+    assert "tiny" in {row["id"] for row in estate.user.compute.ok("GET", "/flavors")["flavors"]}
+
+
 @pytest.mark.parametrize("zone", ["az1", "az2"])
 def test_a_server_on_anothers_things_leaves_nothing(estate, stranger, zone):
     for more in ({"networks": [{"uuid": estate.movable}]}, {"networks": [{"port": estate.ports["Pod1"]}]},

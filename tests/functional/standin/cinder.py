@@ -27,6 +27,7 @@ class Cinder(Quotas, Types, Microversioned):
     """The volume service of a pod."""
 
     name = kind = "volume"
+    service_type = "volumev3"
     prefix = "/v3"
     low, high = (3, 0), (3, 70)
     open_paths = ("/",)

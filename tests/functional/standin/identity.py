@@ -1,4 +1,5 @@
 """Who is who: projects, users, roles, tokens and the service catalogue."""
+import dataclasses
 import datetime
 import threading
 import uuid
@@ -28,7 +29,13 @@ class User:
 
 @dataclass(frozen=True)
 class Token:
-    """A project-scoped token."""
+    """A token, of a project unless `scope` says otherwise.
+
+    Args:
+        scope: `project`, `domain`, `system` or `none`.
+        rules: the access rules of an application credential.
+        admin_project: False where the cloud has an admin project, which is another one.
+    """
 
     id: str
     user: User
@@ -36,6 +43,9 @@ class Token:
     roles: tuple[str, ...]
     issued: str
     expires: str
+    scope: str = "project"
+    rules: tuple[dict, ...] | None = None
+    admin_project: bool = True
 
     @property
     def admin(self) -> bool:
@@ -92,6 +102,13 @@ class Identity:
         name = f"user-{uuid.uuid4().hex[:8]}"
         self.user(name, {f"project-{name}": list(roles)})
         return self.login(name)
+
+    def like(self, token: Token, **changes) -> Token:
+        """A token like another one, but for its scope or its rules."""
+        made = dataclasses.replace(token, id="gAAAAA" + uuid.uuid4().hex * 4, **changes)
+        with self._lock:
+            self.tokens[made.id] = made
+        return made
 
     def find(self, token: str | None) -> Token | None:
         """A token that is good now."""

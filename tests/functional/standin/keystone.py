@@ -101,10 +101,20 @@ class Keystone:
 
     def _body(self, token: Token, catalogue: bool = True) -> dict:
         found = {"methods": ["password"], "issued_at": token.issued, "expires_at": token.expires,
-                 "audit_ids": [token.id[6:28]], "is_domain": False,
-                 "user": {"id": token.user.id, "name": token.user.name, "domain": DOMAIN, "password_expires_at": None},
-                 "project": {"id": token.project.id, "name": token.project.name, "domain": DOMAIN},
-                 "roles": [{"id": f"role-{name}", "name": name} for name in token.roles]}
+                 "audit_ids": [token.id[6:28]],
+                 "user": {"id": token.user.id, "name": token.user.name, "domain": DOMAIN, "password_expires_at": None}}
+        if token.scope != "none":
+            found["roles"] = [{"id": f"role-{name}", "name": name} for name in token.roles]
+        if token.scope == "project":
+            found["project"] = {"id": token.project.id, "name": token.project.name, "domain": DOMAIN}
+            found["is_domain"] = False
+        elif token.scope != "none":
+            found[token.scope] = {"domain": DOMAIN, "system": {"all": True}}[token.scope]
+        if not token.admin_project:
+            found["is_admin_project"] = False
+        if token.rules is not None:
+            found["application_credential"] = {"id": "a", "name": "a", "restricted": True,
+                                               "access_rules": [{"id": "r", **rule} for rule in token.rules]}
         if catalogue:
             found["catalog"] = self.identity.catalogue(token.project.id)
         return {"token": found}

@@ -70,8 +70,8 @@ class Microversioned(Service):
                 response.headers["X-OpenStack-Nova-API-Version"] = _dotted(version)
                 response.headers["Vary"] += ", X-OpenStack-Nova-API-Version"
 
-    def _authenticate(self, request):
-        super()._authenticate(request)
+    def _authenticate(self, request, asked):
+        super()._authenticate(request, asked)
         if request.project and request.project != request.who.project.id:
             raise Refused(400, f"Malformed request URL: URL's project_id '{request.project}' doesn't match Context's "
                                f"project_id '{request.who.project.id}'")

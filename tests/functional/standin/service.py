@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from keystonemiddleware.auth_token import _path_matches
+
 from tests.functional.standin.faults import WRITES, Faults
 from tests.functional.standin.identity import Identity
 from tests.functional.standin.routes import Routes
@@ -42,6 +44,7 @@ class Service:
     """
 
     name = ""
+    service_type = ""   # in Keystone's catalogue, where that is another one
     open_paths: tuple[str, ...] = ("/",)   # answered without a token
 
     def __init__(self, pod):
@@ -85,7 +88,7 @@ class Service:
         try:
             self.normal(request)
             if request.path not in self.open_paths:
-                self._authenticate(request)
+                self._authenticate(request, asked)
             with self.pod.lock:
                 function, match = self.routes.find(request)
                 response = function(request, **match)
@@ -106,9 +109,15 @@ class Service:
                             {"WWW-Authenticate": f'Keystone uri="{self.pod.keystone_url}"'})
         return Response(refused.status, self.error(refused))
 
-    def _authenticate(self, request: Request) -> None:
-        request.who = self.identity.find(request.headers.get("x-auth-token"))
-        if not request.who:
+    def _authenticate(self, request: Request, asked: str) -> None:
+        """As keystonemiddleware does, also the access rules of application credentials."""
+        who = request.who = self.identity.find(request.headers.get("x-auth-token"))
+        service = self.identity.find(request.headers.get("x-service-token"))
+        if "x-service-token" in request.headers and not (service and "service" in service.roles):
+            who = None
+        if not who or not (who.rules is None or service or any(
+                (rule["service"], rule["method"]) == (self.service_type or self.name, request.method)
+                and _path_matches(asked, rule["path"]) for rule in who.rules)):
             raise Refused(401, "The request you have made requires authentication.")
 
     def body(self, request: Request) -> dict:
