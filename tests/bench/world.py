@@ -102,12 +102,16 @@ def world(**changed: Any) -> Iterator[World]:
         for endpoint in cloud.identity.endpoints:
             if endpoint["region"] == "Pod1":
                 endpoint["url"] = f"http://127.0.0.1:{pod}"
-        gateway = Gateway(cloud, Path(folder), threads=THREADS, debug="false", **{"processes": PROCESSES, **changed},
+        # A load comes from one address: as a proxy it may open any number of connections.
+        gateway = Gateway(cloud, Path(folder), threads=THREADS, debug="false", api="trusted_proxy = 127.0.0.1",
+                          **{"processes": PROCESSES, **changed},
                           authtoken=f"memcached_servers = 127.0.0.1:{memcached}" if cached else "")
         stack.callback(gateway.stop)
         gateway.start().register()
-        pids = {"forwarder": children(start(forwarder, sys.executable, "-m", "tests.bench.forwarder", str(forwarder),
-                                            f"http://127.0.0.1:{pod}", str(PROCESSES), str(THREADS))),
+        parent = start(forwarder, sys.executable, "-m", "tests.bench.forwarder", str(forwarder),
+                       f"http://127.0.0.1:{pod}", str(PROCESSES), str(THREADS))
+        until(lambda: len(children(parent)) == PROCESSES)   # it listens before it forks
+        pids = {"forwarder": children(parent),
                 "gateway": children(gateway.api.process.pid)}
         ports = {"direct": pod, "forwarder": forwarder, "gateway": gateway.ports["compute"]}
         yield World(gateway, ports, pids, bool(cached))
