@@ -280,11 +280,11 @@ def settle(scene: Scene) -> None:
 
 
 def _calm(scene: Scene) -> bool:
-    """Whether volumes are there, and all jobs done."""
+    """Whether volumes are there, and no job is owed. Others may have left jobs that were cancelled."""
     jobs = scene.boss.admin.get("/jobs").body["jobs"]
     volumes = [scene.a.volume.get(f"/volumes/{id}")["volume"]["status"] for service, _, _, id in scene.things.values()
                if service == "volume"]
-    return all(job["state"] == "done" for job in jobs) and set(volumes) == {"available"}
+    return all(job["state"] not in ("queued", "running") for job in jobs) and set(volumes) == {"available"}
 
 
 def boot(scene: Scene, **fields) -> dict:
