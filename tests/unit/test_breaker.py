@@ -154,6 +154,41 @@ def test_silence_that_a_second_one_meets_is_about_all(case, owner):
     assert not case.breaker.begin("c")
 
 
+def test_two_projects_are_believed_until_we_have_looked_ourselves(case):
+    """They may belong to one person, whose calls take too long, whoever makes them."""
+    for _ in range(2):
+        fail(case.breaker, "b", refused=False)
+    last = case.breaker.begin("c")
+    assert last.silent(), "a look is due"
+    assert not case.breaker.begin("a")
+    look = case.breaker.begin()
+    assert look
+    assert not case.breaker.begin(), "one look"
+    look.answered()
+    assert case.breaker.begin("a")
+
+
+def test_a_look_in_vain_leaves_it_open(case):
+    for owner in "bbc":
+        call = case.breaker.begin(owner)
+        due = call.silent()
+        call.ended()
+    assert due
+    look = case.breaker.begin()
+    assert not look.silent()
+    look.ended()
+    case.at[0] = 9.9
+    assert not case.breaker.begin("a")
+    case.at[0] = 10.0
+    assert case.breaker.begin("a")
+
+
+@pytest.mark.parametrize("owners", [["b"] * 3, [None] * 3, ["b", "c", None]])
+def test_no_look_is_due_where_it_is_open_for_one_alone_or_we_know_ourselves(case, owners):
+    due = [case.breaker.begin(owner).silent() for owner in owners]   # all of them
+    assert not any(due)
+
+
 def test_our_own_account_is_believed_alone(case):
     for _ in range(3):
         fail(case.breaker, None, refused=False)

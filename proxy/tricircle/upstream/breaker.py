@@ -3,7 +3,8 @@
 What a request may have caused itself says little of the pod: a list that is too long for its deadline, a header that
 the pod's server cuts off. So a *refused* connection counts for everybody, and a call without an answer (*silent*)
 counts only when nobody else has had an answer since that call began; and while one project alone meets that, the
-breaker is open for that project alone.
+breaker is open for that project alone. When a second one meets it, too, all fail fast at once; but one person may have
+two projects, so that is believed only until a look of our own, which no user has caused, is answered.
 """
 import threading
 import time
@@ -33,9 +34,14 @@ class Call:
         """No connection was to be had."""
         self._breaker._refused(self)
 
-    def silent(self) -> None:
-        """No whole answer came."""
-        self._breaker._silent(self)
+    def silent(self) -> bool:
+        """No whole answer came.
+
+        Returns:
+            Whether this has opened the breaker for all, on the word of users alone: a look of our own is due, and the
+            next call of our own account is let through for it.
+        """
+        return self._breaker._silent(self)
 
     def ended(self) -> None:
         """It is over. A probe that had no outcome (Keystone was not there for it) leaves its place to another."""
@@ -76,6 +82,7 @@ class Breaker:
         self._opened: float | None = None
         self._alone: str | None = None                       # for whom it is open, where it is not for all
         self._tried: tuple[str | None, float] | None = None   # whose probe failed by silence, and when
+        self._hearsay = False                                # it is open by what users met, and we have not looked
 
     @property
     def open(self) -> bool:
@@ -114,6 +121,9 @@ class Breaker:
         return len(self._calls) < self.most * 3 // 2 and sum(call.owner == owner for call in self._calls) < self.most
 
     def _may_probe(self, owner: str | None, at: float) -> bool:
+        if owner is None and self._hearsay:
+            self._hearsay = False
+            return True
         tried, when = self._tried or (owner, float("-inf"))
         if at - self._opened < self.seconds or (tried == owner and at - when < self.seconds):
             return False
@@ -133,18 +143,20 @@ class Breaker:
             if call.probes or (not self.open and self._failed() >= self.failures):
                 self._opened, self._alone = self._clock(), None
 
-    def _silent(self, call: Call) -> None:
+    def _silent(self, call: Call) -> bool:
         with self._lock:
             if self._last > call.began:
-                return
+                return False
             if call.probes:
                 self._tried = call.owner, self._clock()
             if self.open:
-                return
+                return False
             self._silences[call.owner] = self._silences.get(call.owner, 0) + 1
             if self._failed() >= self.failures:
                 self._opened = self._clock()
                 self._alone = call.owner if len(self._silences) == 1 and not self._refusals else None
+            self._hearsay = self.open and None not in self._silences
+            return self._hearsay
 
     def _failed(self) -> int:
         return self._refusals + sum(self._silences.values())

@@ -1,4 +1,5 @@
 """HTTP to the pods: pooled connections, one deadline for the whole call, one breaker for each pod and service."""
+import contextlib
 import json
 import logging
 import ssl
@@ -23,6 +24,8 @@ MOST_ENDPOINTS = 3000
 PATIENCE_SECONDS = 3.0   # without any answer of a pod's service: then half of the threads may wait for it
 NO_RETRIES = urllib3.Retry(total=False, redirect=False)
 READS = ("GET", "HEAD")
+# A small question for each service that needs its database, and Keystone for the token: what a user's call needs, too.
+LOOKS = {"compute": "/v2.1/servers?limit=1", "volume": "/v3/{own}/volumes?limit=1", "network": "/v2.0/networks?limit=1"}
 # Raised before a byte of the request left this machine, so the call may be repeated.
 NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
@@ -132,21 +135,25 @@ class Upstream:
             raise
         # All or nothing: with a default for one header a user's call could go out under our own token.
         out = {"X-Auth-Token": self.account.token()} if headers is None else headers
-        began = time.monotonic()
+        began, hurried = time.monotonic(), deadline.left() < min(self.conf.connect_deadline, deadline.seconds / 2)
         try:
             response = self._request(method, root, path, out, body, deadline)
             answer = self._answer(pod, response, deadline if isinstance(body, bytes | None) else
                                   Deadline(deadline.seconds), through)
         except urllib3.exceptions.HTTPError as error:
-            sent = not _never_sent(error)
-            if not sent:
+            sent, doubted = not _never_sent(error), False
+            if hurried and _timed_out(error):
+                pass   # what the request has done before has left no time for it: that says nothing of the pod
+            elif not sent:
                 under_way.refused()
             elif isinstance(error, bodies.TooLong):
                 under_way.answered()
             elif isinstance(body, bytes | None):   # a pod may cut an upload off, or take its time with it
-                under_way.silent()
+                doubted = under_way.silent()
             metrics.called(pod, service, method, "unreachable", time.monotonic() - began)
             metrics.breaker(pod, service, breaker.open)
+            if doubted:
+                threading.Thread(target=self._look, args=(pod, service), daemon=True).start()
             raise PodUnreachable(pod, service, _reason(error), sent, sent and method not in READS) from error
         metrics.called(pod, service, method, answer.status, time.monotonic() - began)
         if breaker.open:
@@ -155,6 +162,12 @@ class Upstream:
         LOG.debug("%s %s %s -> %s %s", pod, method, path, answer.status,
                   answer.headers.get("x-openstack-request-id", ""))
         return answer
+
+    def _look(self, pod: str, service: str) -> None:
+        """Ask what no user has caused: an answer closes the breaker."""
+        with contextlib.suppress(PodUnreachable, EndpointMissing, Unavailable):
+            path = LOOKS[service].format(own=self.account.project_id())
+            self.call(pod, service, "GET", path, deadline=Deadline(min(PATIENCE_SECONDS, self.conf.list_deadline)))
 
     def ask(self, pod: str, service: str, method: str, path: str, body: Any = None,
             deadline: Deadline | None = None, microversion: str = "") -> Answer:
@@ -227,6 +240,12 @@ class Upstream:
 
 def _never_sent(error: Exception) -> bool:
     return isinstance(error, NOT_SENT) or isinstance(getattr(error, "reason", None), NOT_SENT) or _untrusted(error)
+
+
+def _timed_out(error: Exception) -> bool:
+    """Whether it is about time alone; urllib3 has refused connections among its time-outs."""
+    return isinstance(error, urllib3.exceptions.TimeoutError) and \
+        not isinstance(error, urllib3.exceptions.NewConnectionError)
 
 
 def _untrusted(error: Exception) -> bool:

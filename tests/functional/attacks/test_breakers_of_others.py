@@ -124,6 +124,24 @@ def test_whoever_meets_a_silent_pod_alone_fails_fast_alone(cloud, gateway, town,
     assert attacker.compute.get(path).status == 200
 
 
+def test_two_projects_of_one_person_do_not_take_a_pod_from_the_others(cloud, tmp_path):
+    """By word of two it is open for all, until a look of our own is answered; without that, for a minute."""
+    own = Gateway(cloud, tmp_path, processes=1, deadline=0.7, list_deadline=0.5, breaker_failures=3,
+                  breaker_seconds=60)
+    try:
+        own.start().register()
+        mine = Town(own).calls()["show servers in Pod2"]
+        faults = cloud["Pod2"].compute.faults
+        faults.only, faults.silent = "GET /v2.1/servers/detail", True
+        for user in [User(own)] * 2 + [User(own)]:
+            assert user.compute.get("/servers/detail").headers[UNREACHABLE] == "Pod2"
+        assert until(lambda: mine().status == 200, 5)
+        assert not opened(own)
+        assert ("GET", "/v2.1/servers") in [call[:2] for call in faults.calls]
+    finally:
+        own.stop()
+
+
 def test_a_pod_that_refuses_is_known_to_all_by_one(cloud, gateway, town, attacker):
     cloud["Pod2"].compute.server.refuse()
     cloud["Pod2"].compute.faults.used = True

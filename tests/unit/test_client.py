@@ -1,0 +1,48 @@
+"""Calls to pods: what of a call in vain is told to the breaker."""
+import pytest
+import urllib3
+
+from tricircle import config
+from tricircle.errors import PodUnreachable
+from tricircle.upstream.client import Upstream
+from tricircle.upstream.deadline import Deadline
+
+
+class Account:
+    """Knows where a pod is that accepts no connections."""
+
+    def endpoint(self, pod, service):
+        """Its root."""
+        return "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def upstream():
+    """Opens a breaker at the first failure."""
+    conf = config.load()
+    conf.set_override("breaker_failures", 1, "pods")
+    return Upstream(conf, Account())
+
+
+@pytest.mark.parametrize(("seconds", "opens"), [(60.0, True), (0.0, False)])
+@pytest.mark.parametrize("error", [urllib3.exceptions.ConnectTimeoutError("late"),
+                                   urllib3.exceptions.ReadTimeoutError(None, "", "late")])
+def test_a_request_that_has_used_up_its_time_says_nothing_of_the_pod(upstream, monkeypatch, seconds, opens, error):
+    """A user decides how much one request has to do: connections with a millisecond left would open it for all."""
+    def late(*_):
+        raise error
+
+    monkeypatch.setattr(upstream, "_request", late)
+    deadline = Deadline(60.0)
+    deadline._end -= 60.0 - seconds
+    with pytest.raises(PodUnreachable):
+        upstream.call("Pod1", "compute", "GET", "/", headers={}, deadline=deadline)
+    assert upstream.breaker("Pod1", "compute").open == opens
+
+
+def test_a_refused_connection_is_one_however_little_time_is_left(upstream):
+    deadline = Deadline(60.0)
+    deadline._end -= 59.0
+    with pytest.raises(PodUnreachable):
+        upstream.call("Pod1", "compute", "GET", "/", headers={}, deadline=deadline)
+    assert upstream.breaker("Pod1", "compute").open
