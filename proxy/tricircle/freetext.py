@@ -9,18 +9,17 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote_plus
 
-from tricircle.uuids import UUIDS
+from tricircle.uuids import LENGTH, UUIDS
 
 Change = Callable[[str], str]
 UUID_TEXT = re.compile(UUIDS.pattern.decode())
-LENGTH = 36   # of a UUID: a shorter text has none in it
 
 # Fields of bodies and filters of queries, with all that is below them.
 FREE = frozenset({
     "name", "description", "display_name", "display_description", "hostname", "OS-EXT-SRV-ATTR:hostname",
     "dns_name", "dns_domain", "dns_assignment", "locked_reason", "disabled_reason", "image_name", "opt_value",
     "metadata", "meta", "properties", "tags", "tag", "key", "extra_specs", "group_specs", "specs",
-    "volume_image_metadata", "binding:profile",
+    "volume_image_metadata", "binding:profile", "connector",
     "user_data", "OS-EXT-SRV-ATTR:user_data", "personality",
     "key_name", "OS-EXT-SRV-ATTR:key_name", "public_key", "private_key", "fingerprint", "adminPass"})
 FREE_FILTERS = FREE | {"tags-any", "not-tags", "not-tags-any", "glance_metadata"}
@@ -29,6 +28,9 @@ BEFORE_FREE = frozenset({"tags", "metadata", "extra_specs", "os-extra_specs", "g
 # Objects whose `name` Nova takes for a security group's name or id, in requests.
 NAMING = {"compute": frozenset({"security_groups", "addSecurityGroup", "removeSecurityGroup"})}
 NOTHING: frozenset[str] = frozenset()
+# Where Nova looks for an id first, in any case (neutronclient/v2_0/client.py UUID_PATTERN). In a server's
+# `security_groups` it compares names and ids as they are written (nova/network/neutron.py _process_security_groups).
+ID_FIRST = frozenset({"addSecurityGroup", "removeSecurityGroup"})
 
 
 def in_document(document: Any, change: Change, naming: frozenset[str] = NOTHING) -> Any:
@@ -69,12 +71,12 @@ def in_target(target: str, change: Change) -> str:
     parts = where.split("/")
     parts = parts[:1] + [part if before in BEFORE_FREE else change(part)
                          for before, part in pairwise(parts)]
-    pairs = [pair if _is_free(pair) else change(pair) for pair in query.split("&")]
+    pairs = [pair if is_free_filter(pair) else change(pair) for pair in query.split("&")]
     return "/".join(parts) + mark + "&".join(pairs)
 
 
-def _is_free(pair: str) -> bool:
-    """Cinder takes `name~` for a part of a name."""
+def is_free_filter(pair: str) -> bool:
+    """Whether one `name=value` of a query is free text. Cinder takes `name~` for a part of a name."""
     return unquote_plus(pair.partition("=")[0]).rstrip("~") in FREE_FILTERS
 
 

@@ -25,6 +25,8 @@ PROJECT = "0123456789abcdef0123456789abcdef"
     (NETWORK, "/v2.0/metering/metering-labels", "/v2.0/metering/metering-labels"),
     (NETWORK, f"/v2.0/networks/{ID}/tags/INDEX.x%20%C3%A9", f"/v2.0/networks/{ID}/tags/INDEX.x%20%C3%A9"),
     (NETWORK, "/v2.0", "/v2.0"), (NETWORK, "/v2.0/", "/v2.0/"), (NETWORK, "/", "/"),
+    (NETWORK, f"/v2.0/networks/{ID.upper()}.json", f"/v2.0/networks/{ID}"),
+    (VOLUME, f"/v3/volumes/{ID.upper()}.json", f"/v3/volumes/{ID}"),
     (VOLUME, f"/v3/{PROJECT}/volumes.json", f"/v3/{PROJECT}/volumes"),
     (VOLUME, f"/v3/volumes/{ID}/action.json", f"/v3/volumes/{ID}/action"),
     (VOLUME, f"/v3/volumes/{ID}/metadata/a.json.json", f"/v3/volumes/{ID}/metadata/a.json.json"),

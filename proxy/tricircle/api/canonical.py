@@ -7,10 +7,13 @@ here, before anything else looks at it, and put together again in the one way th
 Source: RFC 3986 2.3, 3.3 and 6.2.2.
 """
 import re
+from itertools import pairwise
 from typing import Any
-from urllib.parse import quote, unquote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes
 
 from tricircle.errors import BadRequest
+from tricircle.freetext import BEFORE_FREE, is_free_filter
+from tricircle.uuids import ANY_CASE, LENGTH, lowered
 
 LONGEST = 8192
 # RFC 3986 3.3: what a segment may have in it as it is; so does keystonemiddleware (webob) when it reads access rules.
@@ -20,27 +23,28 @@ HALF_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 # C0, DEL, C1: `\n` at the end of a segment is none to a regular expression that ends in `$`.
 FORBIDDEN = re.compile(r"[/\\\x00-\x1f\x7f-\x9f]")
-# MariaDB finds an id in capitals, too, which all of us would take for no id.
-UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 # Routes, which Nova, Cinder and Neutron's extensions use, takes this parameter for the method of the request.
 METHOD = re.compile(r"(?:^|[&;])_method(?:[=&;]|$)")
 
 
 # Nearly every path has one spelling only. No capitals, since an id may have them, and no dot at the front of a segment.
 PLAIN = re.compile(r"(?:/[a-z0-9_][a-z0-9._-]*)+/?")
+# An id in another spelling has an escape or a capital letter.
+SMALL = re.compile(r"[^%A-F]*")
 
 
 def rewrite(environ: dict[str, Any]) -> None:
     """Give a WSGI environment the canonical path, in the place of the one that was sent.
 
     Args:
-        environ: its REQUEST_URI (with the query) and PATH_INFO (decoded, as WSGI wants it) are replaced.
+        environ: its REQUEST_URI (with the query), PATH_INFO (decoded, as WSGI wants it) and QUERY_STRING are replaced.
 
     Raises:
         BadRequest: the path or the query could mean something else to a pod.
     """
     raw = environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", "/").encode("latin-1"))
     try:
+        environ["QUERY_STRING"] = query(environ.get("QUERY_STRING", ""))
         set_path(environ, path(raw))
         if METHOD.search(unquote(environ.get("QUERY_STRING", ""))):
             raise BadRequest("the query's parameter _method is not allowed")
@@ -58,9 +62,26 @@ def set_path(environ: dict[str, Any], whole: str) -> None:
         environ: of WSGI.
         whole: canonical.
     """
-    query = environ.get("QUERY_STRING", "")
-    environ["REQUEST_URI"] = f"{whole}?{query}" if query else whole
+    asked = environ.get("QUERY_STRING", "")
+    environ["REQUEST_URI"] = f"{whole}?{asked}" if asked else whole
     environ["PATH_INFO"] = unquote(whole, "latin-1")
+
+
+def query(raw: str) -> str:
+    """The canonical query: filters and their order as they were sent, an id in its one spelling.
+
+    Args:
+        raw: without the question mark; its bytes as latin-1.
+    """
+    if SMALL.fullmatch(raw):
+        return raw
+    return "&".join(map(_pair, raw.split("&")))
+
+
+def _pair(pair: str) -> str:
+    name, _, value = pair.partition("=")
+    text = unquote_plus(value) if len(value) >= LENGTH else ""
+    return f"{name}={text.lower()}" if ANY_CASE.fullmatch(text) and not is_free_filter(pair) else pair
 
 
 def path(target: str) -> str:
@@ -77,9 +98,9 @@ def path(target: str) -> str:
             bytes that are not UTF-8, an escape in what was decoded, or it is too long.
     """
     origin = ABSOLUTE.match(target)
-    raw, _, query = target[origin.end() if origin else 0:].partition("?")
+    raw, _, asked = target[origin.end() if origin else 0:].partition("?")
     raw = "/" if origin and not raw else raw
-    if "#" in raw or "#" in query:
+    if "#" in raw or "#" in asked:
         raise BadRequest("the request's target has a fragment")
     if len(raw) <= LONGEST and PLAIN.fullmatch(raw):
         return raw
@@ -88,7 +109,8 @@ def path(target: str) -> str:
     if len(raw) > LONGEST:
         raise BadRequest(f"the path is longer than {LONGEST} characters")
     *segments, last = raw.split("/")[1:]
-    whole = "/" + "/".join([*map(_segment, segments), _segment(last) if last else ""])
+    parts = [*map(_segment, segments), _segment(last) if last else ""]
+    whole = "/" + "/".join(part if before in BEFORE_FREE else lowered(part) for before, part in pairwise(["", *parts]))
     if len(whole) > LONGEST:
         raise BadRequest(f"the path is longer than {LONGEST} characters")
     return whole
@@ -107,4 +129,4 @@ def _segment(raw: str) -> str:
         raise BadRequest("the path has a slash, a backslash or a control character in a segment")
     if ESCAPE.search(text):   # Neutron's pecan decodes once more
         raise BadRequest("the path is escaped twice")
-    return text.lower() if UUID.fullmatch(text) else quote(text, safe=AS_IS)
+    return quote(text, safe=AS_IS)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, BinaryIO
 
+from tricircle import freetext, uuids
 from tricircle.errors import ApiError, BadRequest, TooLarge
 from tricircle.routing.caller import Caller
 
@@ -82,7 +83,7 @@ class Request:
         return {name: value for name, value in self.headers.items() if name in CONDITIONS}
 
     def parse_body(self) -> None:
-        """Read a JSON body into `body_json`.
+        """Read a JSON body into `body_json`; both have what it says in one spelling, whoever looks for an id in them.
 
         Raises:
             BadRequest: it is not JSON, or not an object.
@@ -98,6 +99,9 @@ class Request:
         if SURROGATE.search(self.body) and not _is_text(self.body_json):
             raise BadRequest("the request's body has half a character (a lone surrogate) in it", "HTTPBadRequest")
         if ESCAPED.search(self.body):
+            self.body = json.dumps(self.body_json).encode()
+        if uuids.have_capitals(self.body):
+            freetext.in_document(self.body_json, uuids.lowered, freetext.ID_FIRST)
             self.body = json.dumps(self.body_json).encode()
 
 

@@ -106,8 +106,7 @@ def network_pod(gateway: Gateway, request: Request, given: dict) -> dict | None:
 
 
 def _uuid(value: Any) -> str | None:
-    """Neutron's database takes capital letters for small ones."""
-    return value.lower() if isinstance(value, str) and UUID.match(value.lower()) else None
+    return value if isinstance(value, str) and UUID.match(value) else None
 
 
 def _pool_of(gateway: Gateway, request: Request, given: dict, pod: dict) -> str | None:

@@ -84,7 +84,7 @@ def _onboard(gateway: Gateway, request: Request, path: Path, home: dict, pool: d
     pod = network_pod(gateway, request, body)
     if not pod:
         return generic.plain(gateway, request, path)
-    query = f"network_id={body['network_id'].lower()}&ip_version={pool['ip_version']}"
+    query = f"network_id={body['network_id']}&ip_version={pool['ip_version']}"
     joining = nets(each["cidr"] for each in listed(gateway, request, pod, "subnets", query))
     clash = BadRequest("Illegal subnetpool update : Onboarding subnets of network "
                        f"{body['network_id']}: they conflict with allocated prefixes in subnet pool {path.member}.",

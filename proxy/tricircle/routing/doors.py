@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from tricircle.errors import NotFound
 from tricircle.routing.catalogue import COLLECTIONS, NETWORK, PREFIXES, Service, split
 from tricircle.routing.fields import SHARED
+from tricircle.uuids import lowered
 
 # Collections with a second name.
 TWINS = {("compute", "os-volumes_boot"): "servers"}
@@ -54,7 +55,7 @@ def plain(service: Service, path: str) -> str:
     if not rest:
         return path
     if service.name in DOTTED and tail in ("", "/"):
-        rest[-1] = rest[-1].removesuffix(".json")
+        rest[-1] = lowered(rest[-1].removesuffix(".json"))
         if rest[-1].endswith(".json"):
             raise nothing(path)
     if "." in rest[0] or not all(PLAIN.fullmatch(unquote(part)) for part in rest):

@@ -130,6 +130,30 @@ def test_another_pods_404_is_not_the_end_of_a_row(gateway, a):
     assert mine in {row[0] for row in rows(gateway)}
 
 
+def test_an_id_in_capitals_is_the_id(cloud, gateway, a):
+    """Whatever looks at it on the way: handlers, the place, replicas, quotas; a text that looks like one stays."""
+    group = a.make("security-groups", name="loud", description="x")["id"]
+    home, = holders(cloud, "network", "security-groups", group)
+    away = {"Pod1": "Pod2", "Pod2": "Pod1"}[home]
+    network, _ = a.wired(gateway.pods[away]["az_name"])
+    body = {"port": {"network_id": network.upper(), "security_groups": [group.upper()], "name": group.upper()}}
+    port = a.network.ok("POST", "/ports", body)["port"]
+    assert (port["network_id"], port["security_groups"], port["name"]) == (network, [group], group.upper())
+    assert holders(cloud, "network", "ports", port["id"]) == [away]
+    local, = cloud[away].network.shelf("ports")[port["id"]]["security_groups"]
+    found = a.network.ok("GET", f"/ports?id={port['id'].upper()}&network_id={network.upper()}")["ports"]
+    assert [each["id"] for each in found] == [port["id"]]
+    for each in (local, local.upper()):
+        assert a.network.post("/ports", {"port": {"network_id": network, "security_groups": [each]}}).status == 404
+    router = a.make("routers", availability_zone_hints=["az1"])["id"]
+    subnet = a.subnet(network)
+    added = a.network.ok("PUT", f"/routers/{router.upper()}/add_router_interface", {"subnet_id": subnet.upper()})
+    assert (added["id"], added["subnet_id"]) == (router, subnet)
+    disk = a.disk("az2")
+    a.volume.ok("POST", "/snapshots", {"snapshot": {"volume_id": disk.upper(), "force": True}})
+    assert a.volume.ok("GET", f"/volumes/{disk.upper()}.json")["volume"]["id"] == disk
+
+
 def unknown(count):
     return [str(uuid.uuid4()) for _ in range(count)]
 
