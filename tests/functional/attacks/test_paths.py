@@ -55,6 +55,21 @@ def rows(gateway):
     return {name: rows for name, rows in gateway.store().items() if name not in ("quota_claims",)}
 
 
+@pytest.mark.parametrize("target", ["/v2.0/networks?name=caf\u00e9", "/v2.0/caf\u00e9", "/v2.0/networks?\u6771"])
+def test_bytes_that_no_target_may_have_are_refused_by_the_server(cloud, gateway, target):
+    """RFC 9112 3.2: what we would read as characters and send on as others never comes in; escaped it does."""
+    user, before = User(gateway), calls(cloud, "network")
+    assert send(gateway, "network", "GET", target.encode().decode("latin-1"), user.token.id)[0] == 400
+    assert calls(cloud, "network") == before
+
+
+def test_the_same_text_with_escapes(gateway):
+    user = User(gateway)
+    made = user.net("az2", name="caf\u00e9")
+    status, _, raw = send(gateway, "network", "GET", "/v2.0/networks?name=caf%c3%A9", user.token.id)
+    assert (status, [each["id"] for each in json.loads(raw)["networks"]]) == (200, [made])
+
+
 @pytest.fixture(scope="module")
 def full(gateway):
     """B: at home in both pods, and with every quota used up."""
