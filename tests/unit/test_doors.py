@@ -49,7 +49,8 @@ def test_plain(service, path, wanted):
     (NETWORK, "/v2.0/networks/_lookup"), (NETWORK, "/v2.0/security-groups.foo"), (NETWORK, "/v2.0/networks.map"),
     (NETWORK, "/v2.0/networks.json.json"), (NETWORK, f"/v2.0/routers/{ID}/add_router_interface.foo"),
     (NETWORK, f"/v2.0/networks/{ID}%20"), (NETWORK, f"/v2.0/networks/{ID[:-1]}%C3%A9"),
-    (NETWORK, "/v2.0/networks%20"), (VOLUME, f"/v3/volumes/{ID}%20"), (VOLUME, f"/v3/volumes/{ID}.json.json"),
+    (NETWORK, "/v2.0/networks%20"), (VOLUME, f"/v3/{PROJECT}/volumes/tags/x%20"), (VOLUME, f"/v3/volumes/{ID}.json.json"),
+    (NETWORK, "/v2.0/qos/policies/tags/index"), (VOLUME, f"/v3/volumes/{ID}%20"),
     (COMPUTE, "/v2.1/servers.json"), (COMPUTE, "/v2.1/os-keypairs/key%20"), (COMPUTE, "/v2.1/%20servers"),
 ])
 def test_closed(service, path):
@@ -63,6 +64,26 @@ PARTS = st.sampled_from(["v2.0", "v2.1", "v2", "v3", PROJECT, ID, "abc", "networ
                          "_lookup", "ports", "add-router-interface", "extensions"])
 
 CLOSED = ("os-volumes_boot", "security_groups", "policies", "qos/networks")
+
+
+def outcome(service, path):
+    """The plain path, or that there is none."""
+    try:
+        return plain(service, path)
+    except NotFound:
+        return None
+
+
+@given(st.sampled_from([COMPUTE, VOLUME]), st.lists(st.tuples(PARTS, st.sampled_from(["", ".json", "%20"])), min_size=1,
+                                                    max_size=6))
+def test_a_project_in_the_path_changes_nothing_else(service, parts):
+    """Wherever free text begins: behind the member, and not at a place that is counted from the left."""
+    (first, _), *others = parts
+    first = first if first not in (PROJECT, ID, "abc") else "volumes"
+    rest = "/".join([first, *(a + b for a, b in others)])
+    version = f"/{service.versions[0]}"
+    short, long = outcome(service, f"{version}/{rest}"), outcome(service, f"{version}/{PROJECT}/{rest}")
+    assert long == (short and short.replace(version, f"{version}/{PROJECT}", 1))
 
 
 @given(st.sampled_from(list(SERVICES.values())), st.lists(st.tuples(PARTS, st.sampled_from(["", "", ".json", ".foo"])),

@@ -48,12 +48,13 @@ def plain(service: Service, path: str) -> str:
     Raises:
         NotFound: a pod might take it for something that has a plain path.
     """
-    parts = path.removesuffix("/").split("/")
-    end = next((place + 1 for place, part in enumerate(parts) if place > 3 and part in FREE), len(parts))
-    tail = path[len("/".join(parts[:end])):]
-    prefix, rest = split(service, "/".join(parts[:end]))
-    if not rest:
+    prefix, parts = split(service, path)
+    if not parts:
         return path
+    member = _length(service, parts)
+    end = next((place + 1 for place, part in enumerate(parts) if place > member and part in FREE), len(parts))
+    rest = parts[:end]
+    tail = path[len("/".join([prefix, *rest])):]
     if service.name in DOTTED and tail in ("", "/"):
         rest[-1] = lowered(rest[-1].removesuffix(".json"))
         if rest[-1].endswith(".json"):
@@ -64,6 +65,11 @@ def plain(service: Service, path: str) -> str:
     if service is NETWORK:
         rest = _neutron(path, rest)
     return f"{prefix}/{'/'.join(rest)}{tail}"
+
+
+def _length(service: Service, parts: list[str]) -> int:
+    """How many segments name the collection."""
+    return 2 if service is NETWORK and parts[0] in PREFIXES and len(parts) > 1 else 1
 
 
 def nothing(path: str) -> NotFound:
@@ -77,7 +83,7 @@ def _neutron(path: str, rest: list[str]) -> list[str]:
     # format.
     if any(part == "index" or part.startswith("_") or "." in part for part in rest):
         raise nothing(path)
-    length = 2 if rest[0] in PREFIXES and len(rest) > 1 else 1
+    length = _length(NETWORK, rest)
     name, below = "/".join(rest[:length]), rest[length:]
     known = KNOWN.get(_dashed(rest[length - 1]), name)
     if _dashed(known) != _dashed(name):
