@@ -49,8 +49,9 @@ def test_plain(service, path, wanted):
     (NETWORK, "/v2.0/networks/_lookup"), (NETWORK, "/v2.0/security-groups.foo"), (NETWORK, "/v2.0/networks.map"),
     (NETWORK, "/v2.0/networks.json.json"), (NETWORK, f"/v2.0/routers/{ID}/add_router_interface.foo"),
     (NETWORK, f"/v2.0/networks/{ID}%20"), (NETWORK, f"/v2.0/networks/{ID[:-1]}%C3%A9"),
-    (NETWORK, "/v2.0/networks%20"), (VOLUME, f"/v3/{PROJECT}/volumes/tags/x%20"), (VOLUME, f"/v3/volumes/{ID}.json.json"),
+    (NETWORK, "/v2.0/networks%20"), (VOLUME, f"/v3/{PROJECT}/volumes/tags/x%20"),
     (NETWORK, "/v2.0/qos/policies/tags/index"), (VOLUME, f"/v3/volumes/{ID}%20"),
+    (VOLUME, f"/v3/volumes/{ID}.json.json"),
     (COMPUTE, "/v2.1/servers.json"), (COMPUTE, "/v2.1/os-keypairs/key%20"), (COMPUTE, "/v2.1/%20servers"),
 ])
 def test_closed(service, path):
