@@ -33,8 +33,9 @@ API = [
                help="Bytes of them, for which TMPDIR should have room, for each process; beyond it the answer is 503."),
     cfg.FloatOpt("project_share", default=0.5, min=0.01, max=1.0,
                  help="The part of a port's threads, of uploads and of upload_bytes that requests of one project may "
-                      "have, each at least one thread and one upload; beyond it the answer is 429 with Retry-After. "
-                      "Its part of upload_bytes bounds an upload, too."),
+                      "have, each at least one thread and one upload. Beyond it a request waits for two seconds, at "
+                      "most eight times its threads do; then the answer is 429 with Retry-After, as it is to an upload "
+                      "at once. Its part of upload_bytes bounds an upload, too."),
     cfg.StrOpt("trusted_proxy", help="Address of the proxy whose X-Forwarded-Proto, -Host, -Port and -Prefix are "
                                      "believed: links in answers begin with them."),
 ]

@@ -3,12 +3,15 @@
 The one module that knows how waitress (3.0) works inside. A waitress channel reads a request, body and all, and then
 gives it to a thread. Here a body of more than FREE_BYTES is *held* after its header: the thread asks the application,
 which answers `100` when the body may come in, and anything else is the answer, after which the connection ends.
+A request for which the application raises `Later` waits for its turn, for WAIT seconds at most, and without a thread.
 """
 import contextlib
 import functools
+import math
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import waitress.server
@@ -28,9 +31,11 @@ PATIENCE = 30.0
 SLOWEST = 1 << 14
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LINGER = 2.0           # seconds for which the rest of a refused body is thrown away: else TCP would drop the answer
-LOOK = 5               # seconds between two looks at who is too slow
+WAIT = 2.0             # seconds for which a request may wait for its turn; then the application has to answer it
+LOOK = 1               # between two looks at who is too slow, or has waited for long enough
 MOST_OF_ONE_ADDRESS = 250   # connections to a port of one process
-HELD, ENDS = "tricircle.held", "tricircle.ends"   # in the WSGI environment: a Parser; what is called at the task's end
+# In the WSGI environment: a Parser; what is called at the task's end; whether the application may raise `Later`.
+HELD, ENDS, WAITS = "tricircle.held", "tricircle.ends", "tricircle.waits"
 
 
 class Room(Protocol):
@@ -47,6 +52,28 @@ class Room(Protocol):
         """It is not needed any more."""
 
 
+class Place(Protocol):
+    """Where a request waits for its turn."""
+
+    def stand(self, wake: Callable[[], None]) -> None:
+        """Begin to wait; `wake` is called once, when it is worth while to ask the application again."""
+
+    def leave(self) -> bool:
+        """Wait no more; False where it has been woken already."""
+
+
+class Later(BaseException):
+    """Not now. No Exception, since all layers between the application and the channel make answers of those.
+
+    Args:
+        place: where to wait.
+    """
+
+    def __init__(self, place: Place):
+        super().__init__()
+        self.place = place
+
+
 class Parser(HTTPRequestParser):
     """One request while it comes in.
 
@@ -55,12 +82,14 @@ class Parser(HTTPRequestParser):
         room: for the body; the application gives it.
         trouble: why the body cannot come in after all.
         waits: the client sends no more before it was told so.
+        until: when it has waited for its turn for long enough; None: it has not waited.
     """
 
     held = False
     room: Room | None = None
     trouble: ApiError | None = None
     waits = False
+    until: float | None = None
     _stays = False
     _rest = b""
 
@@ -138,6 +167,7 @@ class Task(WSGITask):
         """Answer a request, or ask whether a body may come in."""
         environ = self.get_environment()
         ends = environ[ENDS] = []
+        environ[WAITS] = self.request.until is None or time.time() < self.request.until
         try:
             if self.request.held:
                 environ[HELD] = self.request
@@ -180,6 +210,7 @@ class Channel(HTTPChannel):
     error_task_class = Refusal
     parser_class = Parser
     lingers = False
+    _waiting: tuple[Place, float] | None = None   # where its first request waits for its turn, and until when
     _until = 0.0                                # when lingering ends
     _sent = 0                                   # bytes
     _pending: tuple[float, int] | None = None   # since when an answer is going out, and how much was sent by then
@@ -193,6 +224,29 @@ class Channel(HTTPChannel):
         if len(self.requests) > AHEAD:
             self.will_close = True
         return taken
+
+    def service(self) -> None:
+        """Answer the first request, or let it wait for its turn; those behind it wait, too."""
+        self._waiting = None
+        try:
+            super().service()
+        except Later as later:
+            request = self.requests[0]
+            request.until = request.until or time.time() + WAIT
+            self._waiting = later.place, request.until
+            later.place.stand(self._again)
+            if not self.connected:   # asked last, as handle_close looks for the place last
+                self.tire()
+
+    def _again(self) -> None:
+        self.server.add_task(self)
+
+    def tire(self, now: float = math.inf) -> None:
+        """A request that has waited for long enough is to be answered."""
+        if self._waiting:
+            place, until = self._waiting
+            if now > until and place.leave():
+                self._again()
 
     def resume(self, request: Parser) -> bool:
         """Go on reading a request that was held; False where the client has gone meanwhile."""
@@ -236,6 +290,7 @@ class Channel(HTTPChannel):
         super().handle_close()
         if self.request is not None:
             self.request.drop()
+        self.tire()   # its turn is somebody else's
 
 
 def create_server(application: Any, max_body: int, trusted_proxy: str | None,
@@ -271,8 +326,9 @@ def _accept(trusted_proxy: str | None, server: Any, sock: socket.socket, address
 
 
 def _maintain(server: Any, now: float) -> None:
-    """Close what is idle, as waitress does, and what is too slow."""
+    """Close what is idle, as waitress does, and what is too slow; answer who has waited for long enough."""
     type(server).maintenance(server, now)
     for channel in list(server.active_channels.values()):
+        channel.tire(now)
         if channel.late(now):
             channel.will_close = True

@@ -4,7 +4,7 @@ from typing import Any
 from oslo_config import cfg
 
 from tricircle import trace
-from tricircle.api.channel import ENDS, HELD
+from tricircle.api.channel import ENDS, HELD, WAITS
 from tricircle.api.message import Response, is_document
 from tricircle.api.share import Part, Share
 from tricircle.errors import ApiError, TooLarge
@@ -37,6 +37,7 @@ class Door:
             environ: with the caller's identity, but for the paths that need none.
 
         Raises:
+            Later: the project has its threads; the request waits for one of them, without a thread.
             ApiError: too large, too many of this project's, or no room.
         """
         identity = environ.get("tricircle.identity")
@@ -47,7 +48,7 @@ class Door:
             held.room = self._room(environ["tricircle.identity"].project_id, held, is_document(environ))
             return Response(100)
         if ENDS in environ:   # outside of our server there is no task that would end
-            environ[ENDS].append(self._threads[service_name].take(project).end)
+            environ[ENDS].append(self._threads[service_name].take(project, waits=environ[WAITS]).end)
         return None
 
     def _room(self, project: str, held: Any, document: bool) -> "Room":

@@ -153,7 +153,7 @@ def _drain(servers: list) -> None:
 def _busy(server: "waitress.server.BaseWSGIServer") -> bool:
     work = server.task_dispatcher
     return bool(work.active_count or work.queue or
-                any(channel.total_outbufs_len for channel in list(server.active_channels.values())))
+                any(channel.requests or channel.total_outbufs_len for channel in list(server.active_channels.values())))
 
 
 def _kill(pid: int) -> None:

@@ -1,10 +1,15 @@
-"""Shares of what all have in common: no project takes more than its part, and nobody waits for it."""
+"""Shares of what all have in common: no project takes more than its part, and no thread waits for it."""
 import threading
+from collections.abc import Callable
 
 from tricircle import metrics
+from tricircle.api.channel import Later
 from tricircle.errors import ApiError, TooMany, Unavailable
 
 RETRY_SECONDS = "1"
+# In a project's line, times its part: more than these would wait in vain, as a request may stand for channel.WAIT
+# seconds only, and takes a quarter of a second or so.
+WAITING = 8
 
 
 class Share:
@@ -28,43 +33,104 @@ class Share:
         self._one = max(1, int(number * part)), self.most
         self._used: dict[str, tuple[int, int]] = {}
         self._total = (0, 0)
+        self._lines: dict[str, dict[Place, None]] = {}   # none of them is empty; first come, first served
         self._lock = threading.Lock()
 
-    def take(self, project: str, size: int = 0) -> "Part":
+    def take(self, project: str, size: int = 0, waits: bool = False) -> "Part":
         """A part of it, to be ended when it is not needed any more.
 
         Args:
             project: who asks; empty for all together that have none.
             size: as far as it is known.
+            waits: it may stand in the project's line.
 
         Raises:
+            Later: the project has its part, and there is a place in its line.
             TooMany: the project has its part.
             Unavailable: all is in use.
         """
         part = Part(self, project)
-        self.add(project, 1, size)
+        self.add(project, 1, size, waits)
         part.size = size
         return part
 
-    def add(self, project: str, number: int, size: int) -> None:
-        """Take that much more; raises as `take`. With negative numbers: give it back."""
+    def add(self, project: str, number: int, size: int, waits: bool = False) -> None:
+        """Take that much more; raises as `take`."""
         with self._lock:
             mine, total = (_plus(used, number, size) for used in (self._used.get(project, (0, 0)), self._total))
-            if (number > 0 or size > 0) and _beyond(mine, self._one):
+            if _beyond(mine, self._one):
+                if waits and len(self._lines.get(project, ())) < WAITING * self._one[0]:
+                    raise Later(Place(self, project))
                 raise self._refused(TooMany(f"this project has its share of {self._what} under way: "
                                             "try again when some of that is done"), "project")
-            if (number > 0 or size > 0) and _beyond(total, self._all):
+            if _beyond(total, self._all):
                 raise self._refused(Unavailable(f"there are too many {self._what} under way: try again later"), "all")
-            self._total = total
-            if mine[0]:
-                self._used[project] = mine
-            else:
-                self._used.pop(project, None)
+            self._used[project], self._total = mine, total
 
     def _refused(self, error: ApiError, whose: str) -> ApiError:
         metrics.refused(self._what, whose)
         error.headers.append(("Retry-After", RETRY_SECONDS))
         return error
+
+    def give_back(self, project: str, size: int) -> None:
+        """One thing is over: the first in the project's line may try again."""
+        with self._lock:
+            self._used[project] = _plus(self._used[project], -1, -size)
+            self._total = _plus(self._total, -1, -size)
+            if not self._used[project][0]:
+                del self._used[project]
+            first = next(iter(self._lines.get(project, ())), None)
+            if first:
+                self._left(first)
+        if first:
+            first.wake()
+
+    def stand(self, place: "Place") -> None:
+        """Be last in the line, unless the project has room by now."""
+        with self._lock:
+            if full := self._used.get(place.project, (0, 0))[0] >= self._one[0]:
+                self._lines.setdefault(place.project, {})[place] = None
+        if not full:
+            place.wake()
+
+    def leave(self, place: "Place") -> bool:
+        """Whether it was still in the line."""
+        with self._lock:
+            stood = place in self._lines.get(place.project, ())
+            if stood:
+                self._left(place)
+            return stood
+
+    def _left(self, place: "Place") -> None:
+        line = self._lines[place.project]
+        del line[place]
+        if not line:
+            del self._lines[place.project]
+
+
+class Place:
+    """One request's place in the line of its project.
+
+    Args:
+        share: of what.
+        project: whose line.
+
+    Attributes:
+        wake: called, once and by any thread, when it is worth while to try again.
+    """
+
+    def __init__(self, share: Share, project: str):
+        self._share, self.project = share, project
+        self.wake: Callable[[], None] = lambda: None
+
+    def stand(self, wake: Callable[[], None]) -> None:
+        """Wait, without a thread."""
+        self.wake = wake
+        self._share.stand(self)
+
+    def leave(self) -> bool:
+        """Wait no more; False where it has been woken already."""
+        return self._share.leave(self)
 
 
 class Part:
@@ -89,9 +155,10 @@ class Part:
     def end(self) -> None:
         """Give it back; once is enough, and more is no harm."""
         with self._lock:
-            if not self._ended:
-                self._ended = True
-                self._share.add(self._project, -1, -self.size)
+            if self._ended:
+                return
+            self._ended = True
+        self._share.give_back(self._project, self.size)
 
 
 def _plus(used: tuple[int, int], number: int, size: int) -> tuple[int, int]:
