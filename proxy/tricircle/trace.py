@@ -9,7 +9,8 @@ class Trace:
         cause: `req-<uuid>`, or kind, resource and id of a job.
 
     Attributes:
-        project: whose request it is, empty where it has none; None: it is our own doing.
+        project: whose request it is (a user, where the token is for no project; empty without a token); None: it is
+            our own doing.
     """
 
     __slots__ = ("cause", "pods", "project")

@@ -8,6 +8,7 @@ from tricircle.api.channel import ENDS, HELD, WAITS
 from tricircle.api.message import Response, is_document
 from tricircle.api.share import Part, Share
 from tricircle.errors import ApiError, TooLarge
+from tricircle.routing.caller import Identity
 from tricircle.upstream.client import READS
 
 # JSON bodies, which are kept in memory, so many times the threads of a port: more than one process reads at once.
@@ -40,18 +41,18 @@ class Door:
             Later: the project has its threads; the request waits for one of them, without a thread.
             ApiError: too large, too many of this project's, or no room.
         """
-        identity = environ.get("tricircle.identity")
-        project = identity.project_id if identity else ""
-        trace.of_project(project)
+        asker = _asker(environ.get("tricircle.identity"))
+        trace.of_project(asker)
         held = environ.get(HELD)
         if held is not None and environ["REQUEST_METHOD"] not in READS:   # nobody reads the body of a GET
-            held.room = self._room(environ["tricircle.identity"].project_id, held, is_document(environ))
+            # Nothing that is sent to the admin API is an upload.
+            held.room = self._room(asker, held, service_name == "admin" or is_document(environ))
             return Response(100)
         if ENDS in environ:   # outside of our server there is no task that would end
-            environ[ENDS].append(self._threads[service_name].take(project, waits=environ[WAITS]).end)
+            environ[ENDS].append(self._threads[service_name].take(asker, waits=environ[WAITS]).end)
         return None
 
-    def _room(self, project: str, held: Any, document: bool) -> "Room":
+    def _room(self, asker: str, held: Any, document: bool) -> "Room":
         if held.trouble:
             raise held.trouble
         size = max(held.content_length, held.body_bytes_received)
@@ -60,7 +61,7 @@ class Door:
         most = min(share.most, self._conf.max_body_bytes if document else self._conf.max_upload_bytes)
         if size > most:
             raise too_large(most)
-        return Room(share.take(project, size), most)
+        return Room(share.take(asker, size), most)
 
 
 class Room:
@@ -87,6 +88,17 @@ class Room:
     def end(self) -> None:
         """It is not needed any more."""
         self._part.end()
+
+
+def _asker(identity: Identity | None) -> str:
+    """Whose part a request takes: its project's, or the user's where the token is for a domain, the system or nothing.
+
+    Args:
+        identity: None for what needs no token: all of that has one part.
+    """
+    if identity is None:
+        return ""
+    return identity.project_id or f"user {identity.user_id}"
 
 
 def too_large(most: int) -> ApiError:

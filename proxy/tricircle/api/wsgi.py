@@ -26,6 +26,7 @@ from tricircle.api import (
     versions,
 )
 from tricircle.api.auth import TokenCheck
+from tricircle.api.channel import HELD
 from tricircle.api.forward import failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.generic import Handlers
@@ -33,7 +34,7 @@ from tricircle.api.message import REQUEST_ID, Request, Response, downward, error
 from tricircle.errors import ApiError, BadRequest, Forbidden, PodUnreachable, StoreBusy, Unavailable
 from tricircle.routing import doors
 from tricircle.routing.caller import SERVICE_TOKEN, Caller, Identity
-from tricircle.routing.catalogue import SERVICES, parse
+from tricircle.routing.catalogue import SERVICES, Path, parse
 from tricircle.routing.replicas import Refused
 from tricircle.upstream.account import SERVICE_TYPES
 
@@ -139,6 +140,9 @@ def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPRe
     try:
         if "tricircle.refusal" in environ:
             raise environ["tricircle.refusal"]
+        if HELD in environ and service_name != "admin" and "tricircle.identity" in environ:
+            # What is refused by then gets no room for its body.
+            _place(service_name, environ["REQUEST_URI"].partition("?")[0], environ["tricircle.identity"])
         response = gateway.door.enter(service_name, environ)
         if response is None:
             request = read(environ, gateway.conf.api.max_body_bytes, gateway.conf.api.trusted_proxy)
@@ -175,15 +179,26 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
         return admin.serve(gateway, request)
     if versions.is_version_path(SERVICES[service_name], request.path):
         return versions.document(gateway, SERVICES[service_name], request)
-    path = parse(SERVICES[service_name], request.path)
-    if path is None:
-        raise doors.nothing(request.path)
-    if not request.caller.project_id:
-        raise Forbidden("the token is for no project: get one that is scoped to a project")
-    if path.project not in ("", request.caller.project_id):
-        raise BadRequest(f"Malformed request URL: URL's project_id '{path.project}' doesn't match Context's project_id "
-                         f"'{request.caller.project_id}'")
+    path = _place(service_name, request.path, request.caller.identity)
     return generic.serve(gateway, request, path, SPECIAL)
+
+
+def _place(service_name: str, path: str, identity: Identity) -> Path:
+    """Where a path of a pod's API leads.
+
+    Raises:
+        NotFound: nowhere.
+        Forbidden, BadRequest: not with this token.
+    """
+    found = parse(SERVICES[service_name], path)
+    if found is None:
+        raise doors.nothing(path)
+    if not identity.project_id:
+        raise Forbidden("the token is for no project: get one that is scoped to a project")
+    if found.project not in ("", identity.project_id):
+        raise BadRequest(f"Malformed request URL: URL's project_id '{found.project}' doesn't match Context's "
+                         f"project_id '{identity.project_id}'")
+    return found
 
 
 def _caller(gateway: Gateway, request: Request, environ: dict) -> Caller:

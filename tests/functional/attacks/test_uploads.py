@@ -103,6 +103,23 @@ def test_without_a_token_a_body_is_not_kept(gateway, users, service, chunked):
     assert memory(gateway) < before + 8 * MIB
 
 
+@pytest.mark.parametrize(("line", "scope", "status"), [
+    ("POST /v2.1/servers", "domain", 403), ("POST /v2.1/servers", "none", 403), ("PUT /v2.1", "project", 404),
+    ("POST /v2.1/{other}/servers", "project", 400)])
+def test_what_the_token_is_not_good_for_gets_no_room(cloud, gateway, users, line, scope, status):
+    token = cloud.identity.like(users[0].token, scope=scope).id
+    for how in (LARGE, {"Content_Type": "application/json", "Content_Length": MIB}):
+        raw = Raw(gateway).head(line.format(other=users[1].project), token, **how, Expect="100-continue")
+        assert raw.answer()[0] == status
+        assert raw.closed()
+
+
+def test_the_admin_api_takes_no_uploads(gateway):
+    raw = Raw(gateway, "admin").head("POST /v1.0/pods", gateway.cloud.token("admin").id, **LARGE)
+    status, _, body = raw.error()
+    assert (status, body["error"]["code"]) == (413, 413)
+
+
 def test_json_that_is_too_large_is_not_read(gateway, users):
     user = users[0]
     raw = Raw(gateway).head("POST /v2.1/servers", user.token.id, Content_Type="application/json",
