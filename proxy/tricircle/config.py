@@ -25,7 +25,8 @@ API = [
                help="Largest JSON body of a request; beyond it the answer is 413."),
     cfg.IntOpt("max_upload_bytes", default=2 << 30, min=64 << 20,
                help="Largest body that is no JSON; each is kept in a temporary file (in TMPDIR) until a pod has it. "
-                    "None is read beyond its first 64 KiB before its token was checked."),
+                    "None is read beyond its first 64 KiB before its token was checked. Any upload has to be in within "
+                    "the time that this many bytes take at 1 MiB a second."),
     cfg.IntOpt("uploads", default=16, min=1,
                help="Bodies larger than max_body_bytes that one process takes in at once, for all ports; beyond it the "
                     "answer is 503."),

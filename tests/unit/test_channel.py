@@ -52,7 +52,7 @@ def served(monkeypatch):
     monkeypatch.setattr(channel, "MOST_OF_ONE_ADDRESS", 4)
     listening = socket.create_server(("127.0.0.1", 0))
     app = App()
-    server = channel.create_server(app, 1 << 20, None, sockets=[listening], threads=2, asyncore_use_poll=True)
+    server = channel.create_server(app, 1 << 20, 1 << 30, None, sockets=[listening], threads=2, asyncore_use_poll=True)
     server.adj.asyncore_loop_timeout = 0.05
     threading.Thread(target=server.run, daemon=True).start()
     made = []
@@ -241,6 +241,29 @@ def test_an_answer_that_trickles_out_is_cut_off(monkeypatch):
     assert made.late(141.0)
     made.total_outbufs_len = 0
     assert not made.late(1000.0)
+
+
+def test_no_request_and_no_answer_takes_for_ever():
+    """At SLOWEST and a bit more the largest upload would hold its room for a day."""
+    made = Channel.__new__(Channel)
+    made.longest = 1000.0
+    made.request, made.total_outbufs_len = Parser(Adjustments), 0
+    made.request.began, made.request.body_bytes_received = 100.0, 5000 * channel.SLOWEST
+    assert not made.late(1099.0)
+    assert made.late(1101.0)
+    made.request, made.total_outbufs_len = None, 1
+    assert not made.late(100.0)
+    made._sent = 5000 * channel.SLOWEST
+    assert not made.late(1099.0)
+    assert made.late(1101.0)
+
+
+def test_how_long_is_derived_from_the_largest_upload(served):
+    _, server, connect = served
+    connect()
+    eventually(lambda: server.active_channels)
+    (made,) = server.active_channels.values()
+    assert made.longest == channel.PATIENCE + (1 << 30) / channel.HONEST
 
 
 def test_one_address_has_a_part_of_the_connections(served):

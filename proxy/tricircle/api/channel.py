@@ -29,6 +29,9 @@ AHEAD = 32             # requests that a client may send before the first one is
 # A request that trickles in, and an answer that trickles out, may take so long, and a second for each SLOWEST bytes.
 PATIENCE = 30.0
 SLOWEST = 1 << 14
+# However long they are, both end when the largest upload would be in at so many bytes a second (2 GiB: 35 minutes). At
+# SLOWEST it would hold its part of the room for a day and a half, and no pod would take its token by then.
+HONEST = 1 << 20
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LINGER = 2.0           # seconds for which the rest of a refused body is thrown away: else TCP would drop the answer
 WAIT = 2.0             # seconds for which a request may wait for its turn; then the application has to answer it
@@ -141,9 +144,9 @@ class Parser(HTTPRequestParser):
         if rest:
             super().received(rest)
 
-    def late(self, now: float) -> bool:
-        """Whether it comes in too slowly."""
-        return now > self.began + PATIENCE + self.body_bytes_received / SLOWEST
+    def late(self, now: float, longest: float) -> bool:
+        """Whether it comes in too slowly, or for longer than so many seconds."""
+        return now > self.began + min(longest, PATIENCE + self.body_bytes_received / SLOWEST)
 
     def close(self) -> None:
         """What the channel calls at the end of each task; that of a question is not the end of the request."""
@@ -204,12 +207,14 @@ class Channel(HTTPChannel):
 
     Attributes:
         lingers: the client may still be sending a request that was refused.
+        longest: seconds that a request may take to come in, or an answer to go out.
     """
 
     task_class = Task
     error_task_class = Refusal
     parser_class = Parser
     lingers = False
+    longest = math.inf
     _waiting: tuple[Place, float] | None = None   # where its first request waits for its turn, and until when
     _until = 0.0                                # when lingering ends
     _sent = 0                                   # bytes
@@ -275,9 +280,9 @@ class Channel(HTTPChannel):
             self._pending = now, self._sent
         else:
             since, sent = self._pending
-            return now > since + PATIENCE + (self._sent - sent) / SLOWEST
+            return now > since + min(self.longest, PATIENCE + (self._sent - sent) / SLOWEST)
         request = self.request
-        return request is not None and request.late(now)
+        return request is not None and request.late(now, self.longest)
 
     def handle_close(self) -> None:
         """End the connection, for reading a bit later than for writing where a body was refused."""
@@ -293,13 +298,14 @@ class Channel(HTTPChannel):
         self.tire()   # its turn is somebody else's
 
 
-def create_server(application: Any, max_body: int, trusted_proxy: str | None,
+def create_server(application: Any, max_body: int, max_upload: int, trusted_proxy: str | None,
                   **adjustments: Any) -> waitress.server.BaseWSGIServer:
     """A waitress server whose connections are Channels.
 
     Args:
         application: WSGI; it bounds the bodies.
         max_body: bytes that are kept in memory; what is longer goes to a file.
+        max_upload: bytes of the largest body: how long a request may take is derived from it.
         trusted_proxy: address that may open any number of connections.
         adjustments: more of waitress's settings.
     """
@@ -309,12 +315,12 @@ def create_server(application: Any, max_body: int, trusted_proxy: str | None,
         inbuf_overflow=max(max_body, FREE_BYTES) + 2 * BLOCK,   # the last blocks may come before the limit is seen
         outbuf_overflow=sys.maxsize,   # an answer is in memory anyway: it must not depend on the disk
         **({"trusted_proxy": trusted_proxy} if trusted_proxy else {}), **adjustments)
-    server.channel_class = functools.partial(_accept, trusted_proxy)
+    server.channel_class = functools.partial(_accept, trusted_proxy, PATIENCE + max_upload / HONEST)
     server.maintenance = functools.partial(_maintain, server)
     return server
 
 
-def _accept(trusted_proxy: str | None, server: Any, sock: socket.socket, address: tuple, *more: Any,
+def _accept(trusted_proxy: str | None, longest: float, server: Any, sock: socket.socket, address: tuple, *more: Any,
             **named: Any) -> None:
     """A new connection, unless its address has enough of them."""
     host = address[0]
@@ -322,7 +328,7 @@ def _accept(trusted_proxy: str | None, server: Any, sock: socket.socket, address
             sum(each.addr[0] == host for each in server.active_channels.values()) >= MOST_OF_ONE_ADDRESS:
         sock.close()
     else:
-        Channel(server, sock, address, *more, **named)
+        Channel(server, sock, address, *more, **named).longest = longest
 
 
 def _maintain(server: Any, now: float) -> None:

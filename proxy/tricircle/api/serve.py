@@ -130,9 +130,9 @@ def _server(conf: cfg.ConfigOpts, gateway: Gateway, name: str, sock: socket.sock
     trusted = {"trusted_proxy_headers": FORWARDED} if conf.api.trusted_proxy else {}
     wsgi = scrape.application(conf, gateway.db) if name == "metrics" else application(gateway, name)
     server = channel.create_server(
-        wsgi, conf.api.max_body_bytes, conf.api.trusted_proxy, sockets=[sock], threads=conf.api.threads,
-        ident="tricircle", outbuf_high_watermark=AHEAD_BYTES, clear_untrusted_proxy_headers=True,
-        expose_tracebacks=False,
+        wsgi, conf.api.max_body_bytes, conf.api.max_upload_bytes, conf.api.trusted_proxy, sockets=[sock],
+        threads=conf.api.threads, ident="tricircle", outbuf_high_watermark=AHEAD_BYTES,
+        clear_untrusted_proxy_headers=True, expose_tracebacks=False,
         asyncore_use_poll=True,   # select() ends at file descriptor 1023
         **trusted)
     # A client who stops reading in the middle of a stream would hold a thread and a pod's connection for ever.
