@@ -3,6 +3,8 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from tricircle.addresses import network
+
 DEFAULT = [
     cfg.BoolOpt("debug", default=False, help="Log each call to a pod."),
     cfg.StrOpt("log_format", default="text", choices=["text", "json"],
@@ -37,8 +39,10 @@ API = [
                       "have, each at least one thread and one upload. Beyond it a request waits for two seconds, at "
                       "most eight times its threads do; then the answer is 429 with Retry-After, as it is to an upload "
                       "at once. Its part of upload_bytes bounds an upload, too."),
-    cfg.StrOpt("trusted_proxy", help="Address of the proxy whose X-Forwarded-Proto, -Host, -Port and -Prefix are "
-                                     "believed: links in answers begin with them."),
+    cfg.ListOpt("trusted_proxy", item_type=network, default=[],
+                help="Addresses and networks (10.0.0.0/28, 2001:db8::/64) of proxies whose X-Forwarded-Proto, -Host, "
+                     "-Port and -Prefix are believed: links in answers begin with them. They may open any number of "
+                     "connections."),
 ]
 SERVICE_ACCOUNT = [
     cfg.URIOpt("auth_url", help="Keystone, as in http://controller:5000/v3."),
@@ -106,12 +110,15 @@ def load(config_file: str | None = None) -> cfg.ConfigOpts:
         The options, by group.
 
     Raises:
-        oslo_config.cfg.ConfigFilesNotFoundError: the file is not there.
+        oslo_config.cfg.Error: the file is not there, or a value is none of its option.
     """
     conf = cfg.ConfigOpts()
     for group, options in GROUPS.items():
         conf.register_opts(options, group=group)
     conf(args=[], project="tricircle", default_config_files=[config_file] if config_file else [])
+    for group, options in GROUPS.items():   # a wrong value is told here, once, and not by each process that meets it
+        for option in options:
+            (conf[group] if group else conf)[option.name]
     return conf
 
 

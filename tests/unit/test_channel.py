@@ -8,6 +8,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.task import WSGITask
 
+from tricircle.addresses import network
 from tricircle.api import channel
 from tricircle.api.channel import HELD, Channel, Parser
 
@@ -52,7 +53,7 @@ def served(monkeypatch):
     monkeypatch.setattr(channel, "MOST_OF_ONE_ADDRESS", 4)
     listening = socket.create_server(("127.0.0.1", 0))
     app = App()
-    server = channel.create_server(app, 1 << 20, 1 << 30, None, sockets=[listening], threads=2, asyncore_use_poll=True)
+    server = channel.create_server(app, 1 << 20, 1 << 30, [], sockets=[listening], threads=2, asyncore_use_poll=True)
     server.adj.asyncore_loop_timeout = 0.05
     threading.Thread(target=server.run, daemon=True).start()
     made = []
@@ -278,6 +279,48 @@ def test_one_address_has_a_part_of_the_connections(served):
     client = connect()
     client.sendall(head(0))
     assert answer(client).startswith(b"HTTP/1.1 200")
+
+
+def test_an_address_that_wants_more_is_named_with_the_remedy_and_once(served, caplog):
+    _, server, connect = served
+    clients = [connect() for _ in range(8)]
+    assert all(gone(client) for client in clients[4:])
+    (said,) = [record.getMessage() for record in caplog.records if record.name == channel.__name__]
+    assert said.startswith("127.0.0.1 has 4 connections")
+    assert "[api]trusted_proxy" in said
+    server.channel_class._said -= channel.SAID
+    assert gone(connect())
+    assert len([record for record in caplog.records if record.name == channel.__name__]) == 2
+
+
+SAID = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "cloud.example", "X-Forwarded-Prefix": "/compute",
+        "X-Forwarded-For": "192.0.2.9", "Forwarded": "for=192.0.2.9"}
+
+
+@pytest.mark.parametrize(("host", "networks", "believed"), [
+    ("127.0.0.1", ["192.0.2.0/24", "127.0.0.0/30"], True), ("127.0.0.1", ["192.0.2.1"], False),
+    ("127.0.0.1", [], False), ("::", ["127.0.0.1"], True), ("::", ["192.0.2.1"], False)])
+def test_whose_word_is_believed(host, networks, believed):
+    """A socket that listens on both shows IPv4 in IPv6's form; waitress compares text with one address."""
+    def app(environ, start):
+        told = [environ["wsgi.url_scheme"], environ["HTTP_HOST"], environ.get(channel.PREFIX, "-"),
+                *sorted(name for name in environ if "FORWARDED" in name)]
+        body = " ".join(told).encode()
+        start("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.bind((host, 0))
+    listening.listen()
+    server = channel.create_server(app, 1 << 20, 1 << 30, [network(each) for each in networks], sockets=[listening],
+                                   threads=1, asyncore_use_poll=True)
+    threading.Thread(target=server.run, daemon=True).start()
+    with socket.create_connection(("127.0.0.1", listening.getsockname()[1]), 5) as sock:
+        sock.sendall(head(0, *(f"{name}: {value}" for name, value in SAID.items())))
+        body = answer(sock).partition(b"\r\n\r\n")[2].decode()
+    server.close()
+    assert body == ("https cloud.example /compute HTTP_X_FORWARDED_HOST HTTP_X_FORWARDED_PROTO" if believed else
+                    "http x -")
 
 
 def test_who_sends_many_requests_ahead_is_cut_off(served):

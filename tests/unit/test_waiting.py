@@ -37,7 +37,7 @@ def served():
     """(application, server, connect); there are no more threads than b has."""
     listening = socket.create_server(("127.0.0.1", 0))
     app = App()
-    server = channel.create_server(app, 1 << 20, 1 << 30, None, sockets=[listening], threads=3, asyncore_use_poll=True)
+    server = channel.create_server(app, 1 << 20, 1 << 30, [], sockets=[listening], threads=3, asyncore_use_poll=True)
     server.adj.asyncore_loop_timeout = 0.05
     server.adj.cleanup_interval = 0
     threading.Thread(target=server.run, daemon=True).start()

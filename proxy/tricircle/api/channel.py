@@ -7,20 +7,25 @@ A request for which the application raises `Later` waits for its turn, for WAIT 
 """
 import contextlib
 import functools
+import logging
 import math
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Protocol
 
 import waitress.server
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
+from waitress.proxy_headers import proxy_headers_middleware
 from waitress.task import ErrorTask, WSGITask
 
+from tricircle.addresses import client, members
 from tricircle.errors import ApiError, BadRequest, Unavailable
 
+LOG = logging.getLogger(__name__)
 BLOCK = 1 << 16        # read from a client at once
 FREE_BYTES = BLOCK     # of a body that anybody may send: not less than BLOCK, so that a held body cannot be complete
 HEADER_BYTES = 1 << 16
@@ -37,8 +42,11 @@ LINGER = 2.0           # seconds for which the rest of a refused body is thrown 
 WAIT = 2.0             # seconds for which a request may wait for its turn; then the application has to answer it
 LOOK = 1               # between two looks at who is too slow, or has waited for long enough
 MOST_OF_ONE_ADDRESS = 250   # connections to a port of one process
+SAID = 60.0            # seconds between two complaints about those who want more
+FORWARDED = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
 # In the WSGI environment: a Parser; what is called at the task's end; whether the application may raise `Later`.
 HELD, ENDS, WAITS = "tricircle.held", "tricircle.ends", "tricircle.waits"
+PREFIX = "tricircle.prefix"   # under which users reach us, as a proxy says that is believed
 
 
 class Room(Protocol):
@@ -208,6 +216,7 @@ class Channel(HTTPChannel):
     Attributes:
         lingers: the client may still be sending a request that was refused.
         longest: seconds that a request may take to come in, or an answer to go out.
+        client: as whose it is counted; empty for a proxy's.
     """
 
     task_class = Task
@@ -215,6 +224,7 @@ class Channel(HTTPChannel):
     parser_class = Parser
     lingers = False
     longest = math.inf
+    client = ""
     _waiting: tuple[Place, float] | None = None   # where its first request waits for its turn, and until when
     _until = 0.0                                # when lingering ends
     _sent = 0                                   # bytes
@@ -298,7 +308,7 @@ class Channel(HTTPChannel):
         self.tire()   # its turn is somebody else's
 
 
-def create_server(application: Any, max_body: int, max_upload: int, trusted_proxy: str | None,
+def create_server(application: Any, max_body: int, max_upload: int, proxies: Iterable[IPv4Network | IPv6Network],
                   **adjustments: Any) -> waitress.server.BaseWSGIServer:
     """A waitress server whose connections are Channels.
 
@@ -306,29 +316,63 @@ def create_server(application: Any, max_body: int, max_upload: int, trusted_prox
         application: WSGI; it bounds the bodies.
         max_body: bytes that are kept in memory; what is longer goes to a file.
         max_upload: bytes of the largest body: how long a request may take is derived from it.
-        trusted_proxy: address that may open any number of connections.
+        proxies: where they are whose word for scheme, host and prefix is believed, and who may open any number of
+            connections.
         adjustments: more of waitress's settings.
     """
+    trusted = members(proxies)
     server = waitress.create_server(
-        application, channel_timeout=120, connection_limit=1000, cleanup_interval=LOOK, recv_bytes=BLOCK,
-        max_request_header_size=HEADER_BYTES, max_request_body_size=sys.maxsize,
+        _believing(application, trusted), channel_timeout=120, connection_limit=1000, cleanup_interval=LOOK,
+        recv_bytes=BLOCK, max_request_header_size=HEADER_BYTES, max_request_body_size=sys.maxsize,
         inbuf_overflow=max(max_body, FREE_BYTES) + 2 * BLOCK,   # the last blocks may come before the limit is seen
         outbuf_overflow=sys.maxsize,   # an answer is in memory anyway: it must not depend on the disk
-        **({"trusted_proxy": trusted_proxy} if trusted_proxy else {}), **adjustments)
-    server.channel_class = functools.partial(_accept, trusted_proxy, PATIENCE + max_upload / HONEST)
+        clear_untrusted_proxy_headers=False,   # _believing does
+        **adjustments)
+    server.channel_class = Entrance(trusted, PATIENCE + max_upload / HONEST)
     server.maintenance = functools.partial(_maintain, server)
     return server
 
 
-def _accept(trusted_proxy: str | None, longest: float, server: Any, sock: socket.socket, address: tuple, *more: Any,
-            **named: Any) -> None:
-    """A new connection, unless its address has enough of them."""
-    host = address[0]
-    if host != trusted_proxy and \
-            sum(each.addr[0] == host for each in server.active_channels.values()) >= MOST_OF_ONE_ADDRESS:
-        sock.close()
-    else:
-        Channel(server, sock, address, *more, **named).longest = longest
+def _believing(application: Any, trusted: Callable[[str], bool]) -> Any:
+    """The application behind what waitress does about a proxy's headers; it knows one proxy by itself, or all."""
+    believed = proxy_headers_middleware(application, trusted_proxy="*", trusted_proxy_headers=FORWARDED)
+    stripped = proxy_headers_middleware(application)
+
+    def choose(environ: dict, start_response: Callable) -> Any:
+        prefix = environ.pop("HTTP_X_FORWARDED_PREFIX", "")
+        if not trusted(environ["REMOTE_ADDR"]):
+            return stripped(environ, start_response)
+        environ[PREFIX] = prefix
+        return believed(environ, start_response)
+    return choose
+
+
+class Entrance:
+    """Makes Channels of connections.
+
+    Args:
+        trusted: whether an address may have any number of them.
+        longest: see Channel.
+    """
+
+    def __init__(self, trusted: Callable[[str], bool], longest: float):
+        self._trusted, self._longest, self._said = trusted, longest, -math.inf
+
+    def __call__(self, server: Any, sock: socket.socket, address: tuple, *more: Any, **named: Any) -> None:
+        """A new connection, unless its client has enough of them."""
+        who = "" if self._trusted(address[0]) else client(address[0])
+        if who and sum(each.client == who for each in server.active_channels.values()) >= MOST_OF_ONE_ADDRESS:
+            sock.close()
+            self._say(who)
+            return
+        made = Channel(server, sock, address, *more, **named)
+        made.client, made.longest = who, self._longest
+
+    def _say(self, who: str) -> None:
+        if time.monotonic() > self._said + SAID:
+            self._said = time.monotonic()
+            LOG.warning("%s has %s connections to a port of this process, and gets no more: where that is a proxy in "
+                        "front, name it in [api]trusted_proxy", who, MOST_OF_ONE_ADDRESS)
 
 
 def _maintain(server: Any, now: float) -> None:

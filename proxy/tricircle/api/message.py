@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, BinaryIO
 
 from tricircle import freetext, uuids
+from tricircle.api import channel
 from tricircle.errors import ApiError, BadRequest, TooLarge
 from tricircle.routing.caller import Caller
 
@@ -154,7 +155,7 @@ def new_request_id() -> str:
     return f"req-{uuid.uuid4()}"
 
 
-def read(environ: Mapping[str, Any], max_body: int, trusted_proxy: str | None = None) -> Request:
+def read(environ: Mapping[str, Any], max_body: int) -> Request:
     """Make a request of a WSGI environment.
 
     A HEAD is served as the GET that it stands for, so that it has the same headers; its body is left out at the end.
@@ -162,7 +163,6 @@ def read(environ: Mapping[str, Any], max_body: int, trusted_proxy: str | None = 
     Args:
         environ: with a canonical path; after keystonemiddleware, or before it for paths that need no token.
         max_body: bytes of JSON.
-        trusted_proxy: address of the one that may say under which prefix users reach us.
 
     Raises:
         TooLarge: the body is JSON and larger.
@@ -172,8 +172,8 @@ def read(environ: Mapping[str, Any], max_body: int, trusted_proxy: str | None = 
                if name.startswith("HTTP_") and value is not None}
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
-    prefix = headers.pop("x-forwarded-prefix", "").rstrip("/")
-    if not trusted_proxy or environ.get("REMOTE_ADDR") != trusted_proxy or not PREFIX.match(prefix):
+    prefix = environ.get(channel.PREFIX, "").rstrip("/")
+    if not PREFIX.match(prefix):
         prefix = ""
     path = environ["REQUEST_URI"].partition("?")[0]
     host = environ.get("HTTP_HOST", "")

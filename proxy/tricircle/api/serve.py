@@ -22,7 +22,6 @@ SERVICES = ("admin", "compute", "volume", "network")
 DRAIN_SECONDS = 30
 # What waitress keeps of an answer before it makes the application wait for the client.
 AHEAD_BYTES = 1 << 20
-FORWARDED = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
 SETTLE_SECONDS = 2.0   # between two looks at what the processors do
 RESTART_PAUSE = 1.0   # seconds: a child that dies at once must not be forked in a tight loop
 
@@ -127,14 +126,12 @@ def _child(conf: cfg.ConfigOpts, sockets: dict[str, socket.socket], parent: int)
 
 
 def _server(conf: cfg.ConfigOpts, gateway: Gateway, name: str, sock: socket.socket) -> "waitress.server.BaseWSGIServer":
-    trusted = {"trusted_proxy_headers": FORWARDED} if conf.api.trusted_proxy else {}
     wsgi = scrape.application(conf, gateway.db) if name == "metrics" else application(gateway, name)
     server = channel.create_server(
         wsgi, conf.api.max_body_bytes, conf.api.max_upload_bytes, conf.api.trusted_proxy, sockets=[sock],
         threads=conf.api.threads, ident="tricircle", outbuf_high_watermark=AHEAD_BYTES,
-        clear_untrusted_proxy_headers=True, expose_tracebacks=False,
-        asyncore_use_poll=True,   # select() ends at file descriptor 1023
-        **trusted)
+        expose_tracebacks=False,
+        asyncore_use_poll=True)   # select() ends at file descriptor 1023
     # A client who stops reading in the middle of a stream would hold a thread and a pod's connection for ever.
     stall = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(conf.pods.deadline * 1000))
     server.adj.socket_options = [*server.adj.socket_options, stall]

@@ -145,7 +145,7 @@ def _handle(gateway: Gateway, service_name: str, environ: dict) -> bottle.HTTPRe
             _place(service_name, environ["REQUEST_URI"].partition("?")[0], environ["tricircle.identity"])
         response = gateway.door.enter(service_name, environ)
         if response is None:
-            request = read(environ, gateway.conf.api.max_body_bytes, gateway.conf.api.trusted_proxy)
+            request = read(environ, gateway.conf.api.max_body_bytes)
             response = _answer(gateway, service_name, request, environ)
     except Refused as error:
         response = Response(error.answer.status, [("Content-Type", "application/json")], error.answer.body)

@@ -133,9 +133,10 @@ FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "cloud.example", 
 
 
 HOSTED = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "cloud.example:8774"}
-ROOTS = {    # {the trusted proxy: [(what comes from 127.0.0.1, root of the links in the answer; None: our own)]}
+ROOTS = {    # {trusted proxies: [(what comes from 127.0.0.1, root of the links in the answer; None: our own)]}
     "127.0.0.1": [(FORWARDED, "https://cloud.example/compute"), (HOSTED, "https://cloud.example:8774"),
                   ({**FORWARDED, "X-Forwarded-Prefix": "/x\"y"}, "https://cloud.example")],
+    "192.0.2.1, 127.0.0.0/28": [(FORWARDED, "https://cloud.example/compute")],
     "192.0.2.1": [(FORWARDED, None)],
     "": [(FORWARDED, None)]}
 
