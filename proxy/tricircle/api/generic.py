@@ -137,9 +137,11 @@ def _placed(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
     for _ in range(needs.ROUNDS):
         try:
             made += needs.satisfy(gateway, request, path, found, placed)
+            response = exchange(gateway, request, path, placed.pod)
+            if response.status == 400 and placed.moves and needs.take_along(gateway, request, path, placed, response):
+                response = exchange(gateway, request, path, placed.pod)
         except PodUnreachable as error:
             raise failure(error) from error
-        response = exchange(gateway, request, path, placed.pod)
         if response.status not in (400, 404) or not needs.forget_gone(gateway, request, placed):
             break
     if 400 <= response.status < 500:

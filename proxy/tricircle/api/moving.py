@@ -1,6 +1,7 @@
 """A network made without a zone lives in its project's default pod until its first server says otherwise.
 
 Then it is made anew in the server's pod, subnets included, and keeps its ids: those of the new one become local ids.
+It does so once: from then on the pod is where it is.
 Neutron itself tells whether anything hangs on the old one, by refusing to delete it; until it is deleted the new one is
 a replica like any other, which can be taken back. Whatever step the gateway dies after, the job `network` ends it.
 """
@@ -69,6 +70,8 @@ def move(task: Move) -> None:
         known = routings.home(task.db, task.network_id)
         if known and known["pod_id"] == task.pod["pod_id"]:
             return
+        if replicas.to_local(task.db, task.home["pod_id"], [task.network_id]):
+            raise task.apart(f"network {task.network_id} has moved once, with its first server, and stays")
         if known and known["pod_id"] != task.home["pod_id"]:
             raise task.apart(f"network {task.network_id} has just been moved to another pod")
         # The claim is on the pod that it leaves: two servers in two zones must not both have it.

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 from tricircle.api import alike, group_names, judged, moving, shadows
 from tricircle.api.gateway import Gateway
-from tricircle.api.message import Request
+from tricircle.api.message import Request, Response
 from tricircle.crosspod import followers, groups, pairing
 from tricircle.errors import ApiError, NotFound, PodUnreachable
 from tricircle.jobs.queue import announced
@@ -37,8 +37,6 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
         Refused: a pod said no.
     """
     pod, made, deadline = placed.pod, [], Deadline(gateway.conf.pods.deadline)
-    for network_id, home in deadline.each(placed.moves):
-        _move_network(gateway, request, path, network_id, home, pod)
     for _, collection, resource_id, home in deadline.each(placed.needed):
         if collection == "ports":
             shadows.ensure(gateway, request, path, resource_id, home, pod)
@@ -72,7 +70,34 @@ def _shown(gateway: Gateway, request: Request, collection: str, resource_id: str
         return shadows.read(gateway, request, pod, collection, singular(collection), resource_id)
 
 
-def _move_network(gateway: Gateway, request: Request, path: Path, network_id: str, home: dict, pod: dict) -> None:
+def take_along(gateway: Gateway, request: Request, path: Path, placed: Placed, refusal: Response) -> bool:
+    """Bring the networks to the server's pod, when it misses nothing else.
+
+    Nova looks for networks after it has looked at the policy, the body, image, flavor and groups (nova/compute/api.py
+    `_validate_and_build_base_options`), and names those that are not there: a request with anything else wrong has got
+    its answer by then, and its networks stay where they are.
+
+    Args:
+        gateway, request, path: as in `satisfy`.
+        placed: its `moves` are done afterwards, and tried once.
+        refusal: the pod's answer to the request without them.
+
+    Returns:
+        Whether one was moved: then the request may be tried again.
+
+    Raises:
+        ApiError, PodUnreachable: as `moving.move`.
+    """
+    wanted, placed.moves = placed.moves, []
+    if not any(network_id.encode() in refusal.body for network_id, _ in wanted):
+        return False
+    deadline = Deadline(gateway.conf.pods.deadline)
+    moved = [_move_network(gateway, request, path, network_id, home, placed.pod)
+             for network_id, home in deadline.each(wanted)]
+    return any(moved)
+
+
+def _move_network(gateway: Gateway, request: Request, path: Path, network_id: str, home: dict, pod: dict) -> bool:
     """Take a network along; of one that the caller may not see or change the pod says that there is none."""
     def cannot(reason: str) -> ApiError:
         why = "" if pods.is_enabled(home) else f"; {closed(home)}"
@@ -91,12 +116,13 @@ def _move_network(gateway: Gateway, request: Request, path: Path, network_id: st
         if network and network["project_id"] != request.caller.project_id:
             raise cannot(f"network {network_id} stays where it was put")
         if not network or not judged.changeable(gateway, request, "networks", network_id):
-            return
+            return False
     except replicas.Refused:
-        return
+        return False
     with announced(gateway.db, "network", {network_id: network["project_id"]}):
         moving.move(moving.Move(gateway.db, gateway.upstream, request.caller, network_id, home, pod, cannot,
                                 bring_pool))
+    return True
 
 
 def _replicate(gateway: Gateway, request: Request, collection: str, resource_id: str, home: dict, pod: dict) -> None:

@@ -1,5 +1,6 @@
 """A network without a zone follows its first server."""
 import threading
+import time
 
 import pytest
 
@@ -133,3 +134,30 @@ def _quiet(user, network):
 
 def user_jobs(gateway, network):
     return [job for job in gateway.client("admin", "admin").ok("GET", "/jobs")["jobs"] if job["resource_id"] == network]
+
+
+def test_it_moves_once(cloud, user):
+    """And what asks for more is told at once."""
+    network, _ = user.wired()
+    server = user.boot(network, "az2")
+    user.compute.ok("DELETE", f"/servers/{server}")
+    until(lambda: not user.network.ok("GET", f"/ports?network_id={network}")["ports"])
+    with cloud.unchanged():
+        started = time.monotonic()
+        answer = user.compute.post("/servers", {"server": wish(user, network, "az1")})
+    assert (answer.status, "stays" in str(answer.body)) == (400, True)
+    assert time.monotonic() - started < 10
+    user.boot(network, "az2")
+
+
+@pytest.mark.parametrize("wrong", [
+    {"imageRef": ""}, {"flavorRef": "none"}, {"key_name": "nobody"}, {"security_groups": [{"name": "nobody"}]},
+    {"min_count": 1000}, {"name": ""}, {"bogus": 1}])
+def test_a_server_that_is_refused_takes_nothing_along(cloud, gateway, user, wrong):
+    network, _ = user.wired()
+    before = [rows(cloud, pod, kind, user) for pod in ("Pod1", "Pod2") for kind in ("networks", "subnets")]
+    answer = user.compute.post("/servers", {"server": wish(user, network, "az2") | wrong})
+    assert answer.status in (400, 403)
+    assert before == [rows(cloud, pod, kind, user) for pod in ("Pod1", "Pod2") for kind in ("networks", "subnets")]
+    assert network not in str(gateway.store()["replicas"])
+    assert holders(cloud, "network", "networks", network) == ["Pod1"]
