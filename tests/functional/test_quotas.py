@@ -57,6 +57,19 @@ def test_fifty_race_for_ten(cloud, gateway, boss, service, name, shelf):
     assert (answer.status, answer.body) == WORDS[service]
 
 
+def test_a_volume_that_is_given_to_a_full_project_is_refused_whatever_its_key(cloud, gateway, boss, user):
+    """Before a pod says whether it is there: nothing of the giver's is looked at."""
+    put(boss, user, "volume", volumes=2)
+    for zone in ("az1", "az2"):
+        user.disk(zone)
+    for collection in ("os-volume-transfer", "volume-transfers"):
+        path = f"/{collection}/0d3f6b1e-6f0a-4a8e-9d5e-0123456789ab/accept"
+        with cloud.unchanged():
+            answer = user.volume.post(path, {"accept": {"auth_key": "k"}})
+        assert (answer.status, "volumes allowed (2)" in str(answer.body)) == (413, True)
+    assert open_claims(gateway) == []
+
+
 def test_fifty_race_in_a_pod_that_counts_late(cloud, gateway, boss):
     """Nova counts a server only when its conductor has got to it."""
     user = User(gateway)

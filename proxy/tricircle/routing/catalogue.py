@@ -141,6 +141,7 @@ COLLECTIONS = {
         Collection("snapshots", order=NEWEST),
         Collection("backups", brief=BRIEF, order=NEWEST),
         Collection("groups", brief=("id", "name"), words=("detail", "action"), order=NEWEST),
+        Collection("consistencygroups", words=("detail", "create_from_src")),
         Collection("group_snapshots", brief=("id", "name", "group_type_id"), order=NEWEST),
     ),
     "network": _table(

@@ -57,7 +57,9 @@ PLACES: dict[str, dict[str, Reference | Beside | str]] = {
         "availability_zone": "zone", "volume_type": "types", "new_type": "types",
         "volume_id": VOLUMES, "volume_uuid": VOLUMES, "source_volid": VOLUMES, "snapshot_id": SNAPSHOTS,
         "backup_id": ("volume", "backups"), "group_id": ("volume", "groups"), "source_group_id": ("volume", "groups"),
-        "group_snapshot_id": ("volume", "group_snapshots"), "instance_uuid": SERVERS, "server_uuid": SERVERS,
+        "group_snapshot_id": ("volume", "group_snapshots"), "cgsnapshot_id": ("volume", "cgsnapshots"),
+        "consistencygroup_id": ("volume", "consistencygroups"), "source_cgid": ("volume", "consistencygroups"),
+        "instance_uuid": SERVERS, "server_uuid": SERVERS,
         **_hints(same_host=VOLUMES, local_to_instance=SERVERS)},
     "network": {
         "availability_zone_hints[]": "hints",

@@ -15,6 +15,8 @@ from tricircle.upstream.deadline import Deadline
 Units = dict[tuple[str, str], int]
 # A server tells its flavor's size, also of a flavor that was deleted; every pod since Pike speaks this.
 MICROVERSION = {"compute": {"OpenStack-API-Version": "compute 2.47"}}
+# Since then snapshots tell of which group's snapshot they are a part; older ones have no group made from another.
+OF_GROUPS = {"OpenStack-API-Version": "volume 3.14"}
 TYPED = ("volumes", "gigabytes", "snapshots")   # Cinder counts these for each volume type, too
 
 
@@ -53,12 +55,23 @@ class Look:
         """A record; {} when the pod does not show it. Raises PodUnreachable."""
         if not isinstance(key, str | int) or not str(key):
             return {}
-        path = f"{self.caller.prefix(SERVICES[service])}/{collection}/{quote(str(key), safe='')}"
-        headers = {name: value for name, value in self.caller.headers.items() if "api-version" not in name.lower()}
-        answer = self.upstream.call(self.pod["pod_name"], service, "GET", path, deadline=self.deadline,
-                                    headers=headers | MICROVERSION.get(service, {}))
-        found = (answer.json() or {}).get(member) if answer.ok else None
+        version = OF_GROUPS if collection == "group_snapshots" else MICROVERSION.get(service, {})
+        found = self._get(service, f"{collection}/{quote(str(key), safe='')}", version).get(member)
         return found if isinstance(found, dict) else {}
+
+    def of_group(self, collection: str, field: str, key: Any) -> list[dict]:
+        """Volumes or snapshots whose field has a value; one page of them. Raises PodUnreachable."""
+        if not key:
+            return []
+        found = self._get("volume", f"{collection}/detail", OF_GROUPS).get(collection)
+        return [each for each in found or () if each.get(field) == key]
+
+    def _get(self, service: str, path: str, version: dict[str, str]) -> dict:
+        headers = {name: value for name, value in self.caller.headers.items() if "api-version" not in name.lower()}
+        answer = self.upstream.call(
+            self.pod["pod_name"], service, "GET", f"{self.caller.prefix(SERVICES[service])}/{path}",
+            deadline=self.deadline, headers=headers | version)
+        return (answer.json() or {}) if answer.ok else {}
 
     def volume(self, key: Any) -> dict:
         """A volume."""
@@ -131,6 +144,60 @@ def _extend(_: Look, given: dict, volume: dict) -> Amount | None:
     return Amount(_typed({"gigabytes": size - volume["size"]}, volume["volume_type"])) if size else None
 
 
+def _retype(look: Look, given: dict, volume: dict) -> Amount | None:
+    """Of the new type's quotas alone."""
+    kind = look.at("volume", "volume_type", "types", given.get("new_type")).get("name") or given.get("new_type")
+    if not isinstance(kind, str) or kind == volume["volume_type"]:
+        return None
+    return Amount(_of("volume", {f"volumes_{kind}": 1, f"gigabytes_{kind}": volume["size"]}))
+
+
+def _restored(look: Look, given: dict, backup: dict) -> Amount | None:
+    """A new volume, unless it is told which one."""
+    size = number(backup.get("size"))
+    if given.get("volume_id") or not size:
+        return None
+    return Amount(_typed({"volumes": 1, "gigabytes": size},
+                         look.at("volume", "volume_type", "types", "default").get("name")))
+
+
+def _accepted(*_: Any) -> Amount:
+    """At least that: only who has the key may know how large the volume is, and the key is the pod's to judge."""
+    return Amount(_of("volume", {"volumes": 1, "gigabytes": 1}))
+
+
+def _group_from(look: Look, given: dict, _: dict) -> Amount | None:
+    """A group, and a volume for each snapshot of a group's snapshot, or for each volume of another group."""
+    snapshot_id = given.get("group_snapshot_id") or given.get("cgsnapshot_id")
+    if snapshot_id:
+        group_id = look.at("volume", "group_snapshot", "group_snapshots", snapshot_id).get("group_id")
+        types = {volume["id"]: volume["volume_type"] for volume in look.of_group("volumes", "group_id", group_id)}
+        sources = [(each["size"], types.get(each["volume_id"]))
+                   for each in look.of_group("snapshots", "group_snapshot_id", snapshot_id)]
+    else:
+        sources = _sizes(look, given.get("source_group_id") or given.get("source_cgid"))
+    return Amount(_of("volume", {"groups": 1}) | _all("volumes", sources)) if sources else None
+
+
+def _group_snapshot(look: Look, given: dict, _: dict) -> Amount | None:
+    sources = _sizes(look, given.get("group_id") or given.get("consistencygroup_id"))
+    return Amount(_all("snapshots", sources)) if sources else None
+
+
+def _sizes(look: Look, group_id: Any) -> list[tuple[int, str | None]]:
+    """(size, type) of a group's volumes."""
+    return [(each["size"], each["volume_type"]) for each in look.of_group("volumes", "group_id", group_id)]
+
+
+def _all(name: str, sources: list[tuple[int, str | None]]) -> Units:
+    """Of several volumes or snapshots together."""
+    units: Units = {}
+    for size, kind in sources:
+        for key, number_of_one in _typed({name: 1, "gigabytes": size}, kind).items():
+            units[key] = units.get(key, 0) + number_of_one
+    return units
+
+
 def _one(service: str, name: str) -> Callable[..., Amount]:
     return lambda *_: Amount({(service, name): 1})
 
@@ -141,6 +208,7 @@ def _interface(_: Look, given: dict, __: dict) -> Amount | None:
 
 
 ACTION, SERVER, VOLUME = "/action", ("compute", "server", "servers"), ("volume", "volume", "volumes")
+BACKUP = ("volume", "backup", "backups")
 # (service, collection, what follows the member) -> what may stand in the body there.
 TAKES = {
     ("compute", "servers", ""): (Take(_server, "server"),),
@@ -153,10 +221,18 @@ TAKES = {
     ("compute", "os-security-groups", ""): (Take(_one("network", "security_group"), "security_group"),),
     ("compute", "os-security-group-rules", ""): (Take(_one("network", "security_group_rule"), "security_group_rule"),),
     ("volume", "volumes", ""): (Take(_volume, "volume"),),
-    ("volume", "volumes", ACTION): (Take(_extend, "os-extend", VOLUME),),
+    ("volume", "volumes", ACTION): (Take(_extend, "os-extend", VOLUME), Take(_retype, "os-retype", VOLUME)),
     ("volume", "snapshots", ""): (Take(_snapshot, "snapshot"),),
     ("volume", "backups", ""): (Take(_backup, "backup"),),
+    ("volume", "backups", "/restore"): (Take(_restored, "restore", BACKUP),),
     ("volume", "groups", ""): (Take(_one("volume", "groups"), "group"),),
+    ("volume", "groups", ACTION): (Take(_group_from, "create-from-src"),),
+    ("volume", "group_snapshots", ""): (Take(_group_snapshot, "group_snapshot"),),
+    ("volume", "consistencygroups", ""): (Take(_one("volume", "groups"), "consistencygroup"),),
+    ("volume", "consistencygroups", "/create_from_src"): (Take(_group_from, "consistencygroup-from-src"),),
+    ("volume", "cgsnapshots", ""): (Take(_group_snapshot, "cgsnapshot"),),
+    ("volume", "os-volume-transfer", "/accept"): (Take(_accepted, "accept"),),
+    ("volume", "volume-transfers", "/accept"): (Take(_accepted, "accept"),),
 }
 
 
@@ -164,10 +240,10 @@ def find(method: str, path: Path, body: Any) -> Take | None:
     """What a request takes of a quota, by its path and body alone; None for a request that takes nothing."""
     if not isinstance(body, dict):
         return None
-    if method != "POST" or bool(path.member) != bool(path.rest):
+    if method != "POST" or (path.member and not path.rest):
         return None
     if path.service.name == "network":
-        return _neutron(path, body) if not path.member else None
+        return _neutron(path, body) if not path.member and not path.rest else None
     rows = TAKES.get((path.service.name, path.collection.path, path.rest), ())
     return next((row for row in rows if isinstance(body.get(row.member), dict)), None)
 
