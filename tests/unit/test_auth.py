@@ -6,8 +6,7 @@ import time
 
 import pytest
 from keystoneauth1 import exceptions as ksa
-from keystonemiddleware.auth_token import InvalidToken
-from keystonemiddleware.auth_token._exceptions import ServiceError
+from keystonemiddleware.auth_token import AuthProtocol, InvalidToken, ServiceError
 from keystonemiddleware.auth_token._request import _AuthTokenRequest as AuthTokenRequest
 from webob import Request
 
@@ -142,6 +141,16 @@ def test_a_token_that_the_web_server_refuses_says_nothing_about_keystone(cause):
     server.cause = None
     with pytest.raises(ServiceError):
         guarded.verify_token("good")
+
+
+def test_keystonemiddleware_calls_what_we_have_in_its_place(tmp_path):
+    """Names that it does not call any more would leave a silent Keystone without deadline and breaker, unheard."""
+    found = check(tmp_path, "compute")
+    assert isinstance(found._identity_server, Guarded)
+    assert callable(found._identity_server.invalidate)
+    assert found._session.timeout == 6
+    for name in ("process_request", "validate_allowed_request"):
+        assert callable(getattr(AuthProtocol, name)), name
 
 
 def allowed(found, path, method="GET", service=None, catalog=("compute", "volumev3", "network", "Cascading"),

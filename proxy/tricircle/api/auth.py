@@ -10,8 +10,7 @@ import webob
 from keystoneauth1 import exceptions as ksa
 from keystoneauth1.session import Session
 from keystonemiddleware import auth_token
-from keystonemiddleware.auth_token._exceptions import InvalidToken, ServiceError
-from keystonemiddleware.auth_token._identity import IdentityServer
+from keystonemiddleware.auth_token import InvalidToken, ServiceError
 from oslo_config import cfg
 
 from tricircle.api.message import error_body
@@ -124,11 +123,11 @@ class Guarded:
     """Keystone behind a breaker: who has a token that is known must not wait behind those who have a new one.
 
     Args:
-        server: keystonemiddleware's.
+        server: keystonemiddleware's, which it keeps to itself: `verify_token` and `invalidate` are called.
         conf: groups `pods` and `api` are read.
     """
 
-    def __init__(self, server: IdentityServer, conf: cfg.ConfigOpts):
+    def __init__(self, server: Any, conf: cfg.ConfigOpts):
         self._server = server
         self._most, self._careful_until = max(1, conf.api.threads // 2), 0.0
         self._breaker = Breaker(conf.pods.breaker_failures, conf.pods.breaker_seconds, self._most, PATIENCE_SECONDS)
