@@ -174,8 +174,8 @@ class Neutron:
 class Answer:
     """As upstream.client.Answer, as far as reading needs it."""
 
-    def __init__(self, status: int, body: dict):
-        self.status, self.ok, self._body = status, status < 300, body
+    def __init__(self, pod: str, status: int, body: dict):
+        self.pod, self.status, self.ok, self._body = pod, status, status < 300, body
 
     def json(self) -> dict:
         """The body."""
@@ -197,4 +197,4 @@ class Cloud:
         """One call."""
         if pod in self.dead:
             raise PodUnreachable(pod, service, "is dead in this test")
-        return Answer(*self.pods[pod].call(method, path, body))
+        return Answer(pod, *self.pods[pod].call(method, path, body))

@@ -4,6 +4,7 @@ A job `shadow` of the port's network is announced by whatever may end the need f
 or goes, a port or a server that goes.
 """
 import json
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from tricircle.api import generic, judged, shadows
@@ -17,11 +18,12 @@ from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.references import mentions
 from tricircle.store import jobs, pods, replicas
 from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.neutron import question, records
+from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 DETAILS = ("name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner")
 FREE = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": "DOWN", "port_details": None}
-CHUNK = 100   # ids in one question: its URL must stay short
 DETACH = "/os-interface/"
 
 
@@ -163,9 +165,8 @@ def _details(gateway: Gateway, request: Request, port_ids: list[str]) -> tuple[d
     rows = pods.by_name(gateway.db)
 
     def look(name: str) -> list[dict]:
-        parts = [asked[name][start:start + CHUNK] for start in range(0, len(asked[name]), CHUNK)]
-        return [port for part in parts for port in _listed(gateway, request, rows[name], urlencode(
-            {"id": part, "fields": ("id", *DETAILS)}, doseq=True))]
+        return [port for part in parts(asked[name]) for port in _listed(
+            gateway, request, rows[name], question({"id": part}, ("id", *DETAILS)))]
 
     found, missing = scatter(asked, look)
     return {port["id"]: {name: port[name] for name in DETAILS}
@@ -177,10 +178,7 @@ def _listed(gateway: Gateway, request: Request, pod: dict, query: str) -> list[d
     answer = gateway.upstream.call(pod["pod_name"], "network", "GET", f"/v2.0/ports?{query}",
                                    headers=request.caller.headers,
                                    deadline=Deadline(gateway.conf.pods.list_deadline))
-    body = json.loads(rewrite.up(gateway.db, pod["pod_id"], answer.body)) if answer.ok else {}
-    if "ports" not in body:
-        raise PodUnreachable(pod["pod_name"], "network", f"answered {answer.status} to GET /v2.0/ports")
-    return body["ports"]
+    return records(replace(answer, body=rewrite.up(gateway.db, pod["pod_id"], answer.body)), "ports")
 
 
 HANDLERS = {("network", "floatingips"): floatingips, ("network", "ports"): ports, ("compute", "servers"): servers}

@@ -6,7 +6,6 @@ import json
 import logging
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
 
 from tricircle.api import generic, judged
 from tricircle.api.forward import failure, present, send
@@ -21,11 +20,12 @@ from tricircle.store import pods
 from tricircle.store import replicas as rows
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.neutron import question, records
+from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 LOG = logging.getLogger(__name__)
 INFO = "external_gateway_info"
-CHUNK = 100   # routers in one question: its URL must stay short
 NONE = (None, {})
 
 
@@ -51,14 +51,12 @@ def on_replicas(gateway: Gateway, caller: Caller,
 def _infos(gateway: Gateway, caller: Caller, name: str, pod_id: str, local: list[str],
            deadline: Deadline) -> dict[str, dict]:
     found = {}
-    for start in range(0, len(local), CHUNK):
-        query = urlencode({"id": local[start:start + CHUNK], "fields": ("id", INFO)}, doseq=True)
-        answer = gateway.upstream.call(name, "network", "GET", f"/v2.0/routers?{query}", headers=caller.headers,
-                                       deadline=deadline)
-        body = json.loads(rewrite.up(gateway.db, pod_id, answer.body)) if answer.ok else {}
-        if "routers" not in body:
-            raise PodUnreachable(name, "network", f"answered {answer.status} to GET /v2.0/routers")
-        found |= {router["id"]: router[INFO] for router in body["routers"] if router.get(INFO)}
+    for part in parts(local):
+        answer = gateway.upstream.call(name, "network", "GET",
+                                       f"/v2.0/routers?{question({'id': part}, ('id', INFO))}",
+                                       headers=caller.headers, deadline=deadline)
+        shown = records(replace(answer, body=rewrite.up(gateway.db, pod_id, answer.body)), "routers")
+        found |= {router["id"]: router[INFO] for router in shown if router.get(INFO)}
     return found
 
 

@@ -4,11 +4,12 @@ from urllib.parse import quote, urlencode
 
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
-from tricircle.errors import PodUnreachable, Unavailable
+from tricircle.errors import Unavailable
 from tricircle.routing.catalogue import UUID
 from tricircle.store import pods, replicas
 from tricircle.upstream import ownership
 from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.neutron import records
 from tricircle.upstream.scatter import scatter
 
 KIND = "security-groups"
@@ -66,10 +67,7 @@ def _listed(gateway: Gateway, request: Request, name: str, query: str, deadline:
     """A pod's groups as the caller sees them. Raises PodUnreachable."""
     answer = gateway.upstream.call(name, "network", "GET", f"/v2.0/{KIND}?{query}", headers=request.caller.headers,
                                    deadline=deadline)
-    groups = (answer.json() or {}).get("security_groups") if answer.ok else [] if answer.status < 500 else None
-    if groups is None:
-        raise PodUnreachable(name, "network", f"answered {answer.status} to a search for groups", status=answer.status)
-    return groups
+    return records(answer, KIND) if answer.ok or answer.status >= 500 else []
 
 
 def _home_ids(gateway: Gateway, groups: list[dict], pod: dict, deadline: Deadline) -> dict[str, str]:

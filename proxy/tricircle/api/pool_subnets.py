@@ -13,6 +13,7 @@ from tricircle.routing.catalogue import UUID, Path
 from tricircle.store import pods, replicas
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.neutron import records
 from tricircle.upstream.scatter import scatter
 
 MOST = 50   # in one request: for each the pods are asked what the pool has left
@@ -159,12 +160,8 @@ def ask(gateway: Gateway, request: Request, pod: dict, path: str) -> Answer:
 
 
 def listed(gateway: Gateway, request: Request, pod: dict, collection: str, query: str) -> list[dict]:
-    """A pod's list as the caller sees it. A broken answer is not an empty one. Raises PodUnreachable."""
-    answer = ask(gateway, request, pod, f"/v2.0/{collection}?{query}")
-    document = answer.json() if answer.ok else None
-    if not isinstance(document, dict) or not isinstance(document.get(collection), list):
-        raise PodUnreachable(pod["pod_name"], "network", f"answered {answer.status} to GET /v2.0/{collection}")
-    return document[collection]
+    """A pod's list as the caller sees it. Raises PodUnreachable."""
+    return records(ask(gateway, request, pod, f"/v2.0/{collection}?{query}"), collection)
 
 
 def _wish(given: dict, pool: dict) -> Net | int | None:

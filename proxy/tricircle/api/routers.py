@@ -10,7 +10,6 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
 from tricircle.crosspod import view
-from tricircle.crosspod.neutron import listed
 from tricircle.errors import BadRequest, Conflict
 from tricircle.jobs.queue import announced, wait
 from tricircle.routing import rewrite
@@ -18,6 +17,7 @@ from tricircle.routing.catalogue import Path
 from tricircle.routing.references import mentions
 from tricircle.store import bridges, interfaces, jobs, pods, replicas, routings
 from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.neutron import listed
 from tricircle.upstream.scatter import scatter
 
 TEARDOWN_SECONDS = 40.0

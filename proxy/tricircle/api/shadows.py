@@ -10,13 +10,13 @@ from tricircle import marks
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.crosspod import followers, pairing, shadow
-from tricircle.crosspod.neutron import listed
 from tricircle.crosspod.observe import INTERFACES
 from tricircle.crosspod.steps import run
 from tricircle.errors import BadGateway, BadRequest, NotFound, PodUnreachable
 from tricircle.routing import replicas, rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import replicas as rows
+from tricircle.upstream.neutron import listed
 
 ROUNDS = 4   # two requests for one subnet: one of them is refused, and looks again
 

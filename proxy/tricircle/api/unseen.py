@@ -1,7 +1,6 @@
 """Rules for members of security groups in other pods are Tricircle's own: nobody sees them or is hindered by them."""
 import json
 from collections.abc import Callable
-from urllib.parse import urlencode
 
 from tricircle import marks, uuids
 from tricircle.api import generic
@@ -9,15 +8,15 @@ from tricircle.api.forward import POD_HEADER, failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.crosspod.members import RULES
-from tricircle.errors import PodUnreachable
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import bridges, pods, replicas, spans
 from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.neutron import listed, question
+from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 NOVAS = "os-security-groups"
-CHUNK = 100   # ids in an URL
 
 
 def hide(gateway: Gateway, response: Response) -> Response:
@@ -70,13 +69,9 @@ def novas_groups(gateway: Gateway, request: Request, path: Path) -> Response | N
 def _members(gateway: Gateway, pod: str, ids: list[str], deadline: Deadline) -> set[str]:
     """Those of the ids that are such rules in a pod."""
     found, own = set(), gateway.upstream.account.project_id()
-    for start in range(0, len(ids), CHUNK):
-        query = urlencode({"id": ids[start:start + CHUNK], "fields": ("id", "description", "project_id")},
-                          doseq=True)
-        answer = gateway.upstream.ask(pod, "network", "GET", f"{RULES}?{query}", deadline=deadline)
-        rules = (answer.json() or {}).get("security_group_rules") if answer.ok else None
-        if rules is None:
-            raise PodUnreachable(pod, "network", f"answered {answer.status} about rules of security groups")
+    for part in parts(ids):
+        query = question({"id": part}, ("id", "description", "project_id"))
+        rules = listed(gateway.upstream, pod, "security-group-rules", query, deadline)
         found |= {rule["id"] for rule in rules if marks.is_member(rule, own)}
     return found
 

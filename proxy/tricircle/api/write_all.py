@@ -113,12 +113,12 @@ class Write:
             try:
                 answer = send(self.gateway, self.request, self.path, pod)
             except PodUnreachable as error:
-                if error.sent and self._entitled:
+                if not error.sent:
+                    unreachable.append(pod["pod_name"])
+                    continue
+                if self._entitled:
                     self._mark(others, pod)
-                if error.sent:
-                    raise failure(error) from error
-                unreachable.append(pod["pod_name"])
-                continue
+                raise failure(error) from error
             decided = (pod, answer)
             if answer.ok:
                 self._mark(others, pod)

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tricircle import marks
-from tricircle.crosspod.neutron import question
 from tricircle.crosspod.observe import SECONDS, Pods
 from tricircle.store import Database, bridges, jobs, replicas, routings, spans
 from tricircle.upstream import ownership
 from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.neutron import question
+from tricircle.upstream.parts import parts
 
-CHUNK = 100   # ids in one question: its URL must stay short
 # Routers have a job that looks after the rows, too.
 KINDS = ("networks", "subnets", "ports", "security-groups", "qos/policies", "subnetpools", "address-scopes")
 
@@ -89,8 +89,7 @@ class LeftPods(Pods):
         gone = []
         for kind in dict.fromkeys(row["kind"] for row in rows):
             mine = [row for row in rows if row["kind"] == kind]
-            for start in range(0, len(mine), CHUNK):
-                part = mine[start:start + CHUNK]
+            for part in parts(mine):
                 there = {each["id"] for each in self._all(pod, kind, {"id": [row["local_id"] for row in part]}, ["id"])}
                 gone += [row for row in part if row["local_id"] not in there]
         return gone

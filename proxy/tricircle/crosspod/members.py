@@ -14,11 +14,11 @@ from tricircle import marks
 from tricircle.crosspod import view
 from tricircle.crosspod.alike import ask
 from tricircle.crosspod.groups import MEANING, delete_rule, meaning
-from tricircle.crosspod.neutron import listed, question
 from tricircle.errors import PodUnreachable
 from tricircle.store import Database, replicas
 from tricircle.upstream import ownership
 from tricircle.upstream.client import Upstream
+from tricircle.upstream.neutron import listed, question
 
 RULES = "/v2.0/security-group-rules"
 FIELDS = {"security-groups": ("id", "description", "project_id", "security_group_rules"), "routers": ("id", "routes"),

@@ -1,14 +1,14 @@
 """Read what the pods have of a network's shadows, and what the network itself has at home."""
 from tricircle import marks
-from tricircle.crosspod.neutron import question
 from tricircle.crosspod.observe import INTERFACES, SECONDS, Pods
 from tricircle.crosspod.shadow import Home, Interface, Port, Shadow
 from tricircle.store import Database, replicas
 from tricircle.upstream import ownership
 from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.neutron import question
+from tricircle.upstream.parts import parts
 
 PORT_FIELDS = ("id", "device_id", "device_owner", "description", "project_id")
-CHUNK = 100   # ids in one question: its URL must stay short
 
 
 class ShadowPods(Pods):
@@ -76,8 +76,8 @@ class ShadowPods(Pods):
     def _routers(self, db: Database, pod: dict, port_ids: list[str]) -> dict[str, set[str]]:
         """{port: home ids of the routers through which floating IPs reach it}."""
         listed: list[dict] = []
-        for start in range(0, len(port_ids), CHUNK):
-            query = question({"port_id": port_ids[start:start + CHUNK]}, ("port_id", "router_id"))
+        for part in parts(port_ids):
+            query = question({"port_id": part}, ("port_id", "router_id"))
             listed += self._list(pod["pod_name"], "floatingips", query, Deadline(SECONDS))
         homes = replicas.to_home(db, pod["pod_id"], [each["router_id"] for each in listed])
         return {port_id: {homes.get(each["router_id"], each["router_id"]) for each in listed

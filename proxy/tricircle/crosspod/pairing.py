@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tricircle import marks
-from tricircle.crosspod.neutron import one
 from tricircle.store import Database, replicas
 from tricircle.upstream.client import Upstream
+from tricircle.upstream.neutron import one
 
 LOG = logging.getLogger(__name__)
 # {collection: key of a member}

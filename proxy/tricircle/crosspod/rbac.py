@@ -1,8 +1,8 @@
 """Who may use a thing may use its replicas: their RBAC policies follow those of the home."""
-from tricircle.crosspod.neutron import listed, question
 from tricircle.crosspod.pairing import Pair
 from tricircle.store import Database
 from tricircle.upstream.client import Answer, Upstream
+from tricircle.upstream.neutron import listed, question
 
 MEANING = ("action", "target_tenant")
 

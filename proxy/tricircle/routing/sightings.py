@@ -10,10 +10,10 @@ from tricircle.routing.fields import OWNERS
 from tricircle.upstream.client import Answer, Upstream
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.merge import collection_key
+from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 Named = tuple[str, str, str]   # (service, collection, id)
-LISTED = 100     # ids in one question: 100 are 4 kB of URL, and servers take 8
 LANES = 4        # questions to a pod at a time for one request, where there is no list by ids
 REFUSED = frozenset({401, 403})
 # Said by somebody who has not looked: too slow, too busy.
@@ -72,7 +72,7 @@ def look(upstream: Upstream, caller: Caller, names: list[str], wanted: list[Name
 
 def _parts(service: str, ids: list[str]) -> list[list[str]]:
     if service == "network":
-        return [ids[start:start + LISTED] for start in range(0, len(ids), LISTED)]
+        return list(parts(ids))
     return [part for part in (ids[lane::LANES] for lane in range(LANES)) if part]
 
 

@@ -16,6 +16,8 @@ from tricircle.errors import PodUnreachable
 from tricircle.store import Database, pods, replicas, routings
 from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.neutron import listed, question
+from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 # {collection of which there are replicas: its key in a list}
@@ -23,7 +25,6 @@ LISTED = {"routers": "routers", "security-groups": "security_groups", "qos/polic
           "subnetpools": "subnetpools", "address-scopes": "address_scopes", "networks": "networks",
           "subnets": "subnets", "ports": "ports", "os-server-groups": "server_groups"}
 SERVER_GROUPS, SERVER_GROUP_VERSION = "/v2.1/os-server-groups", "compute 2.64"
-CHUNK = 100   # ids in one question: its URL must stay short
 Record = dict[str, Any]
 
 
@@ -97,7 +98,7 @@ def search(db: Database, upstream: Upstream, pod: dict, collection: str, home_id
     query = (f"{field}={marks.replica(home_id)}&project_id={project_id}&fields=id&fields=project_id"
              f"&fields={field}")
     return pick(db, pod, collection, home_id, project_id,
-                _listed(upstream, pod["pod_name"], f"/v2.0/{collection}?{query}", collection, deadline))
+                listed(upstream, pod["pod_name"], collection, query, deadline))
 
 
 def pick(db: Database, pod: dict, collection: str, home_id: str, project_id: str,
@@ -138,11 +139,9 @@ def _seen(upstream: Upstream, pod: str, collection: str, local_ids: list[str],
     if collection == "os-server-groups":
         found = [server_group(upstream, pod, each, deadline) for each in local_ids]
         return [group for group in found if group]
-    fields = f"fields=id&fields=project_id&fields={marks.field(collection)}"
-    questions = ["&".join([fields, *(f"id={each}" for each in local_ids[start:start + CHUNK])])
-                 for start in range(0, len(local_ids), CHUNK)]
-    return [record for each in questions
-            for record in _listed(upstream, pod, f"/v2.0/{collection}?{each}", collection, deadline)]
+    fields = ("id", "project_id", marks.field(collection))
+    return [record for part in parts(local_ids)
+            for record in listed(upstream, pod, collection, question({"id": part}, fields), deadline)]
 
 
 def server_group(upstream: Upstream, pod: str, group_id: str, deadline: Deadline | None = None) -> Record | None:
@@ -153,12 +152,3 @@ def server_group(upstream: Upstream, pod: str, group_id: str, deadline: Deadline
     if not group and answer.status != 404:
         raise PodUnreachable(pod, "compute", f"answered {answer.status} for server group {group_id}")
     return group
-
-
-def _listed(upstream: Upstream, pod: str, path: str, collection: str, deadline: Deadline | None) -> list[Record]:
-    answer = upstream.ask(pod, "network", "GET", path, deadline=deadline)
-    document = answer.json() if answer.ok else None
-    records = document.get(LISTED[collection]) if isinstance(document, dict) else None
-    if not isinstance(records, list):
-        raise PodUnreachable(pod, "network", f"answered {answer.status} to a search for replicas")
-    return records

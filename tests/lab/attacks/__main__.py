@@ -6,10 +6,12 @@ region's administrator. Exit status 1 when anything is broken.
 
     python -m tests.lab.attacks [WORD]      only those attacks whose name has the word
 """
+import contextlib
 import json
 import sys
 import time
 
+from tests.functional.gateway import until
 from tests.functional.standin.cloud import difference
 from tests.lab.attacks import bounds, ids, paths, tokens
 from tests.lab.attacks.scene import PATIENCE, Broken, Scene, settle
@@ -69,9 +71,15 @@ def keyed(document):
 
 def restored(scene: Scene, pods: set) -> set:
     """What has come to the pods and does not go by itself, as (pod, service, collection, id)."""
-    end = time.monotonic() + PATIENCE
-    while (more := scene.census() ^ pods) and time.monotonic() < end:
-        time.sleep(0.5)
+    more: set = set()
+
+    def same() -> bool:
+        nonlocal more
+        more = scene.census() ^ pods
+        return not more
+
+    with contextlib.suppress(AssertionError):
+        until(same, PATIENCE, 0.5)
     return more
 
 

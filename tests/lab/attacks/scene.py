@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import secrets
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import openstack
@@ -151,10 +150,9 @@ class Scene:
         """Delete what the attack has made on purpose."""
         while self.made:
             client, path = self.made.pop()
-            end = time.monotonic() + PATIENCE
-            with contextlib.suppress(Broken):   # the census tells
-                while client.delete(path).status == 400 and time.monotonic() < end:   # a volume that is being made
-                    time.sleep(0.5)
+            with contextlib.suppress(Broken, AssertionError):   # the census tells
+                # 400: a volume that is being made.
+                until(lambda c=client, p=path: c.delete(p).status != 400, PATIENCE, 0.5)
 
     def census(self) -> set[tuple[str, str, str, str]]:
         """(pod, service, collection, id) of all that the pods hold, asked of each directly."""

@@ -1,16 +1,16 @@
-"""Questions to a pod's Neutron as Tricircle's own account. A broken answer must never look like an empty one: what is
-not seen would be torn down."""
+"""Questions to a pod's Neutron. A broken answer must never look like an empty one: what is not seen would be torn
+down."""
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from tricircle.errors import PodUnreachable
-from tricircle.upstream.client import Upstream
+from tricircle.upstream.client import Answer, Upstream
 from tricircle.upstream.deadline import Deadline
 
 
 def one(upstream: Upstream, pod: str, path: str, key: str, deadline: Deadline | None = None) -> Any | None:
-    """What stands under `key` in the answer to a GET; None for a 404. Raises PodUnreachable.
+    """What stands under `key` in the answer to a GET of our own account; None for a 404. Raises PodUnreachable.
 
     Args:
         upstream: as everywhere.
@@ -29,10 +29,18 @@ def one(upstream: Upstream, pod: str, path: str, key: str, deadline: Deadline | 
 
 
 def listed(upstream: Upstream, pod: str, collection: str, query: str, deadline: Deadline | None = None) -> list[dict]:
-    """A collection, asked with a query; one that the pod does not know is no empty one. Raises PodUnreachable."""
-    found = one(upstream, pod, f"/v2.0/{collection}?{query}", collection.rpartition("/")[2].replace("-", "_"), deadline)
-    if found is None:
-        raise PodUnreachable(pod, "network", f"does not know {collection}")
+    """A collection, asked for by our own account with a query. Raises PodUnreachable."""
+    return records(upstream.ask(pod, "network", "GET", f"/v2.0/{collection}?{query}", deadline=deadline), collection)
+
+
+def records(answer: Answer, collection: str) -> list[dict]:
+    """What an answer lists of a collection; one that the pod does not know is no empty one. Raises PodUnreachable."""
+    document = answer.json() if answer.ok else None
+    key = collection.rpartition("/")[2].replace("-", "_")
+    found = document.get(key) if isinstance(document, dict) else None
+    if not isinstance(found, list):
+        raise PodUnreachable(answer.pod, "network", f"answered {answer.status} to GET /v2.0/{collection}",
+                             status=answer.status)
     return found
 
 
