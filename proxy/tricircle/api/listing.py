@@ -128,7 +128,7 @@ def _whole(gateway: Gateway, request: Request, path: Path, query: Query, lists: 
     if tidy:
         tidy(gateway, request, documents, {name: each.pod for name, each in lists.items()})
     if path.collection.gathers:
-        documents = gather(request, path, lists, documents, not missing)
+        documents = gather(gateway, request, path, lists, documents, not missing)
     return _answer(gateway, request, path, query, lists, missing, *_merge(path, query, documents))
 
 

@@ -48,7 +48,8 @@ def by_mark(db: Database, upstream: Upstream, pod: dict, collection: str, record
         PodUnreachable: a pod that may have an original does not answer.
         Unavailable: Keystone does not tell which project is Tricircle's own.
     """
-    marked = [record for record in records if marks.is_marked(record, collection)]
+    marked = [_with_owner(upstream, pod["pod_name"], collection, record, deadline) for record in records
+              if marks.is_marked(record, collection)]
     if not marked:
         return {}
     own = upstream.account.project_id()
@@ -152,3 +153,20 @@ def server_group(upstream: Upstream, pod: str, group_id: str, deadline: Deadline
     if not group and answer.status != 404:
         raise PodUnreachable(pod, "compute", f"answered {answer.status} for server group {group_id}")
     return group
+
+
+def server_groups(upstream: Upstream, pod: str, deadline: Deadline | None = None) -> list[Record]:
+    """All projects' server groups of a pod, with their owners. Raises PodUnreachable."""
+    answer = upstream.ask(pod, "compute", "GET", f"{SERVER_GROUPS}?all_projects=True", deadline=deadline,
+                          microversion=SERVER_GROUP_VERSION)
+    groups = (answer.json() or {}).get("server_groups") if answer.ok else None
+    if not isinstance(groups, list):
+        raise PodUnreachable(pod, "compute", f"answered {answer.status} to a list of server groups")
+    return groups
+
+
+def _with_owner(upstream: Upstream, pod: str, collection: str, record: Record, deadline: Deadline | None) -> Record:
+    """Before microversion 2.13 Nova does not tell the user whose a server group is."""
+    if collection != "os-server-groups" or marks.owner(record):
+        return record
+    return server_group(upstream, pod, record["id"], deadline) or record

@@ -8,7 +8,7 @@ import pytest
 from tests.functional.client import Client
 from tests.functional.gateway import until
 from tests.functional.test_floatingips import Case
-from tests.functional.user import IMAGE, User
+from tests.functional.user import IMAGE, User, flavor
 
 MARK = "tricircle:"
 LISTS = ("networks", "subnets", "ports", "routers", "security-groups", "security-group-rules", "subnetpools",
@@ -244,6 +244,31 @@ def test_a_server_group_is_put_together_with_none_of_another_project(gateway, vi
     assert thief.compute.get(f"/os-server-groups/{forged}").status == 200
     assert thief.compute.get(f"/os-server-groups/{group}").status == 404
     assert victim.compute.ok("GET", f"/os-server-groups/{group}")["server_group"]["members"] == []
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.12", "2.13", "2.64"])
+def test_a_server_groups_replica_that_the_store_has_lost_is_no_group(gateway, version):
+    """Before 2.13 Nova does not say whose a group is."""
+    victim, admin = Victim(gateway), User(gateway, "admin")
+    headers = {"X-OpenStack-Nova-API-Version": version}
+    group = victim.compute.ok("POST", "/os-server-groups", {"server_group": {
+        "name": "spread", "policies": ["anti-affinity"]}})["server_group"]["id"]
+    home = next(pod.name for pod in gateway.cloud if group in pod.compute.shelf("server_groups"))
+    pod = {"Pod1": "Pod2", "Pod2": "Pod1"}[home]
+    body = {"name": "vm", "imageRef": IMAGE, "flavorRef": flavor(gateway), "networks": "none",
+            "availability_zone": zone(pod)}
+    server = victim.compute.ok("POST", "/servers", {"server": body, "os:scheduler_hints": {"group": group}},
+                               headers={"X-OpenStack-Nova-API-Version": "2.37"})["server"]["id"]
+    local = victim.local(group)
+    with sqlite3.connect(gateway.folder / "state" / "tricircle.sqlite", timeout=10) as db:
+        assert db.execute("DELETE FROM replicas WHERE local_id = ?", (local,)).rowcount == 1
+    found = admin.compute.ok("GET", "/os-server-groups?all_projects=True", headers=headers)["server_groups"]
+    members = {row["id"]: row["members"] for row in found}
+    assert (members[group], local in members) == ([server], False)
+    assert victim.listed("os-server-groups", "compute") == [group]
+    for who in (victim, admin):
+        assert who.compute.get(f"/os-server-groups/{local}", headers=headers).status == 404
+        assert who.compute.delete(f"/os-server-groups/{local}", headers=headers).status == 404
 
 
 # Usage
