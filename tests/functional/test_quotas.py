@@ -7,7 +7,7 @@ from tests.functional.background import answer_of, background
 from tests.functional.gateway import Gateway, until
 from tests.functional.quotas import at_home_in_both, boot, count, open_claims, put
 from tests.functional.test_races import race, statuses
-from tests.functional.user import User, flavor
+from tests.functional.user import IMAGE, User, flavor
 
 MANY = 50
 
@@ -67,6 +67,25 @@ def test_a_volume_that_is_given_to_a_full_project_is_refused_whatever_its_key(cl
         with cloud.unchanged():
             answer = user.volume.post(path, {"accept": {"auth_key": "k"}})
         assert (answer.status, "volumes allowed (2)" in str(answer.body)) == (413, True)
+    assert open_claims(gateway) == []
+
+
+def test_a_servers_volumes_are_volumes(cloud, gateway, boss, user):
+    """Nova makes them where it makes the server."""
+    flavor(gateway)
+    put(boss, user, "volume", volumes=3, gigabytes=20)
+    for zone in ("az1", "az2"):
+        user.disk(zone)
+
+    def disks(*sizes):
+        return [{"boot_index": number, "uuid": IMAGE, "source_type": "image", "destination_type": "volume",
+                 "volume_size": size} for number, size in enumerate(sizes)]
+
+    with cloud.unchanged():
+        for wanted in (disks(1, 1), disks(19)):
+            assert boot(user, "az1", block_device_mapping_v2=wanted).status == 403
+        assert boot(user, "az1", block_device_mapping_v2=disks(1), min_count=2).status == 403
+    assert boot(user, "az1", block_device_mapping_v2=disks(18)).status == 202
     assert open_claims(gateway) == []
 
 

@@ -25,10 +25,11 @@ ASK_SECONDS = 5.0
 WAIT_SECONDS = 5.0     # for what is in flight, with a thread in hand; then it counts as used
 PAUSES = (0.05, 0.5)   # seconds: the first and the longest between two looks
 GRACE_SECONDS = 15.0   # a claim outlives the call that it was taken for by so much
-# Nova counts a server when its conductor has put it into a cell, and its ports when they are made on the host: a while
-# after it has answered.
+# Nova counts a server when its conductor has put it into a cell, and its ports and volumes are made on the host: a
+# while after it has answered.
 LATE_SECONDS = 30.0
-LATE_KEYS = {("compute", "instances"), ("compute", "cores"), ("compute", "ram"), ("network", "port")}
+ON_HOST = {("network", "port"), ("volume", "volumes"), ("volume", "gigabytes")}
+LATE_KEYS = {("compute", "instances"), ("compute", "cores"), ("compute", "ram"), *ON_HOST}
 SERVICES = {"compute": ("compute", "network", "volume")}   # a server takes ports; `os-volumes` are volumes
 COLLECTIONS = {"compute": "os-quota-sets", "volume": "os-quota-sets", "network": "quotas"}
 
@@ -129,7 +130,7 @@ class Claimant:
         except (PodUnreachable, NotFound):
             return True   # nothing is known; a pod that was taken away meanwhile is not asked for numbers either
         states = {server.get("OS-EXT-STS:task_state") for server in (answer.json() or {}).get("servers", [])}
-        return not answer.ok or "scheduling" in states or bool(states and ("network", "port") in amount.units)
+        return not answer.ok or "scheduling" in states or bool(states and ON_HOST & amount.units.keys())
 
     def _numbers(self, keys: set[Key], span: set[str]) -> tuple[dict[Key, int], dict[Key, int], set[str]]:
         """(the big region's limits, what all pods of a span count, ids of the pods that did not answer)."""

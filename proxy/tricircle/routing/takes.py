@@ -102,7 +102,18 @@ def _server(look: Look, given: dict, _: dict) -> Amount | None:
     nets = given.get("networks")
     ports = [net for net in nets if isinstance(net, dict) and not net.get("port")] if isinstance(nets, list) else []
     units = {"instances": 1, "cores": flavor["vcpus"], "ram": flavor["ram"]}
-    return Amount(_of("compute", units) | ({("network", "port"): len(ports)} if ports else {}), least, max(least, most))
+    taken = _of("compute", units) | _of("network", {"port": len(ports)}) | _of("volume", _disks(look, given))
+    return Amount(taken, least, max(least, most))
+
+
+def _disks(look: Look, given: dict) -> dict[str, int]:
+    """The volumes that Nova makes for a server, on its host; of each as much as the body says, or its snapshot."""
+    devices = given.get("block_device_mapping_v2")
+    new = [each for each in (devices if isinstance(devices, list) else ()) if isinstance(each, dict)
+           and each.get("destination_type") == "volume" and each.get("source_type") in ("blank", "image", "snapshot")]
+    sizes = [number(each.get("volume_size")) or number(look.at("volume", "snapshot", "snapshots", each.get(
+        "uuid") if each["source_type"] == "snapshot" else None).get("size")) or 0 for each in new]
+    return {"volumes": len(new), "gigabytes": sum(sizes)}
 
 
 def _resize(look: Look, given: dict, server: dict) -> Amount | None:
