@@ -1,7 +1,10 @@
 """The short way to pods and back beside urllib3's own: the same bytes go out, and what comes is understood alike."""
+import contextlib
 import http.client
 import logging
 import socket
+import threading
+import time
 
 import pytest
 import urllib3
@@ -9,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from urllib3.connection import HTTPConnection
 
-from tricircle.upstream import wire
+from tricircle.upstream import heads, wire
 
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)   # it tells of every defect
 SENT = {"User-Agent": "me", "Accept-Encoding": "identity"}
@@ -186,7 +189,105 @@ def test_pools_have_these_connections():
 def test_names_that_are_remembered_are_short():
     """They are the users' to choose: a thousand of 60 kB would stay in each process."""
     plain = {"accept-encoding": "identity", "user-agent": "x"}
-    before = wire._lowered.cache_info().currsize
-    assert wire.head("GET", "/", "pod", plain | {"x" * 64: "1"}, None)
-    assert wire.head("GET", "/", "pod", plain | {"x" * 65: "1"}, None) is None
-    assert wire._lowered.cache_info().currsize <= before + 3
+    before = heads._lowered.cache_info().currsize
+    assert heads.head("GET", "/", "pod", plain | {"x" * 64: "1"}, None)
+    assert heads.head("GET", "/", "pod", plain | {"x" * 65: "1"}, None) is None
+    assert heads._lowered.cache_info().currsize <= before + 3
+
+
+def called(pool, answer, pieces=1, method="GET", seconds=5.0, ends=True):
+    """(status, headers, body) of a call over an open connection of a pool, or the types of the error and its cause."""
+    ours, theirs = socket.socketpair()
+
+    def serve():
+        theirs.recv(1 << 16)
+        size = -(-len(answer) // pieces) or 1
+        with contextlib.suppress(BrokenPipeError):   # who does not understand the beginning hangs up
+            for start in range(0, len(answer), size):
+                theirs.sendall(answer[start:start + size])
+            if ends:
+                theirs.shutdown(socket.SHUT_WR)
+
+    server = threading.Thread(target=serve)
+    with ours, theirs:
+        conn = pool.ConnectionCls("pod", 8774)
+        conn.sock = ours
+        pool.pool.get_nowait()   # the place of a connection that is to be made
+        pool._put_conn(conn)
+        server.start()
+        try:
+            found = asked(pool, method, seconds)
+            if isinstance(found, wire.Whole):
+                return found.status, list(found.headers.items()), found.data
+            return found.status, list(found.headers.items()), found.read(decode_content=True)
+        except Exception as error:   # noqa: BLE001 - both must fail in the same way
+            return type(error), type(error.args[1]) if isinstance(error, urllib3.exceptions.ProtocolError) else None
+        finally:
+            server.join()
+
+
+def asked(pool, method, seconds):
+    if isinstance(pool, wire.Direct):
+        return pool.ask(method, "/v2.1/servers", None, SENT, seconds, seconds)
+    return pool.urlopen(method, "/v2.1/servers", headers=SENT, timeout=seconds, redirect=False, preload_content=False,
+                        retries=wire.NO_RETRIES)
+
+
+@settings(max_examples=300, deadline=None)
+@given(FIRST, LINES, st.sampled_from(["\r\n", "\n", ""]), BODIES, st.sampled_from(["GET", "POST", "HEAD"]),
+       st.integers(1, 4))
+@example(OK, [LENGTH], "\r\n", b"body", "GET", 1)
+@example(OK, [LENGTH], "\r\n", b"body", "GET", 3)
+@example(OK, [LENGTH], "\r\n", b"bo", "GET", 1)
+@example(OK, [LENGTH], "\r\n", b"body and more", "GET", 1)
+@example(OK, [LENGTH, ("Content-Encoding", ": ", "gzip", "\r\n")], "\r\n", b"body", "GET", 1)
+@example(OK, [LENGTH, ("Connection", ": ", "close", "\r\n")], "\r\n", b"body", "GET", 1)
+@example(OK, [LENGTH, ("Connection", ": ", "Keep-Alive", "\r\n")], "\r\n", b"body", "GET", 1)
+@example(OK, [CHUNKED], "\r\n", b"4\r\nbody\r\n0\r\n\r\n", "GET", 2)
+@example("", [], "", b"", "GET", 1)
+def test_a_call_over_an_open_connection_has_the_outcome_that_urllib3_gives(first, lines, end, body, method, pieces):
+    answer = (first + "".join("".join(line) for line in lines) + end).encode("latin-1") + body
+    stock, direct = urllib3.HTTPConnectionPool("pod", 8774), wire.Pool("pod", 8774)
+    assert called(direct, answer, pieces, method) == called(stock, answer, pieces, method)
+
+
+def test_an_answer_that_comes_too_slowly_is_late():
+    for answer in (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbo"):
+        found = called(wire.Pool("pod", 8774), answer, seconds=0.2, ends=False)
+        assert found == (urllib3.exceptions.ReadTimeoutError, None)
+
+
+def test_a_long_body_that_drips_is_late_by_the_whole_call():
+    """Each byte came in time: a time-out that begins anew with each of them would never end."""
+    ours, theirs = socket.socketpair()
+    over = threading.Event()
+
+    def drip():
+        theirs.recv(1 << 16)
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while not over.wait(0.05):
+            theirs.sendall(b"x")
+
+    pool, server = wire.Pool("pod", 8774), threading.Thread(target=drip)
+    with ours, theirs:
+        conn = pool.ConnectionCls("pod", 8774)
+        conn.sock = ours
+        pool.pool.get_nowait()   # the place of a connection that is to be made
+        pool._put_conn(conn)
+        server.start()
+        began = time.monotonic()
+        with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+            pool.ask("GET", "/", None, SENT, 0.3, 0.3)
+        assert time.monotonic() - began < 10
+        over.set()
+        server.join()
+
+
+def test_a_connection_with_more_than_was_asked_for_is_not_used_again():
+    pool = wire.Pool("pod", 8774)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"
+    called(pool, head + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray", ends=False)
+    assert pool._get_conn().is_closed
+    pool = wire.Pool("pod", 8774)
+    called(pool, head, ends=False)
+    assert pool.pool.get().sock is not None

@@ -19,6 +19,7 @@ LOOK = "Whether it did what was asked is not known: look before you repeat it"
 LINKS = frozenset({"location", "link", "content-location"})
 # Of the very bytes of a body: wrong as soon as it is translated.
 DIGESTS = frozenset({"content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"})
+OF_THE_HOP = HOP_BY_HOP | {"server", "date", "content-encoding"}
 # They speak of one pod's answer, not of one that was made of several.
 ONE_PODS = DIGESTS | {"x-openstack-request-id", "x-compute-request-id", "etag", "last-modified"}
 # Control characters, and a header value that goes on in the next line: neither may be sent on.
@@ -88,11 +89,14 @@ def translate(gateway: Gateway, request: Request, path: Path, pod: dict, body: b
         document = json.loads(body)
     except ValueError:
         return freetext.swapped(body, homes)
-    changed = numbers.up(path, pod, document) if path.collection.per_pod else \
-        gateway.zones.up(pod, fields.members(document))
+    if path.collection.per_pod:
+        changed, patched = numbers.up(path, pod, document), None
+    else:
+        changed = gateway.zones.up(pod, fields.members(document))
+        patched = None if homes else rewrite.patched(body, changed)
     if homes:
         document = freetext.in_document(document, freetext.swapping(homes))
-    return rewrite.dump(document) if homes or changed else body
+    return patched or (rewrite.dump(document) if homes or changed else body)
 
 
 def links(gateway: Gateway, request: Request, path: Path, pod: dict, text: bytes) -> bytes:
@@ -139,11 +143,11 @@ def _of_other_bytes(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def upward(answer: Answer) -> list[tuple[str, str]]:
     """A pod's headers without those of the hop. Its request id stays: Nova knows the server's actions by it."""
-    hop = HOP_BY_HOP | named(answer.headers.get("connection", "")) | {"server", "date", "content-encoding"}
-    kept = []
+    said = answer.headers.get("connection")
+    hop, kept = OF_THE_HOP | named(said) if said else OF_THE_HOP, []
     for name, value in answer.headers.items():
         if name.lower() not in hop:
-            kept.append((name, FOLDED.sub(" ", value)))
+            kept.append((name, value if value.isprintable() else FOLDED.sub(" ", value)))
     return kept
 
 

@@ -16,6 +16,7 @@ from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.placement import Placed, place
 from tricircle.routing.references import Mentions, mentions
 from tricircle.store import pods
+from tricircle.upstream.client import READS
 
 LOG = logging.getLogger(__name__)
 Handler = Callable[[Gateway, Request, Path], Response | None]
@@ -35,6 +36,8 @@ def serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> 
     Raises:
         ApiError: to be written in the service's format.
     """
+    if request.method in READS:   # nothing is named, marked or changed
+        return _serve(gateway, request, path, special)
     refuse_marks(request, marks.field(path.collection.path))
     mentions(path.service.name, request.body_json)   # a body that names too much is refused before any handler
     with members.followed(gateway, request, path) as answered:
@@ -55,7 +58,7 @@ def _serve(gateway: Gateway, request: Request, path: Path, special: Handlers) ->
 
 def plain(gateway: Gateway, request: Request, path: Path) -> Response:
     """Answer without a handler: by what the catalogue says."""
-    reading = request.method in ("GET", "HEAD") and path.rest not in path.collection.acting
+    reading = request.method in READS and path.rest not in path.collection.acting
     if reading and path.is_total:
         return totals(gateway, request, path, pods_to_ask(gateway, request, path))
     # Nova and Cinder know nothing under `servers/`: a pod says so in their words.

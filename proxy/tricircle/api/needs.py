@@ -14,6 +14,7 @@ from tricircle.routing.references import Mentions
 from tricircle.store import default_groups, jobs, pods
 from tricircle.store import replicas as rows
 from tricircle.upstream import ownership
+from tricircle.upstream.client import READS
 from tricircle.upstream.deadline import Deadline
 
 ROUNDS = 2   # a row of a replica that is gone is found out in the first one
@@ -36,6 +37,8 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
         PodUnreachable: a pod that is needed for it does not answer.
         Refused: a pod said no.
     """
+    if request.method in READS and not placed.moves and not placed.needed:
+        return []
     pod, made, deadline = placed.pod, [], Deadline(gateway.conf.pods.deadline)
     for _, collection, resource_id, home in deadline.each(placed.needed):
         if collection == "ports":

@@ -46,6 +46,8 @@ def mentions(service: str, body: Any) -> Mentions:
     Raises:
         BadRequest: it names more than `MOST` things.
     """
+    if body is None:
+        return Mentions()
     found: dict[str, dict] = {"resources": {}, "flavors": {}, "keypairs": {}, "groups": {}, "types": {}, "zone": {},
                               "hints": {}}
     for member in members(body):

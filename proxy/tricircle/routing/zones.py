@@ -22,8 +22,8 @@ class Zones:
         self._upstream = upstream
         self._known: dict[str, tuple[float, str]] = {}
 
-    def down(self, service: str, pod: dict, holders: Iterable[dict]) -> bool:
-        """The user's zones in some objects (see `rewrite.zones`) become the pod's own; True when anything changed."""
+    def down(self, service: str, pod: dict, holders: Iterable[dict]) -> list[rewrite.Change]:
+        """Translate the user's zones in some objects to the pod's own; returns what `rewrite.zones` returns."""
         def translate(name: str, *_: Any) -> str:
             zone, colon, host = name.partition(":")
             if zone not in (pod["az_name"], pod["pod_name"]):
@@ -36,8 +36,8 @@ class Zones:
         return rewrite.zones(holders, translate)
 
     @staticmethod
-    def up(pod: dict, holders: Iterable[dict]) -> bool:
-        """The pod's zones in some objects (see `rewrite.zones`) become the user's; True when anything changed."""
+    def up(pod: dict, holders: Iterable[dict]) -> list[rewrite.Change]:
+        """Translate the pod's zones in some objects to the user's; returns what `rewrite.zones` returns."""
         def translate(_: str, field: str, holder: dict) -> str:
             # The hint of an external network is the name of its pod, as in the original.
             hint = field == "availability_zone_hints" and holder.get("router:external")

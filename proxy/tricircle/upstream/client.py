@@ -22,7 +22,6 @@ from tricircle.upstream.deadline import Deadline
 LOG = logging.getLogger(__name__)
 MOST_ENDPOINTS = 3000
 PATIENCE_SECONDS = 3.0   # without any answer of a pod's service: then half of the threads may wait for it
-NO_RETRIES = urllib3.Retry(total=False, redirect=False)
 READS = ("GET", "HEAD")
 # A small question for each service that needs its database, and Keystone for the token: what a user's call needs, too.
 LOOKS = {"compute": "/v2.1/servers?limit=1", "volume": "/v3/{own}/volumes?limit=1", "network": "/v2.0/networks?limit=1"}
@@ -74,6 +73,7 @@ class Upstream:
         # One pool for each pod and service: with too few of them every call to a hundred pods opens a connection anew.
         self._manager = wire.manager(num_pools=MOST_ENDPOINTS, maxsize=conf.api.threads, block=False,
                                      blocksize=bodies.CHUNK, ca_certs=conf.service_account.cafile)
+        self._deadline, self._connect = conf.pods.deadline, conf.pods.connect_deadline   # oslo.config is slow to ask
         self._most = max(1, conf.api.threads // 2)
         self._pools: dict[str, tuple[urllib3.HTTPConnectionPool, str]] = {}
         self._breakers: dict[tuple[str, str], Breaker] = {}
@@ -111,7 +111,7 @@ class Upstream:
             EndpointMissing: the region has no such service.
             Unavailable: Keystone is needed and does not answer.
         """
-        deadline = deadline or Deadline(self.conf.deadline)
+        deadline = deadline or Deadline(self._deadline)
         trace.asked(pod)
         breaker, owner = self.breaker(pod, service), trace.project()
         under_way = breaker.begin(owner, probes=isinstance(body, bytes | None))
@@ -159,8 +159,9 @@ class Upstream:
         if breaker.open:
             metrics.breaker(pod, service, False)
         under_way.answered()
-        LOG.debug("%s %s %s -> %s %s", pod, method, path, answer.status,
-                  answer.headers.get("x-openstack-request-id", ""))
+        if LOG.isEnabledFor(logging.DEBUG):
+            LOG.debug("%s %s %s -> %s %s", pod, method, path, answer.status,
+                      answer.headers.get("x-openstack-request-id", ""))
         return answer
 
     def _look(self, pod: str, service: str) -> None:
@@ -212,19 +213,22 @@ class Upstream:
         return self._pools[root]
 
     def _request(self, method: str, root: str, path: str, headers: dict[str, str], body: bytes | BinaryIO | None,
-                 deadline: Deadline) -> urllib3.BaseHTTPResponse:
+                 deadline: Deadline) -> wire.Whole | urllib3.BaseHTTPResponse:
         if deadline.passed():
             raise urllib3.exceptions.TimeoutError("the time for this request was used up before the call")
-        connect = self.conf.connect_deadline
+        connect = self._connect
         if not isinstance(body, bytes | None):
             connect = deadline.seconds   # a fresh connection sends under this time-out, too: here for each block
-        timeout = urllib3.Timeout(connect=min(connect, deadline.left()), read=deadline.left())
         pool, prefix = self._pool(root)
-        return pool.urlopen(method, prefix + path, body=body, headers=headers, timeout=timeout, redirect=False,
-                            retries=NO_RETRIES, preload_content=False)
+        left = deadline.left()
+        return pool.ask(method, prefix + path, body, headers, min(connect, left), left)
 
     @staticmethod
-    def _answer(pod: str, response: urllib3.BaseHTTPResponse, deadline: Deadline, through: bool) -> Answer:
+    def _answer(pod: str, response: wire.Whole | urllib3.BaseHTTPResponse, deadline: Deadline, through: bool) -> Answer:
+        if isinstance(response, wire.Whole):
+            if through and bodies.passes_through(response):
+                return Answer(pod, response.status, response.headers, b"", (part for part in (response.data,)))
+            return Answer(pod, response.status, response.headers, response.data)
         try:
             if not bodies.decodable(response):
                 raise urllib3.exceptions.DecodeError("an encoding that was not asked for")

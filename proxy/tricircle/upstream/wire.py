@@ -1,95 +1,104 @@
-"""urllib3's connections, quick about what is plain: whole requests, and heads of answers, in one piece each.
+"""urllib3's connections, quick about what is plain: whole requests, and answers that come whole.
 
-http.client hands each header of a request through half a dozen functions, and reads those of an answer with the parser
-for e-mail: more than the rest of a call to a pod. Here what one strict expression recognises takes a short way.
-Whatever else there is (folded lines, odd names, lengths that are none or two, files, proxies) goes the stock way, and
-is treated exactly as ever.
+Whatever else there is (see heads.py; also files, proxies, long bodies) goes the stock way, and is treated exactly as
+ever.
 """
+import contextlib
+import functools
 import http.client
+import io
 import re
+import ssl
+import time
 from collections.abc import Mapping
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_match_hostname import CertificateError
 
-NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"   # a token of RFC 9110 5.6.2
-VALUE = r"[\t -~\x80-\xff]*"             # no control characters: nothing ends the line, and nothing is folded
-IS_TOKEN, IS_VALUE = re.compile(NAME).fullmatch, re.compile(VALUE).fullmatch
-IS_TARGET = re.compile(r"/[!-~]*").fullmatch
-HEAD = re.compile(rf"HTTP/1\.1 ([2-5]\d\d) ({VALUE})\r\n((?:{NAME}:{VALUE}\r\n)+)\r\n".encode("latin-1"))
-BODILESS = (204, 304)
-IS_LENGTH = re.compile(r"[0-9]{1,18}").fullmatch   # int() raises from 4300 digits on
-LONGEST_NAME = 64   # a thousand names are remembered, which are the users'
-MOST_HEADERS = 99   # http.client counts the empty line, too
-# What http.client or urllib3 would add were it missing, and what frames a body: that is theirs, or made here.
-NEEDED = frozenset({"accept-encoding", "user-agent"})
-FRAMING = frozenset({"host", "content-length", "transfer-encoding", "expect"})
+from tricircle.upstream.heads import Fields, head, parse
+
+NO_RETRIES = urllib3.Retry(total=False, redirect=False)
+BLOCK = 1 << 16
+LONGEST = 1 << 20      # bytes of a body that is read at once
+LEAST = 0.001          # seconds: a time-out of nothing would mean not to wait at all, and not to be late
 EXPECT_NO_BODY = frozenset({"GET", "HEAD", "DELETE", "TRACE", "OPTIONS", "CONNECT"})
 FOLD = re.compile(r"(?:(?<![ \t])[ \t]+)?\r\n[ \t]+")   # as urllib3's own: not quadratic in long blanks
 
 
-@lru_cache(maxsize=1024)
-def _lowered(name: str) -> str | None:
-    """A header's name in lower case; None when it is none."""
-    return name.lower() if IS_TOKEN(name) else None
-
-
-def head(method: str, target: str, host: str, headers: Mapping[str, str], length: int | None) -> bytes | None:
-    """The head of a request.
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer whose body has come in.
 
     Args:
-        method, target: of the first line.
-        host: with the port, where it is not the default one.
-        headers: all others, but for the length.
-        length: of the body; None: there is none, and none is expected.
-
-    Returns:
-        Bytes; None for what is not plain.
+        status: HTTP status.
+        headers: of it.
+        data: the body, which has no content encoding.
     """
-    if any(len(name) > LONGEST_NAME for name in headers):
-        return None
-    names = set(map(_lowered, headers))
-    if None in names or not names >= NEEDED or names & FRAMING or not (IS_TOKEN(method) and IS_TARGET(target)):
-        return None
-    if not all(isinstance(value, str) and IS_VALUE(value) for value in headers.values()):
-        return None
-    framing = "" if length is None else f"Content-Length: {length}\r\n"
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    return f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{framing}{lines}\r\n".encode("latin-1")
+
+    status: int
+    headers: Fields
+    data: bytes
+
+    @property
+    def length_remaining(self) -> int:
+        """Return the length of the body in bytes, as urllib3's responses name it before their body is read."""
+        return len(self.data)
+
+
+class Again(io.RawIOBase):
+    """A socket's bytes, beginning with some that were read before.
+
+    Args:
+        before: these.
+        rest: reads the socket.
+    """
+
+    def __init__(self, before: bytes, rest: io.RawIOBase):
+        self._before, self._rest = memoryview(before), rest
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read some bytes, as io.RawIOBase says."""
+        if not self._before:
+            return self._rest.readinto(buffer)
+        count = min(len(buffer), len(self._before))
+        buffer[:count], self._before = self._before[:count], self._before[count:]
+        return count
+
+    def close(self) -> None:
+        """Close the socket's file."""
+        super().close()
+        self._rest.close()
 
 
 class QuickResponse(http.client.HTTPResponse):
     """An answer whose head is taken in one piece where it is plain; `fields` are its headers."""
 
+    def after(self, data: bytes) -> "QuickResponse":
+        """Begin with bytes that were read before."""
+        if data:
+            self.fp = io.BufferedReader(Again(data, self.fp.detach()))
+        return self
+
     def begin(self) -> None:
         """Read the head. Raises as http.client's."""
-        seen = HEAD.match(self.fp.peek()) if self.headers is None else None
-        if not seen or not self._take(seen):
+        head = parse(self.fp.peek()) if self.headers is None and self._method != "HEAD" else None
+        if head is None:
             super().begin()
             # Folded lines are put together, as urllib3 does.
             self.fields = urllib3.HTTPHeaderDict((name, FOLD.sub(" ", value)) for name, value in self.msg.items())
-
-    def _take(self, seen: re.Match) -> bool:
-        """Believe a head whose body is framed in one clear way; nothing was read of others."""
-        pairs = [(name, value.lstrip(" \t")) for name, _, value in
-                 (line.partition(":") for line in seen[3].decode("latin-1").split("\r\n")[:-1])]
-        framing = [(name.lower(), value) for name, value in pairs
-                   if name.lower() in ("content-length", "transfer-encoding", "connection")]
-        status = int(seen[1])
-        if len(pairs) > MOST_HEADERS or len(framing) != 1 or status in BODILESS or self._method == "HEAD":
-            return False
-        (name, value), = framing
-        self.chunked = name == "transfer-encoding" and value.lower() == "chunked"
-        if not self.chunked and not (name == "content-length" and IS_LENGTH(value)):
-            return False
-        self.fp.read(seen.end())
-        self.code = self.status = status
-        self.reason, self.version, self.will_close = seen[2].decode("latin-1").strip(), 11, False
-        self.chunk_left, self.length = None, None if self.chunked else int(value)
-        self.headers = self.msg = self.fields = urllib3.HTTPHeaderDict(pairs)
-        return True
+            return
+        self.fp.read(head.end)
+        self.code = self.status = head.status
+        self.reason, self.version, self.will_close = head.reason, 11, False
+        self.chunked, self.chunk_left, self.length = head.length is None, None, head.length
+        self.headers = self.msg = self.fields = urllib3.HTTPHeaderDict(head.pairs)
 
 
 class Quick:
@@ -116,7 +125,7 @@ class Quick:
         self._asked = method, url, options
         self.send(made + body if body else made)
 
-    @property
+    @functools.cached_property
     def _host(self) -> str | None:
         """The Host header; None where it takes more than to write it down."""
         if not self.host.isascii() or ":" in self.host:
@@ -124,19 +133,50 @@ class Quick:
         return self.host if self.port == self.default_port else f"{self.host}:{self.port}"
 
     def getresponse(self) -> urllib3.HTTPResponse:
-        """The answer, its body unread."""
+        """Return the answer, its body unread."""
+        return super().getresponse() if self._asked is None else self._unread(self._begun())
+
+    def answer(self, end: float) -> Whole | urllib3.HTTPResponse:
+        """Return the answer to a request: whole, where it is plain and not long, or its body unread.
+
+        Args:
+            end: by the monotonic clock, when it has to be whole.
+
+        Raises:
+            OSError, http.client.HTTPException: as `getresponse`.
+        """
         if self._asked is None:
             return super().getresponse()
-        (method, url, options), self._asked = self._asked, None
         self.sock.settimeout(self.timeout)
-        shutdown = getattr(self.sock, "shutdown", None)
-        answer = self._answer = QuickResponse(self.sock, method=method)
+        data = self.sock.recv(BLOCK)
+        head = parse(data) if self._asked[0] != "HEAD" else None
+        if head is None or head.length is None or head.length > LONGEST or head.encoded:
+            return self._unread(self._begun(data))
+        while data and len(data) < head.end + head.length:
+            self.sock.settimeout(max(end - time.monotonic(), LEAST))
+            more = self.sock.recv(BLOCK)
+            if not more:
+                return self._unread(self._begun(data))   # whoever reads it says that it broke off
+            data += more
+        self._asked = None
+        if len(data) > head.end + head.length:   # nobody has asked for more
+            self.close()
+        return Whole(head.status, Fields(head.pairs), data[head.end:head.end + head.length])
+
+    def _begun(self, data: bytes = b"") -> QuickResponse:
+        self.sock.settimeout(self.timeout)
+        answer = self._answer = QuickResponse(self.sock, method=self._asked[0]).after(data)
         try:
             answer.begin()
         except BaseException:
             answer.close()
             self.close()
             raise
+        return answer
+
+    def _unread(self, answer: QuickResponse) -> urllib3.HTTPResponse:
+        (method, url, options), self._asked = self._asked, None
+        shutdown = getattr(self.sock, "shutdown", None)
         if answer.will_close:
             self.close()
         return urllib3.HTTPResponse(
@@ -153,13 +193,75 @@ class QuickHTTPS(Quick, HTTPSConnection):
     """For https://."""
 
 
-class Pool(urllib3.HTTPConnectionPool):
+class Direct:
+    """What both kinds of pools have in common."""
+
+    def ask(self, method: str, target: str, body: Any, headers: dict[str, str],
+            connect: float, seconds: float) -> Whole | urllib3.BaseHTTPResponse:
+        """Make one call.
+
+        An open connection is used without urllib3's bookkeeping for redirects, retries, proxies and bodies that may
+        come later; that is more work than the call. A new connection is urllib3's affair.
+
+        Args:
+            method, target: of the first line.
+            body: bytes, a file, or None.
+            headers: as they go out.
+            connect: seconds for a new connection.
+            seconds: for the call.
+
+        Returns:
+            The answer: whole, or its body unread.
+
+        Raises:
+            urllib3.exceptions.HTTPError: as `urlopen`.
+        """
+        conn = self._get_conn()
+        if conn.is_closed or not isinstance(body, bytes | None):
+            self._put_conn(conn)
+            return self.urlopen(method, target, body=body, headers=headers, redirect=False, retries=NO_RETRIES,
+                                timeout=urllib3.Timeout(connect=connect, read=seconds), preload_content=False)
+        try:
+            answer = self._exchange(conn, method, target, body, headers, seconds)
+        except BaseException as error:
+            conn.close()
+            self._put_conn(None)
+            raise _known(error) from error
+        if isinstance(answer, Whole):
+            self._put_conn(conn)
+        else:   # whoever reads the body to its end gives the connection back
+            answer.retries, answer._connection, answer._pool = NO_RETRIES, conn, self
+        return answer
+
+    def _exchange(self, conn: Quick, method: str, target: str, body: bytes | None, headers: dict[str, str],
+                  seconds: float) -> Whole | urllib3.BaseHTTPResponse:
+        conn.timeout = seconds
+        # The server may have answered before it closed the connection.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            conn.request(method, target, body, headers, preload_content=False)
+        try:
+            return conn.answer(time.monotonic() + seconds)
+        except OSError as error:
+            self._raise_timeout(err=error, url=target, timeout_value=seconds)
+            raise
+
+
+def _known(error: BaseException) -> BaseException:
+    """Return what urllib3 would raise in the place of an error of a socket."""
+    if isinstance(error, ssl.SSLError | CertificateError):
+        return urllib3.exceptions.SSLError(error)
+    if isinstance(error, OSError | http.client.HTTPException):
+        return urllib3.exceptions.ProtocolError("Connection aborted.", error)
+    return error
+
+
+class Pool(Direct, urllib3.HTTPConnectionPool):
     """Of `QuickHTTP`."""
 
     ConnectionCls = QuickHTTP
 
 
-class TLSPool(urllib3.HTTPSConnectionPool):
+class TLSPool(Direct, urllib3.HTTPSConnectionPool):
     """Of `QuickHTTPS`."""
 
     ConnectionCls = QuickHTTPS
