@@ -2,7 +2,7 @@
 import json
 import uuid
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tricircle.freetext import exposed, swapped
@@ -90,3 +90,28 @@ def test_walking_a_document_deeper_than_the_stack():
     for _ in range(100_000):
         inner["x"] = inner = {}
     assert sum(1 for _ in rewrite.walk(document)) == 100_000
+
+
+NAMED = st.sampled_from(["availability_zone", "OS-EXT-AZ:availability_zone", "metadata", "name", 'a"availability_zone'])
+TEXTS = st.one_of(st.sampled_from(["nova", "az1", '"availability_zone": "nova"', "é", "\\", ""]), st.text(max_size=6))
+RECORDS = st.dictionaries(NAMED, st.one_of(TEXTS, st.none(), st.lists(TEXTS, max_size=2),
+                                           st.dictionaries(NAMED, TEXTS, max_size=2)), max_size=4)
+
+
+@given(st.dictionaries(st.sampled_from(["server", "servers", "availability_zone"]),
+                       st.one_of(RECORDS, st.lists(RECORDS, max_size=3), TEXTS), max_size=2),
+       st.sampled_from([None, (",", ":")]), st.booleans())
+@example({"server": {"metadata": {"availability_zone": "nova"}, "availability_zone": "nova"}}, None, True)
+@example({"server": {"availability_zone": "nova", "name": '"availability_zone": "nova"'}}, None, True)
+def test_patched_bytes_say_what_the_whole_document_would(document, separators, ascii_only):
+    data = json.dumps(document, separators=separators, ensure_ascii=ascii_only).encode()
+    changes = rewrite.zones(members(document), lambda name, *_: "az-of-the-pod" if name == "nova" else name)
+    patched = rewrite.patched(data, changes)
+    assert patched is None or json.loads(patched) == document
+
+
+def test_one_zone_of_a_server_is_patched():
+    document = {"server": {"id": "1", "OS-EXT-AZ:availability_zone": "nova", "n": 1.0}}
+    data = json.dumps(document).encode()
+    changes = rewrite.zones(members(document), lambda *_: "az1")
+    assert rewrite.patched(data, changes) == data.replace(b"nova", b"az1")
