@@ -90,8 +90,8 @@ def _writer(name: str, *fields: str) -> Callable[[dict[str, Any]], None]:
             return
         # Straight: a LogRecord and its way through the loggers take four times as long as the line.
         with contextlib.suppress(OSError, ValueError), _STDERR[-1].lock:
+            # The end of a line sends it off: stderr is line-buffered (docs.python.org/3/library/sys.html#sys.stderr).
             _STDERR[-1].stream.write(_STDERR[-1].formatter.line(name, text, values) + "\n")
-            _STDERR[-1].flush()
 
     return write
 

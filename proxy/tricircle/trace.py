@@ -11,13 +11,16 @@ class Trace:
     Attributes:
         project: whose request it is (a user, where the token is for no project; empty without a token); None: it is
             our own doing.
+        versions: {connection: version} of the database that this request goes by, see `Database.kept`; None: of a job,
+            which may take minutes.
     """
 
-    __slots__ = ("cause", "pods", "project")
+    __slots__ = ("cause", "pods", "project", "versions")
 
     def __init__(self, cause: str):
         self.cause = cause
         self.project: str | None = None
+        self.versions: dict[object, int] | None = None
         self.pods: set[str] = set()   # asked so far; several threads add to it
 
 
@@ -55,3 +58,11 @@ def asked(pod: str) -> None:
     current = _CURRENT.get()
     if current:
         current.pods.add(pod)
+        if current.versions:
+            current.versions.clear()   # the answer may take a while
+
+
+def versions() -> dict[object, int]:
+    """Return the versions of the database that this request goes by; outside of requests those of nothing."""
+    current = _CURRENT.get()
+    return {} if current is None or current.versions is None else current.versions

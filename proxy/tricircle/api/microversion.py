@@ -3,6 +3,7 @@
 Otherwise two pods of different releases would answer one request in different shapes.
 """
 import re
+from functools import lru_cache
 
 from tricircle.api import versions
 from tricircle.api.gateway import Gateway
@@ -51,11 +52,14 @@ def negotiate(gateway: Gateway, request: Request, path: Path) -> None:
 
 def headers(service: Service, version: tuple[int, int] | None) -> list[tuple[str, str]]:
     """How the service says which microversion an answer has; nothing said means the oldest one."""
-    text = dotted(version or service.oldest)
-    found = [("OpenStack-API-Version", f"{service.microversion} {text}"), ("Vary", "OpenStack-API-Version")]
-    if service.legacy_header:
-        found += [(service.legacy_header, text), ("Vary", service.legacy_header)]
-    return found
+    return list(_headers(service.microversion, service.legacy_header, version or service.oldest))
+
+
+@lru_cache(maxsize=256)
+def _headers(name: str, legacy: str, version: tuple[int, int]) -> tuple[tuple[str, str], ...]:
+    text = dotted(version)
+    found = (("OpenStack-API-Version", f"{name} {text}"), ("Vary", "OpenStack-API-Version"))
+    return (*found, (legacy, text), ("Vary", legacy)) if legacy else found
 
 
 def dotted(version: tuple[int, int]) -> str:

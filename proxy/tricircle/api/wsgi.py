@@ -88,6 +88,7 @@ def application(gateway: Gateway, service_name: str) -> WSGI:
             return healthcheck(environ, start_response)
         environ["tricircle.request_id"] = request_id = new_request_id()
         work, started = trace.begin(request_id), time.monotonic()
+        work.versions = {}
 
         def start(status: str, headers: list, exc_info: object = None) -> Callable:
             headers = [*headers, ("X-Tricircle-Request-Id", request_id)]

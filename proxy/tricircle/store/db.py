@@ -10,11 +10,13 @@ from pathlib import Path
 
 from sqlite_utils import Database as Tables
 
+from tricircle import trace
 from tricircle.errors import StoreBusy, TricircleError
 from tricircle.privileges import open_lock
 from tricircle.store.migrations import migrations
 
 BUSY_SECONDS = 5.0
+MOST_KEPT, MOST_ARGS = 256, 40   # SELECTs of one thread whose rows are kept, and arguments of one of them
 POLL_SECONDS = 0.001   # between two looks of one process whether another one still writes
 
 
@@ -83,28 +85,43 @@ class Database:
             raise StoreBusy(str(error)) from error
         return dict(found) if found else None
 
-    def kept(self, sql: str) -> list[dict]:
-        """All rows of a SELECT of a small table, which is read only when something was written to the file since.
+    def kept(self, sql: str, args: tuple = ()) -> list[dict]:
+        """Return all rows of a SELECT, read again only when something was written to the file since.
 
         The rule is exact: `PRAGMA data_version` is another one after each commit of another connection, be it of
         another process, and `total_changes` after each row that this thread's own connection has written. To ask for
-        both costs a tenth of reading the rows. Raises as `rows`.
+        both costs a third of reading a row. A request asks when it begins and after each call to a pod: what others
+        commit in the milliseconds between, they commit while the request is under way.
 
         Args:
-            sql: with no arguments; one of a few constants, since what is read is kept for each.
+            sql: one of a few constants.
+            args: of it. What has many of them is not kept.
+
+        Raises:
+            StoreBusy: as `rows`.
         """
         connection = self.connection()
-        if connection.in_transaction:   # what it has not committed yet may be rolled back
-            return self.rows(sql)
-        try:
-            version = connection.execute("PRAGMA data_version").fetchone()[0], connection.total_changes
-        except sqlite3.OperationalError as error:
-            raise StoreBusy(str(error)) from error
-        known, found = self._local.kept.get(sql, (None, []))
+        if connection.in_transaction or len(args) > MOST_ARGS:   # what is not committed yet may be rolled back
+            return self.rows(sql, args)
+        version, kept, key = self._version(connection), self._local.kept, (sql, args)
+        known, found = kept.get(key, (None, []))
         if known != version:
-            found = self.rows(sql)
-            self._local.kept[sql] = version, found
-        return [dict(row) for row in found]   # callers may change theirs
+            found = self.rows(sql, args)
+            if len(kept) >= MOST_KEPT:
+                kept.clear()
+            kept[key] = version, found
+        return [row.copy() for row in found]   # callers may change theirs
+
+    @staticmethod
+    def _version(connection: sqlite3.Connection) -> tuple[int, int]:
+        seen = trace.versions()
+        version = seen.get(connection)
+        if version is None:
+            try:
+                version = seen[connection] = connection.execute("PRAGMA data_version").fetchone()[0]
+            except sqlite3.OperationalError as error:
+                raise StoreBusy(str(error)) from error
+        return version, connection.total_changes
 
     @contextlib.contextmanager
     def write(self, durable: bool = True) -> Iterator[sqlite3.Connection]:

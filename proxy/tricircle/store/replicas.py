@@ -226,8 +226,8 @@ def both(db: Database, pod_id: str, ids: list[str]) -> tuple[dict[str, str], dic
         marks = ", ".join("?" * len(part))
         # Not OR: SQLite would go through all replicas of the pod.
         half = "SELECT resource_id, local_id FROM replicas WHERE pod_id = ? AND local_id IS NOT NULL AND "
-        rows = db.rows(f"{half} resource_id IN ({marks}) UNION ALL {half} local_id IN ({marks})",
-                       [pod_id, *part, pod_id, *part])
+        rows = db.kept(f"{half} resource_id IN ({marks}) UNION ALL {half} local_id IN ({marks})",
+                       (pod_id, *part, pod_id, *part))
         local.update((row["resource_id"], row["local_id"]) for row in rows if row["resource_id"] in asked)
         home.update((row["local_id"], row["resource_id"]) for row in rows if row["local_id"] in asked)
     return local, home
@@ -254,7 +254,7 @@ def _mapping(db: Database, key: str, value: str, pod_id: str, ids: list[str]) ->
     for start in range(0, len(ids), CHUNK):
         part = ids[start:start + CHUNK]
         marks = ", ".join("?" * len(part))
-        rows = db.rows(f"SELECT {key} AS k, {value} AS v FROM replicas "  # noqa: S608 - column names are constants
-                       f"WHERE pod_id = ? AND local_id IS NOT NULL AND {key} IN ({marks})", [pod_id, *part])
+        rows = db.kept(f"SELECT {key} AS k, {value} AS v FROM replicas "  # noqa: S608 - column names are constants
+                       f"WHERE pod_id = ? AND local_id IS NOT NULL AND {key} IN ({marks})", (pod_id, *part))
         found.update((row["k"], row["v"]) for row in rows)
     return found

@@ -44,8 +44,8 @@ def home(db: Database, resource_id: str) -> dict | None:
 
 def home_pod(db: Database, resource_id: str, kind: str) -> dict | None:
     """The row of the home pod of a resource of one kind; None when unknown."""
-    return db.row("SELECT pods.* FROM routings JOIN pods USING (pod_id) WHERE resource_id = ? AND kind = ?",
-                  (resource_id, kind))
+    return next(iter(db.kept("SELECT pods.* FROM routings JOIN pods USING (pod_id) WHERE resource_id = ? AND kind = ?",
+                             (resource_id, kind))), None)
 
 
 def home_pods(db: Database, named: list[tuple[str, str]]) -> dict[tuple[str, str], dict]:

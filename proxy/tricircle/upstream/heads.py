@@ -7,7 +7,7 @@ two) is left to http.client.
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"   # a token of RFC 9110 5.6.2
 VALUE = r"[\t -~\x80-\xff]*"             # no control characters: nothing ends the line, and nothing is folded
@@ -15,6 +15,7 @@ IS_TOKEN, IS_VALUE = re.compile(NAME).fullmatch, re.compile(VALUE).fullmatch
 IS_TARGET = re.compile(r"/[!-~]*").fullmatch
 HEAD = re.compile(rf"HTTP/1\.1 ([2-5]\d\d) ({VALUE})\r\n((?:{NAME}:{VALUE}\r\n)+)\r\n".encode("latin-1"))
 BODILESS = (204, 304)
+INITIALS = frozenset("CcTt")   # of the headers that `parse` looks at
 IS_LENGTH = re.compile(r"[0-9]{1,18}").fullmatch   # int() raises from 4300 digits on
 LONGEST_NAME = 64   # a thousand names are remembered, which are the users'
 MOST_HEADERS = 99   # http.client counts the empty line, too
@@ -85,8 +86,7 @@ class Fields:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The head of an answer whose body is framed in one clear way.
 
     Args:
@@ -123,6 +123,8 @@ def parse(data: bytes) -> Head | None:
         name, _, value = line.partition(":")
         value = value.lstrip(" \t")
         pairs.append((name, value))
+        if name[0] not in INITIALS:
+            continue
         lower = name.lower()
         if lower == "content-length" or lower == "transfer-encoding":
             framing.append((lower, value))

@@ -11,8 +11,7 @@ import re
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -28,8 +27,7 @@ EXPECT_NO_BODY = frozenset({"GET", "HEAD", "DELETE", "TRACE", "OPTIONS", "CONNEC
 FOLD = re.compile(r"(?:(?<![ \t])[ \t]+)?\r\n[ \t]+")   # as urllib3's own: not quadratic in long blanks
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """An answer whose body has come in.
 
     Args:
