@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tricircle import trace
 from tricircle.errors import StoreBusy
 from tricircle.store import Database, db
 
@@ -155,3 +156,58 @@ def test_whoever_changes_rows_changes_their_own(store):
         c.execute("INSERT INTO notes VALUES (1)")
     store.kept("SELECT writer FROM notes")[0]["writer"] = 2
     assert store.kept("SELECT writer FROM notes") == [{"writer": 1}]
+
+
+@pytest.fixture
+def request_of_a_user():
+    """What this thread does is done for a request."""
+    made = trace.begin("req-1")
+    made.versions = {}
+    yield made
+    trace._CURRENT.set(None)
+
+
+def test_a_request_sees_what_was_committed_before_it_and_during_its_calls_to_pods(store, request_of_a_user):
+    sql = "SELECT writer FROM notes"
+
+    def elsewhere(value):
+        other = Database(store.path)
+        with other.write() as c:
+            c.execute("INSERT INTO notes VALUES (?)", (value,))
+        other.close()
+
+    elsewhere(1)
+    assert store.kept(sql) == [{"writer": 1}]
+    with store.write() as c:
+        c.execute("INSERT INTO notes VALUES (2)")
+    assert store.kept(sql) == [{"writer": 1}, {"writer": 2}]
+    elsewhere(3)
+    trace.asked("Pod1")
+    assert len(store.kept(sql)) == 3
+    elsewhere(4)
+    trace.begin("req-2").versions = {}
+    assert len(store.kept(sql)) == 4
+
+
+def test_a_job_sees_each_commit_at_once(store):
+    sql = "SELECT writer FROM notes"
+    trace.begin("router:1:2")
+    try:
+        assert store.kept(sql) == []
+        other = Database(store.path)
+        with other.write() as c:
+            c.execute("INSERT INTO notes VALUES (1)")
+        other.close()
+        assert store.kept(sql) == [{"writer": 1}]
+    finally:
+        trace._CURRENT.set(None)
+
+
+def test_what_is_kept_has_bounds(store):
+    for writer in range(db.MOST_KEPT * 2):
+        store.kept("SELECT writer FROM notes WHERE writer = ?", (writer,))
+    assert len(store._local.kept) <= db.MOST_KEPT
+    before = len(store._local.kept)
+    many = tuple(range(db.MOST_ARGS + 1))
+    store.kept(f"SELECT writer FROM notes WHERE writer IN ({', '.join('?' * len(many))})", many)
+    assert len(store._local.kept) == before
