@@ -104,10 +104,14 @@ def application(gateway: Gateway, service_name: str) -> WSGI:
 
         try:
             _straighten(environ, service_name)
+            behind = app if _is_open(service_name, environ) else guarded
         except ApiError as error:
             environ["tricircle.refusal"] = error
-            return app(environ, start)
-        return (app if _is_open(service_name, environ) else guarded)(environ, start)
+            behind = app
+        try:
+            return behind(environ, start)
+        finally:
+            work.versions = None   # the thread's next work is none of this request
 
     return outer
 
