@@ -58,11 +58,16 @@ def asked(pod: str) -> None:
     current = _CURRENT.get()
     if current:
         current.pods.add(pod)
-        if current.versions:
-            current.versions.clear()   # the answer may take a while
+        waited()   # for the answer
 
 
 def versions() -> dict[object, int]:
     """Return the versions of the database that this request goes by; outside of requests those of nothing."""
     current = _CURRENT.get()
-    return {} if current is None or current.versions is None else current.versions
+    found = current.versions if current else None
+    return {} if found is None else found
+
+
+def waited() -> None:
+    """Forget the versions: the request waits, and what others commit by then is to be seen."""
+    versions().clear()

@@ -36,6 +36,7 @@ def show(rows: Iterable[tuple[str, ...]]) -> None:
     """Print the table."""
     table = Table("bench", "what", "how much", "baseline", "goal or ratio")
     for row in rows:
+        print("; ".join(row), file=sys.stderr)   # some take minutes
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 

@@ -226,10 +226,10 @@ def called(pool, answer, pieces=1, method="GET", seconds=5.0, ends=True):
             server.join()
 
 
-def asked(pool, method, seconds):
+def asked(pool, method, seconds, target="/v2.1/servers"):
     if isinstance(pool, wire.Direct):
-        return pool.ask(method, "/v2.1/servers", None, SENT, seconds, seconds)
-    return pool.urlopen(method, "/v2.1/servers", headers=SENT, timeout=seconds, redirect=False, preload_content=False,
+        return pool.ask(method, target, None, SENT, seconds, seconds)
+    return pool.urlopen(method, target, headers=SENT, timeout=seconds, redirect=False, preload_content=False,
                         retries=wire.NO_RETRIES)
 
 
@@ -291,3 +291,39 @@ def test_a_connection_with_more_than_was_asked_for_is_not_used_again():
     pool = wire.Pool("pod", 8774)
     called(pool, head, ends=False)
     assert pool.pool.get().sock is not None
+
+
+def sent_by(pool, target):
+    """The bytes of a call over an open connection; the type of an error in their place."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.settimeout(5)
+        got = []
+
+        def serve():
+            got.append(theirs.recv(1 << 16))
+            theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" if got[0] else b"")
+
+        server = threading.Thread(target=serve)
+        conn = pool.ConnectionCls("pod", 8774)
+        conn.sock = ours
+        pool.pool.get_nowait()
+        pool._put_conn(conn)
+        server.start()
+        try:
+            asked(pool, "GET", 5.0, target)
+        except Exception as error:   # noqa: BLE001 - both must fail in the same way
+            return type(error)
+        finally:
+            ours.close()
+            server.join()
+        return got[0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(st.text(max_size=8), st.text(st.sampled_from("a%2Fcf[]?&=~^|\x01\x7f é"), max_size=8)))
+@example("a?b=%5bc%5D&d=50%")
+@example("a?b=\x01")
+def test_a_target_has_one_spelling_whatever_connection_it_takes(rest):
+    stock, direct = urllib3.HTTPConnectionPool("pod", 8774), wire.Pool("pod", 8774)
+    assert sent_by(direct, f"/{rest}") == sent_by(stock, f"/{rest}")

@@ -7,7 +7,7 @@ import threading
 import time
 from concurrent.futures import Future
 
-from tricircle import marks, metrics
+from tricircle import marks, metrics, trace
 from tricircle.errors import NotFound, PodUnreachable, StoreBusy, Unavailable
 from tricircle.routing import rewrite, sightings
 from tricircle.routing.caller import Caller
@@ -69,6 +69,7 @@ class Locator:
                 future, first = self._asking.setdefault(key, Future()), True
         if first:
             self._answer(key, future, caller)
+        trace.waited()
         return future.result()
 
     def find_many(self, caller: Caller, named: list[Named]) -> dict[Named, dict | None]:

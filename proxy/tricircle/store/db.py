@@ -90,8 +90,8 @@ class Database:
 
         The rule is exact: `PRAGMA data_version` is another one after each commit of another connection, be it of
         another process, and `total_changes` after each row that this thread's own connection has written. To ask for
-        both costs a third of reading a row. A request asks when it begins and after each call to a pod: what others
-        commit in the milliseconds between, they commit while the request is under way.
+        both costs a third of reading a row. A request asks when it begins and after each wait for a pod, for a writer
+        or for another request: what others commit in the milliseconds between, they commit while it is under way.
 
         Args:
             sql: one of a few constants.
@@ -137,6 +137,7 @@ class Database:
             StoreBusy: the lock was not to be had within `BUSY_SECONDS`, or the disk is full.
             sqlite3.IntegrityError: a constraint was violated; callers turn it into their own conflict.
         """
+        trace.waited()   # for other writers
         with _busy():
             connection = self.connection()
             # FULL: an allocation that was handed to a pod must not be forgotten by a power cut.

@@ -214,13 +214,13 @@ class Upstream:
 
     def _request(self, method: str, root: str, path: str, headers: dict[str, str], body: bytes | BinaryIO | None,
                  deadline: Deadline) -> wire.Whole | urllib3.BaseHTTPResponse:
-        if deadline.passed():
+        left = deadline.left()
+        if left <= 0:
             raise urllib3.exceptions.TimeoutError("the time for this request was used up before the call")
         connect = self._connect
         if not isinstance(body, bytes | None):
             connect = deadline.seconds   # a fresh connection sends under this time-out, too: here for each block
         pool, prefix = self._pool(root)
-        left = deadline.left()
         return pool.ask(method, prefix + path, body, headers, min(connect, left), left)
 
     @staticmethod

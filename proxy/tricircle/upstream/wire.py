@@ -22,7 +22,8 @@ from tricircle.upstream.heads import Fields, head, parse
 NO_RETRIES = urllib3.Retry(total=False, redirect=False)
 BLOCK = 1 << 16
 LONGEST = 1 << 20      # bytes of a body that is read at once
-LEAST = 0.001          # seconds: a time-out of nothing would mean not to wait at all, and not to be late
+# What urllib3 leaves as it is (its _encode_target): other targets are its affair, or they would be spelled in two ways.
+IS_PLAIN = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*").fullmatch
 EXPECT_NO_BODY = frozenset({"GET", "HEAD", "DELETE", "TRACE", "OPTIONS", "CONNECT"})
 FOLD = re.compile(r"(?:(?<![ \t])[ \t]+)?\r\n[ \t]+")   # as urllib3's own: not quadratic in long blanks
 
@@ -145,14 +146,12 @@ class Quick:
         """
         if self._asked is None:
             return super().getresponse()
-        self.sock.settimeout(self.timeout)
-        data = self.sock.recv(BLOCK)
+        data = self._more(end)
         head = parse(data) if self._asked[0] != "HEAD" else None
         if head is None or head.length is None or head.length > LONGEST or head.encoded:
             return self._unread(self._begun(data))
-        while data and len(data) < head.end + head.length:
-            self.sock.settimeout(max(end - time.monotonic(), LEAST))
-            more = self.sock.recv(BLOCK)
+        while len(data) < head.end + head.length:
+            more = self._more(end)
             if not more:
                 return self._unread(self._begun(data))   # whoever reads it says that it broke off
             data += more
@@ -160,6 +159,14 @@ class Quick:
         if len(data) > head.end + head.length:   # nobody has asked for more
             self.close()
         return Whole(head.status, Fields(head.pairs), data[head.end:head.end + head.length])
+
+    def _more(self, end: float) -> bytes:
+        """Return what comes next, nothing at the end. Raises TimeoutError when it is too late."""
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.sock.settimeout(left)
+        return self.sock.recv(BLOCK)
 
     def _begun(self, data: bytes = b"") -> QuickResponse:
         self.sock.settimeout(self.timeout)
@@ -215,7 +222,7 @@ class Direct:
             urllib3.exceptions.HTTPError: as `urlopen`.
         """
         conn = self._get_conn()
-        if conn.is_closed or not isinstance(body, bytes | None):
+        if conn.is_closed or not isinstance(body, bytes | None) or not IS_PLAIN(target):
             self._put_conn(conn)
             return self.urlopen(method, target, body=body, headers=headers, redirect=False, retries=NO_RETRIES,
                                 timeout=urllib3.Timeout(connect=connect, read=seconds), preload_content=False)
@@ -224,7 +231,10 @@ class Direct:
         except BaseException as error:
             conn.close()
             self._put_conn(None)
-            raise _known(error) from error
+            known = _known(error)
+            if known is error:
+                raise
+            raise known from error
         if isinstance(answer, Whole):
             self._put_conn(conn)
         else:   # whoever reads the body to its end gives the connection back
@@ -233,12 +243,12 @@ class Direct:
 
     def _exchange(self, conn: Quick, method: str, target: str, body: bytes | None, headers: dict[str, str],
                   seconds: float) -> Whole | urllib3.BaseHTTPResponse:
-        conn.timeout = seconds
+        conn.timeout, end = seconds, time.monotonic() + seconds
         # The server may have answered before it closed the connection.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             conn.request(method, target, body, headers, preload_content=False)
         try:
-            return conn.answer(time.monotonic() + seconds)
+            return conn.answer(end)
         except OSError as error:
             self._raise_timeout(err=error, url=target, timeout_value=seconds)
             raise
