@@ -2,7 +2,7 @@
 import json
 import re
 
-from tricircle import freetext
+from tricircle import freetext, jsons
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import HOP_BY_HOP, Request, Response, error_body, named
 from tricircle.errors import BadGateway, GatewayTimeout, NotFound, PodUnreachable, Unavailable
@@ -86,7 +86,7 @@ def translate(gateway: Gateway, request: Request, path: Path, pod: dict, body: b
     if not homes and not zoned:
         return body
     try:
-        document = json.loads(body)
+        document = jsons.loads(body)
     except ValueError:
         return freetext.swapped(body, homes)
     if path.collection.per_pod:

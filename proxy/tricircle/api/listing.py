@@ -1,8 +1,8 @@
 """Lists over several pods: asked in parallel, cleared of replicas, merged, sorted, paged."""
-import json
 from collections.abc import Callable
 from typing import Any
 
+from tricircle import jsons
 from tricircle.api import cursors, partial
 from tricircle.api import query as queries
 from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send, shared
@@ -176,7 +176,7 @@ def _answer(gateway: Gateway, request: Request, path: Path, query: Query, lists:
     headers = shared(next(each.headers for each in lists.values() if each.headers))
     if missing:
         headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
-    return Response(200, headers, json.dumps(body).encode())
+    return Response(200, headers, jsons.dumps(body))
 
 
 def default_groups_once(gateway: Gateway, _: Request, documents: dict[str, Any], rows: dict[str, dict]) -> None:

@@ -1,9 +1,8 @@
 """One pod's list, in the user's terms: translated, without replicas, plumbing, and what belongs to them."""
-import json
 from collections.abc import Iterable
 from typing import Any
 
-from tricircle import freetext, marks
+from tricircle import freetext, jsons, marks
 from tricircle.api import query as queries
 from tricircle.api.forward import links, send, upward
 from tricircle.api.gateway import Gateway
@@ -104,7 +103,7 @@ class PodList:
         if not self._path.collection.everywhere:    # what is the same everywhere has no home whose record alone counts
             self.foreign |= replicas.strangers(self._gateway.db, self.pod["pod_id"], list(homes.values()))
         try:
-            document = json.loads(links(self._gateway, self._request, self._path, self.pod, answer.body))
+            document = jsons.loads(links(self._gateway, self._request, self._path, self.pod, answer.body))
         except ValueError:
             return None
         return freetext.in_document(document, freetext.swapping(homes)) if homes else document

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
+from tricircle import jsons
 from tricircle.freetext import swapped
 from tricircle.routing.fields import ZONES
 from tricircle.store import Database, replicas
@@ -124,4 +125,4 @@ def patched(data: bytes, changes: list[Change]) -> bytes | None:
 
 def dump(body: Any) -> bytes:
     """JSON as the services write it."""
-    return json.dumps(body).encode()
+    return jsons.dumps(body)

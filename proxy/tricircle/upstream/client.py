@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import urllib3
 from oslo_config import cfg
 
-from tricircle import logs, metrics, trace
+from tricircle import jsons, logs, metrics, trace
 from tricircle.errors import EndpointMissing, PodUnreachable, Unavailable
 from tricircle.upstream import bodies, wire
 from tricircle.upstream.account import Account
@@ -55,7 +55,7 @@ class Answer:
     def json(self) -> Any:
         """The parsed body; None when it is not JSON."""
         try:
-            return json.loads(self.body)
+            return jsons.loads(self.body)
         except ValueError:
             return None
 
