@@ -31,6 +31,13 @@ def test_port():
     assert found.resources == [("network", "networks", A), ("network", "security-groups", B), ("network", "subnets", C)]
 
 
+@pytest.mark.parametrize("odd", [f"{A}\n", f"\n{A}", f"{A} ", f"{A}?", A.upper()])
+def test_what_is_no_id_to_the_letter_is_none(odd):
+    """It would be a part of a URL."""
+    assert mentions("volume", {"volume": {"source_volid": odd}}).resources == []
+    assert mentions("network", {"port": {"network_id": odd}}).resources == []
+
+
 def test_each_once_whatever_names_it():
     ports = [{"network_id": A, "security_groups": [B, B]} for _ in range(3 * MOST)]
     assert mentions("network", {"ports": ports}).resources == [("network", "networks", A),

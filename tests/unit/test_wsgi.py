@@ -2,7 +2,7 @@
 import pytest
 
 from tricircle.api import wsgi
-from tricircle.api.message import Response
+from tricircle.api.message import Request, Response, downward, new_request_id
 
 
 def answered(response, method="GET"):
@@ -57,3 +57,10 @@ def test_a_stream_has_the_length_that_the_pod_said():
     told = answered(Response(200, [("Content-Length", "6")], stream=(part for part in (b"pie", b"ces"))))
     assert told[2] == b"pieces"
     assert [value for name, value in told[1] if name == "Content-Length"] == ["6"]
+
+
+def test_a_request_id_with_a_line_end_is_none():
+    asked, own = new_request_id(), new_request_id()
+    for told, sent in ((asked, asked), (f"{asked}\n", own)):
+        request = Request("GET", "/", "", {"x-openstack-request-id": told}, b"", "", own)
+        assert downward(request)["x-openstack-request-id"] == sent

@@ -29,8 +29,9 @@ METHOD = re.compile(r"(?:^|[&;])_method(?:[=&;]|$)")
 
 # Nearly every path has one spelling only. No capitals, since an id may have them, and no dot at the front of a segment.
 PLAIN = re.compile(r"(?:/[a-z0-9_][a-z0-9._-]*)+/?")
-# An id in another spelling has an escape or a capital letter.
-SMALL = re.compile(r"[^%A-F]*")
+# RFC 3986 3.4: what a query may have in it as it is, but for what an escape or an id in capitals has.
+PLAIN_QUERY = re.compile(r"[G-Za-z0-9._~!$&'()*+,;=:@/?-]*")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def rewrite(environ: dict[str, Any]) -> None:
@@ -68,14 +69,31 @@ def set_path(environ: dict[str, Any], whole: str) -> None:
 
 
 def query(raw: str) -> str:
-    """The canonical query: filters and their order as they were sent, an id in its one spelling.
+    """Spell a query in the canonical way: filters and their order as they were sent, an id in its one spelling.
+
+    HTTP clients escape what a query must not have in it, and each of them does it in another way: one takes every
+    percent sign of a query with a half escape for itself, another sends all as it is.
 
     Args:
         raw: without the question mark; its bytes as latin-1.
+
+    Returns:
+        What decodes to the same parameters, of RFC 3986's characters alone.
+
+    Raises:
+        BadRequest: there is a control character.
     """
-    if SMALL.fullmatch(raw):
+    if PLAIN_QUERY.fullmatch(raw):
         return raw
-    return "&".join(map(_pair, raw.split("&")))
+    if CONTROL.search(raw):
+        raise BadRequest("the query has a control character that is not escaped")
+    return "&".join(map(_pair, _escaped(raw).split("&")))
+
+
+def _escaped(raw: str) -> str:
+    """Escape what may not stand in a query; a percent sign that begins no escape is one; escapes are in capitals."""
+    whole = ESCAPE.sub(lambda found: found[0].upper(), HALF_ESCAPE.sub("%25", raw))
+    return quote(whole.encode("latin-1"), safe=AS_IS + "/?%")
 
 
 def _pair(pair: str) -> str:

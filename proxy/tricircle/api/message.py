@@ -12,19 +12,19 @@ from tricircle.api import channel
 from tricircle.errors import ApiError, BadRequest, TooLarge
 from tricircle.routing.caller import Caller
 
-REQUEST_ID = re.compile(r"^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")   # `$` lets a newline through
 # A letter, digit or dash that needs no escape in JSON. Ids and names of fields are looked for as they are.
 ESCAPED = re.compile(rb"\\u00[2-7]")
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # It goes into every link of an answer, JSON or not.
-HOST = re.compile(r"^[A-Za-z0-9.:\[\]_-]+$")
+HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]+\Z")
 # Said between two neighbours only (RFC 9110 7.6.1), or made afresh for each hop.
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
                         "te", "trailer", "trailers", "transfer-encoding", "upgrade", "host", "content-length",
                         "expect", "accept-encoding"})
 # They speak of the one thing that a request addresses; our own questions on its behalf, and lists, are other things.
 CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"})
-PREFIX = re.compile(r"^(/[A-Za-z0-9._~-]+)+$")
+PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+\Z")
 # What may stand before a JSON object in any encoding that a pod's parser takes: blanks, byte order marks, and the
 # other halves of UTF-16.
 BEFORE_JSON = b" \t\r\n\x00\xef\xbb\xbf\xff\xfe"

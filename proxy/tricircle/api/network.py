@@ -7,7 +7,7 @@ from tricircle.api.message import Request, Response
 from tricircle.routing.catalogue import Path
 from tricircle.store import pods
 
-ONE_TAG = re.compile(r"/tags/[^/]+$")
+ONE_TAG = re.compile(r"/tags/[^/]+\Z")
 
 
 def useless_body(path: str) -> bool:

@@ -6,7 +6,8 @@ concatenation. Sources: the API references of Nova, Cinder and Neutron.
 import re
 from dataclasses import dataclass
 
-UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+# `$` would let a newline at the end through, and what is an id becomes a part of URLs.
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 # What Nova and Cinder take for a project's id where one may follow the version.
 PROJECT = re.compile(r"[0-9a-f-]+")
 

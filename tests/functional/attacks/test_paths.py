@@ -159,7 +159,8 @@ def test_no_query_is_the_method(cloud, gateway, full, service, method, target):
 
 
 @pytest.mark.parametrize("service", ["compute", "volume", "network", "admin"])
-@pytest.mark.parametrize("target", ["/#x", "//", "/%2f", "/v2.1#1", "/v3/../", "/" + "a" * 8300, "/v2.1/%00", "/\\"])
+@pytest.mark.parametrize("target", ["/#x", "//", "/%2f", "/v2.1#1", "/v3/../", "/" + "a" * 8300, "/v2.1/%00", "/\\",
+                                    "/?a=\x01", "/v2.1?\x7f"])
 def test_without_a_token_no_path_reaches_a_pod_or_keystone(cloud, gateway, service, target):
     asked, keystone = [calls(cloud, each) for each in ("compute", "volume", "network")], len(cloud.keystone_calls)
     status, headers, raw = send(gateway, service, "GET", target)
