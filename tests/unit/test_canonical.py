@@ -89,8 +89,12 @@ SMALL = "0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f"
     (f"id={SMALL.upper()}&id={SMALL}&x=A%2D", f"id={SMALL}&id={SMALL}&x=A%2D"),
     (f"id={SMALL.replace('a', '%61').replace('-', '%2d')}", f"id={SMALL}"),
     (f"marker={SMALL.upper()}&limit=2", f"marker={SMALL}&limit=2"),
+    (f"fixed_ips=subnet_id={SMALL.upper()}", f"fixed_ips=subnet_id={SMALL}"),
+    (f"fixed_ips=subnet_id%3d{SMALL.upper()}", f"fixed_ips=subnet_id={SMALL}"),
+    (f"x=%c3%a9+%2B%26={SMALL.upper()}", f"x=%C3%A9%20%2B%26={SMALL}"),
     *((free, free) for free in (f"name={SMALL.upper()}", f"na%6De~={SMALL.upper()}", f"x=a{SMALL.upper()}",
-                                f"tags={SMALL.replace('a', '%61')}", SMALL.upper(), "a=b=C", "A&&%41="))])
+                                f"name=a={SMALL.upper()}", f"tags={SMALL.replace('a', '%61')}", SMALL.upper(),
+                                "a=b=C", "A&&%41="))])
 def test_ids_in_a_query(query, wanted):
     environ = {"REQUEST_URI": f"/v2.0/networks?{query}", "QUERY_STRING": query}
     canonical.rewrite(environ)

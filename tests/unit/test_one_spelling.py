@@ -1,10 +1,12 @@
 """An id in capitals is the id, in bodies as in paths; what only looks like one stays as it was written."""
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tricircle.api.message import Request
+from tricircle.errors import BadRequest
 from tricircle.uuids import have_capitals, ids, lowered
 
 ID = "0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f"
@@ -44,6 +46,24 @@ def test_escaped_letters_hide_no_capitals():
     request = Request("POST", "/", "", {}, b'{"a": "%s"}' % LOUD.replace("A", "\\u0041").encode(), "", "")
     request.parse_body()
     assert request.body_json == {"a": ID}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32",
+                                      "utf-32-le", "utf-32-be"])
+def test_a_body_goes_on_in_one_encoding(encoding):
+    text = json.dumps({"a": LOUD, "b": "\xe9"}, ensure_ascii=False)
+    request = Request("POST", "/", "", {}, text.encode(encoding), "", "")
+    request.parse_body()
+    assert request.body_json == {"a": ID, "b": "\xe9"}
+    assert json.loads(request.body.decode()) == request.body_json
+    assert ids(request.body) == [ID]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_half_a_character_is_refused_in_any_encoding(encoding):
+    request = Request("POST", "/", "", {}, '{"a": "\ud800"}'.encode(encoding, "surrogatepass"), "", "")
+    with pytest.raises(BadRequest):
+        request.parse_body()
 
 
 @given(st.text("aAfF0-/", max_size=80), st.booleans())

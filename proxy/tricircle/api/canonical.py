@@ -31,6 +31,7 @@ METHOD = re.compile(r"(?:^|[&;])_method(?:[=&;]|$)")
 PLAIN = re.compile(r"(?:/[a-z0-9_][a-z0-9._-]*)+/?")
 # RFC 3986 3.4: what a query may have in it as it is, but for what an escape or an id in capitals has.
 PLAIN_QUERY = re.compile(r"[G-Za-z0-9._~!$&'()*+,;=:@/?-]*")
+VALUE_AS_IS = "-._~!$'()*,=:@/?"   # less what parts pairs, and `+`, which is a blank
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -97,9 +98,13 @@ def _escaped(raw: str) -> str:
 
 
 def _pair(pair: str) -> str:
+    """Spell one `name=value`; the id may stand behind a field's name, as in Neutron's `fixed_ips=subnet_id=<id>`."""
     name, _, value = pair.partition("=")
-    text = unquote_plus(value) if len(value) >= LENGTH else ""
-    return f"{name}={text.lower()}" if ANY_CASE.fullmatch(text) and not is_free_filter(pair) else pair
+    text = unquote_plus(value, "latin-1") if len(value) >= LENGTH else ""
+    before, mark, last = text.rpartition("=")
+    if not ANY_CASE.fullmatch(last) or is_free_filter(pair):
+        return pair
+    return f"{name}={quote(before + mark, safe=VALUE_AS_IS, encoding='latin-1')}{last.lower()}"
 
 
 def path(target: str) -> str:

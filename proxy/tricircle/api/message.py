@@ -97,6 +97,8 @@ class Request:
             raise BadRequest("the request's body is not JSON", "HTTPBadRequest") from error
         if not isinstance(self.body_json, dict):
             raise BadRequest("the request's body must be a JSON object", "HTTPBadRequest")
+        if not _is_utf_8(self.body):
+            self.body = json.dumps(self.body_json).encode()
         if SURROGATE.search(self.body) and not _is_text(self.body_json):
             raise BadRequest("the request's body has half a character (a lone surrogate) in it", "HTTPBadRequest")
         if ESCAPED.search(self.body):
@@ -104,6 +106,17 @@ class Request:
         if uuids.have_capitals(self.body):
             freetext.in_document(self.body_json, uuids.lowered, freetext.ID_FIRST)
             self.body = json.dumps(self.body_json).encode()
+
+
+def _is_utf_8(body: bytes) -> bool:
+    """Whether a JSON document is in the one encoding in which all of us look for ids; a byte order mark is none."""
+    if json.detect_encoding(body) != "utf-8":
+        return False
+    try:
+        body.decode()
+    except UnicodeDecodeError:   # half a character, which json.loads takes
+        return False
+    return True
 
 
 def _is_text(document: Any) -> bool:
