@@ -2,7 +2,7 @@
 import pytest
 
 from tricircle import config
-from tricircle.api.channel import ENDS, WAITS
+from tricircle.api.channel import ENDS, PLACE, WAITS
 from tricircle.api.door import Door
 from tricircle.errors import TooMany
 from tricircle.routing.caller import Identity
@@ -17,7 +17,7 @@ def enter():
     door = Door(conf)
 
     def enter(identity):
-        environ = {"REQUEST_METHOD": "GET", ENDS: [], WAITS: False}
+        environ = {"REQUEST_METHOD": "GET", ENDS: [], WAITS: False, PLACE: None}
         if identity:
             environ["tricircle.identity"] = identity
         door.enter("compute", environ)

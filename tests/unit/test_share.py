@@ -1,7 +1,8 @@
 """Shares: what one project may have, what all may have, and that all of it comes back."""
 import pytest
 
-from tricircle.api.share import Share
+from tricircle.api.channel import Later
+from tricircle.api.share import WAITING, Share
 from tricircle.errors import TooMany, Unavailable
 
 
@@ -53,3 +54,69 @@ def test_a_part_is_at_least_one(number, part, most):
         share.take("b")
     with pytest.raises((TooMany, Unavailable)):
         share.take("b")
+
+
+def waiting(share, woken, project="b"):
+    """A place in a project's line, which notes that it was woken."""
+    with pytest.raises(Later) as later:
+        share.take(project, waits=True)
+    place = later.value.place
+    place.stand(lambda: woken.append(place))
+    return place
+
+
+def test_what_is_given_back_is_the_firsts_and_no_newcomers(share):
+    parts, woken = [share.take("b") for _ in range(4)], []
+    first, second = waiting(share, woken), waiting(share, woken)
+    parts[0].end()
+    third = waiting(share, woken)
+    with pytest.raises(TooMany):
+        share.take("b")
+    assert woken == [first]
+    part = share.take("b", waits=True, place=first)
+    parts[1].end()
+    part.end()
+    assert woken == [first, second, third]
+    share.take("b", place=third)
+    share.take("b", place=second)
+    with pytest.raises(TooMany):   # each was given one, once
+        share.take("b", place=second)
+
+
+def test_who_goes_without_taking_hands_it_on(share):
+    parts, woken = [share.take("b") for _ in range(4)], []
+    first, second, third = (waiting(share, woken) for _ in range(3))
+    parts[0].end()
+    first.drop()
+    assert woken == [first, second]
+    taken = share.take("b", place=second)
+    for each in (first, second):   # too late, and no harm
+        each.drop()
+    assert woken == [first, second]
+    assert third.leave()
+    third.drop()
+    for each in (*parts, taken):
+        each.end()
+    assert (share._used, share._total, share._lines) == ({}, (0, 0), {})
+
+
+def test_what_was_given_to_one_project_is_not_anothers(share):
+    parts, woken = [share.take("b") for _ in range(4)], []
+    place = waiting(share, woken)
+    parts[0].end()
+    other = share.take("a", place=place)
+    assert share._used == {"b": (4, 0), "a": (1, 0)}
+    place.drop()
+    other.end()
+    assert share._used == {"b": (3, 0)}
+
+
+def test_a_full_line_is_refused_and_a_woken_one_is_not_in_it(share):
+    parts, woken = [share.take("b") for _ in range(4)], []
+    for _ in range(4 * WAITING):
+        waiting(share, woken)
+    with pytest.raises(TooMany):
+        share.take("b", waits=True)
+    parts[0].end()
+    waiting(share, woken)
+    assert len(woken) == 1

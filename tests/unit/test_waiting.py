@@ -6,13 +6,16 @@ import pytest
 from tests.unit.test_channel import answer, eventually, gone, head
 
 from tricircle.api import channel
-from tricircle.api.channel import ENDS, WAITS
+from tricircle.api.channel import ENDS, PLACE, WAITS
 from tricircle.api.share import WAITING, Share
 from tricircle.errors import TooMany
 
 
 class App:
-    """Two may be under way; a path that begins with /slow takes until `go` is set. Says the path."""
+    """Two may be under way; a path that begins with /slow takes until `go` is set. Says the path.
+
+    When the turn of a path that begins with /revoked comes, it is refused before it could take that.
+    """
 
     def __init__(self):
         self.share, self.go, self.asked = Share("threads", 4, 0, 0.5), threading.Event(), []
@@ -22,7 +25,11 @@ class App:
         self.asked.append(path)
         status = "200 OK"
         try:
-            environ[ENDS].append(self.share.take("b", waits=environ[WAITS]).end)
+            if path.startswith("/revoked") and environ[PLACE]:
+                start("401 Unauthorized", [("Content-Length", "0")])
+                return []
+            part = self.share.take("b", waits=environ[WAITS], place=environ[PLACE])
+            environ[ENDS].append(part.end)
         except TooMany:
             status = "429 Too Many Requests"
         else:
@@ -114,6 +121,35 @@ def test_a_connection_that_ends_leaves_the_line(served):
     eventually(lambda: not app.share._lines)
     app.go.set()
     assert app.asked.count("/1") == 1
+
+
+def test_who_is_refused_when_its_turn_comes_hands_that_on(served, monkeypatch):
+    monkeypatch.setattr(channel, "WAIT", 60.0)
+    app, _, connect = served
+    busy(app, connect)
+    made = []
+    for path in ("/revoked1", "/revoked2", "/next"):
+        made.append(connect(path))
+        eventually(lambda path=path: path in app.asked)
+    app.go.set()
+    assert [answer(each)[:12] for each in made] == [b"HTTP/1.1 401"] * 2 + [b"HTTP/1.1 200"]
+    eventually(lambda: not app.share._used and not app.share._lines)
+
+
+def test_a_connection_that_ends_when_its_turn_comes_hands_that_on(served, monkeypatch):
+    """Its turn has come, and no thread has looked at it yet."""
+    monkeypatch.setattr(channel, "WAIT", 60.0)
+    app, _, connect = served
+    busy(app, connect)
+    made = []
+    for path in ("/1", "/2", "/next"):
+        made.append(connect(path))
+        eventually(lambda path=path: path in app.asked)
+    for place in list(app.share._lines["b"])[:2]:
+        place.wake.__self__.connected = False
+    app.go.set()
+    assert answer(made[2]).endswith(b"/next")
+    eventually(lambda: not app.share._used and not app.share._lines)
 
 
 def test_what_is_free_by_the_time_of_standing_is_not_waited_for():

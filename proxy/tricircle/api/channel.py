@@ -44,8 +44,9 @@ LOOK = 1               # between two looks at who is too slow, or has waited for
 MOST_OF_ONE_ADDRESS = 250   # connections to a port of one process
 SAID = 60.0            # seconds between two complaints about those who want more
 FORWARDED = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
-# In the WSGI environment: a Parser; what is called at the task's end; whether the application may raise `Later`.
-HELD, ENDS, WAITS = "tricircle.held", "tricircle.ends", "tricircle.waits"
+# In the WSGI environment: a Parser; what is called at the task's end; whether the application may raise `Later`; the
+# Place where the request has waited, or None.
+HELD, ENDS, WAITS, PLACE = "tricircle.held", "tricircle.ends", "tricircle.waits", "tricircle.place"
 PREFIX = "tricircle.prefix"   # under which users reach us, as a proxy says that is believed
 
 
@@ -72,6 +73,9 @@ class Place(Protocol):
     def leave(self) -> bool:
         """Wait no more; False where it has been woken already."""
 
+    def drop(self) -> None:
+        """Hand on the turn, unless it was taken: the request is over, or waits in another place."""
+
 
 class Later(BaseException):
     """Not now. No Exception, since all layers between the application and the channel make answers of those.
@@ -94,6 +98,7 @@ class Parser(HTTPRequestParser):
         trouble: why the body cannot come in after all.
         waits: the client sends no more before it was told so.
         until: when it has waited for its turn for long enough; None: it has not waited.
+        place: where it has waited.
     """
 
     held = False
@@ -101,6 +106,7 @@ class Parser(HTTPRequestParser):
     trouble: ApiError | None = None
     waits = False
     until: float | None = None
+    place: Place | None = None
     _stays = False
     _rest = b""
 
@@ -179,6 +185,7 @@ class Task(WSGITask):
         environ = self.get_environment()
         ends = environ[ENDS] = []
         environ[WAITS] = self.request.until is None or time.time() < self.request.until
+        environ[PLACE] = self.request.place
         try:
             if self.request.held:
                 environ[HELD] = self.request
@@ -242,16 +249,22 @@ class Channel(HTTPChannel):
 
     def service(self) -> None:
         """Answer the first request, or let it wait for its turn; those behind it wait, too."""
-        self._waiting = None
+        self._waiting, left = None, self.requests[0].place
         try:
             super().service()
         except Later as later:
-            request = self.requests[0]
-            request.until = request.until or time.time() + WAIT
-            self._waiting = later.place, request.until
-            later.place.stand(self._again)
-            if not self.connected:   # asked last, as handle_close looks for the place last
-                self.tire()
+            self._wait(later.place)
+        finally:
+            if left:   # a request that was refused before its turn, or whose client has gone, has not taken it
+                left.drop()
+
+    def _wait(self, place: Place) -> None:
+        request = self.requests[0]
+        request.until, request.place = request.until or time.time() + WAIT, place
+        self._waiting = place, request.until
+        place.stand(self._again)
+        if not self.connected:   # asked last, as handle_close looks for the place last
+            self.tire()
 
     def _again(self) -> None:
         self.server.add_task(self)

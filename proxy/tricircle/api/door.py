@@ -4,7 +4,7 @@ from typing import Any
 from oslo_config import cfg
 
 from tricircle import trace
-from tricircle.api.channel import ENDS, HELD, WAITS
+from tricircle.api.channel import ENDS, HELD, PLACE, WAITS
 from tricircle.api.message import Response, is_document
 from tricircle.api.share import Part, Share
 from tricircle.errors import ApiError, TooLarge
@@ -49,7 +49,8 @@ class Door:
             held.room = self._room(asker, held, service_name == "admin" or is_document(environ))
             return Response(100)
         if ENDS in environ:   # outside of our server there is no task that would end
-            environ[ENDS].append(self._threads[service_name].take(asker, waits=environ[WAITS]).end)
+            part = self._threads[service_name].take(asker, waits=environ[WAITS], place=environ[PLACE])
+            environ[ENDS].append(part.end)
         return None
 
     def _room(self, asker: str, held: Any, document: bool) -> "Room":

@@ -36,19 +36,23 @@ class Share:
         self._lines: dict[str, dict[Place, None]] = {}   # none of them is empty; first come, first served
         self._lock = threading.Lock()
 
-    def take(self, project: str, size: int = 0, waits: bool = False) -> "Part":
-        """A part of it, to be ended when it is not needed any more.
+    def take(self, project: str, size: int = 0, waits: bool = False, place: "Place | None" = None) -> "Part":
+        """Get a part of it, to be ended when it is not needed any more.
 
         Args:
             project: who asks; empty for all together that have none.
             size: as far as it is known.
             waits: it may stand in the project's line.
+            place: where it has stood: what that was given is the part.
 
         Raises:
             Later: the project has its part, and there is a place in its line.
             TooMany: the project has its part.
             Unavailable: all is in use.
         """
+        given = place.claim(self, project) if place else None
+        if given:
+            return given
         part = Part(self, project)
         self.add(project, 1, size, waits)
         part.size = size
@@ -73,25 +77,43 @@ class Share:
         return error
 
     def give_back(self, project: str, size: int) -> None:
-        """One thing is over: the first in the project's line may try again."""
+        """One thing is over: what it had is the first's in the project's line, so nobody can come before that."""
         with self._lock:
-            self._used[project] = _plus(self._used[project], -1, -size)
-            self._total = _plus(self._total, -1, -size)
-            if not self._used[project][0]:
-                del self._used[project]
+            self._count(project, -1, -size)
             first = next(iter(self._lines.get(project, ())), None)
             if first:
                 self._left(first)
+                self._hand(first)
         if first:
             first.wake()
+
+    def _count(self, project: str, number: int, size: int) -> None:
+        self._used[project] = _plus(self._used.get(project, (0, 0)), number, size)
+        self._total = _plus(self._total, number, size)
+        if not self._used[project][0]:
+            del self._used[project]
+
+    def _hand(self, place: "Place") -> None:
+        """Give a part of size 0 to somebody who has waited."""
+        self._count(place.project, 1, 0)
+        place.part = Part(self, place.project)
 
     def stand(self, place: "Place") -> None:
         """Be last in the line, unless the project has room by now."""
         with self._lock:
+            # Where somebody stands the project has none: what is given back is handed on.
             if full := self._used.get(place.project, (0, 0))[0] >= self._one[0]:
                 self._lines.setdefault(place.project, {})[place] = None
+            elif self._total[0] < self._all[0]:   # else `take` says that all is in use
+                self._hand(place)
         if not full:
             place.wake()
+
+    def claim(self, place: "Place") -> "Part | None":
+        """Take what a place was given, once."""
+        with self._lock:
+            part, place.part = place.part, None
+        return part
 
     def leave(self, place: "Place") -> bool:
         """Whether it was still in the line."""
@@ -117,11 +139,13 @@ class Place:
 
     Attributes:
         wake: called, once and by any thread, when it is worth while to try again.
+        part: what was given to it, until it is taken.
     """
 
     def __init__(self, share: Share, project: str):
         self._share, self.project = share, project
         self.wake: Callable[[], None] = lambda: None
+        self.part: Part | None = None
 
     def stand(self, wake: Callable[[], None]) -> None:
         """Wait, without a thread."""
@@ -131,6 +155,16 @@ class Place:
     def leave(self) -> bool:
         """Wait no more; False where it has been woken already."""
         return self._share.leave(self)
+
+    def claim(self, share: Share, project: str) -> "Part | None":
+        """Take what was given to it; None: nothing was, or it is somebody else's."""
+        return share.claim(self) if share is self._share and project == self.project else None
+
+    def drop(self) -> None:
+        """Hand on what was given to it and nobody has taken: the request has come to its end another way."""
+        part = self._share.claim(self)
+        if part:
+            part.end()
 
 
 class Part:
