@@ -1,7 +1,7 @@
 """Answers as WSGI wants them."""
 import pytest
 
-from tricircle.api import wsgi
+from tricircle.api import message, wsgi
 from tricircle.api.message import Request, Response, downward, new_request_id
 
 
@@ -64,3 +64,13 @@ def test_a_request_id_with_a_line_end_is_none():
     for told, sent in ((asked, asked), (f"{asked}\n", own)):
         request = Request("GET", "/", "", {"x-openstack-request-id": told}, b"", "", own)
         assert downward(request)["x-openstack-request-id"] == sent
+
+
+def test_no_long_names_of_headers_are_remembered():
+    message._remembered.cache_clear()
+    long = "a" * (message.LONGEST_NAME - 1)
+    names = {f"x-{long}": "1", f"x-project-{long}": "1", f"{long}b": "1", "x-roles": "1"}
+    sent = downward(Request("GET", "/", "", names, b"", "", "req"))
+    assert {f"x-{long}", f"{long}b"} <= sent.keys()
+    assert not {f"x-project-{long}", "x-roles"} & sent.keys()
+    assert message._remembered.cache_info().currsize == 2

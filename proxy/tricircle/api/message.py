@@ -25,6 +25,7 @@ HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-authenticate", "proxy
 # They speak of the one thing that a request addresses; our own questions on its behalf, and lists, are other things.
 CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"})
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+\Z")
+LONGEST_NAME = 64   # of a header: so many characters of it are remembered, and users may write longer ones
 # What may stand before a JSON object in any encoding that a pod's parser takes: blanks, byte order marks, and the
 # other halves of UTF-16.
 BEFORE_JSON = b" \t\r\n\x00\xef\xbb\xbf\xff\xfe"
@@ -249,9 +250,17 @@ def downward(request: Request) -> dict[str, str]:
     return kept
 
 
-@lru_cache(maxsize=4096)   # users' headers are nearly always the same
 def _stays(name: str) -> bool:
     """Whether a header is none that goes down to a pod, whatever it says."""
+    return _remembered(name) if len(name) <= LONGEST_NAME else _found(name)
+
+
+@lru_cache(maxsize=4096)   # users' headers are nearly always the same
+def _remembered(name: str) -> bool:
+    return _found(name)
+
+
+def _found(name: str) -> bool:
     return name in HOP_BY_HOP or name in CONDITIONS or bool(IDENTITY.match(name)) or name.startswith("x-tricircle-")
 
 
