@@ -1,4 +1,7 @@
 """Calls to pods: what of a call in vain is told to the breaker."""
+import logging
+from types import SimpleNamespace
+
 import pytest
 import urllib3
 
@@ -46,3 +49,11 @@ def test_a_refused_connection_is_one_however_little_time_is_left(upstream):
     with pytest.raises(PodUnreachable):
         upstream.call("Pod1", "compute", "GET", "/", headers={}, deadline=deadline)
     assert upstream.breaker("Pod1", "compute").open
+
+
+def test_no_query_is_in_the_log(upstream, monkeypatch, caplog):
+    monkeypatch.setattr(upstream, "_request", lambda *_: None)
+    monkeypatch.setattr(upstream, "_answer", lambda *_: SimpleNamespace(status=200, headers={}))
+    with caplog.at_level(logging.DEBUG, "tricircle.upstream.client"):
+        upstream.call("Pod1", "compute", "GET", "/servers?name=secret", headers={})
+    assert [record.getMessage() for record in caplog.records] == ["Pod1 GET /servers -> 200 "]

@@ -160,7 +160,7 @@ class Upstream:
             metrics.breaker(pod, service, False)
         under_way.answered()
         if LOG.isEnabledFor(logging.DEBUG):
-            LOG.debug("%s %s %s -> %s %s", pod, method, path, answer.status,
+            LOG.debug("%s %s %s -> %s %s", pod, method, path.partition("?")[0], answer.status,
                       answer.headers.get("x-openstack-request-id", ""))
         return answer
 
