@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tricircle.api.over_quota import refusal
-from tricircle.routing import projects, takes, usage
+from tricircle.routing import claiming, projects, takes, usage
 from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.room import Room
 from tricircle.routing.takes import Amount
@@ -63,7 +63,21 @@ TYPED = {("volume", "volumes"): 1, ("volume", "volumes_std"): 1, ("volume", "gig
         {"source_type": "volume", "destination_type": "volume", "uuid": ID}, 5,
         {"source_type": [], "volume_size": {}}]}},
      None, {(COMPUTE, "instances"): 1, (COMPUTE, "cores"): 4, (COMPUTE, "ram"): 512, (DISK, "volumes"): 2,
-            (DISK, "gigabytes"): 9}),
+            (DISK, "gigabytes"): 9, (DISK, "volumes_std"): 1, (DISK, "gigabytes_std"): 7, (DISK, "volumes_fast"): 1,
+            (DISK, "gigabytes_fast"): 2}),
+    (COMPUTE, "/v2.1/servers", {"server": {"flavorRef": "big", "block_device_mapping_v2": [
+        {"source_type": "blank", "destination_type": "volume", "volume_size": 1, "volume_type": ID},
+        {"source_type": "blank", "destination_type": "volume", "volume_size": 2, "volume_type": "slow"},
+        {"source_type": "snapshot", "destination_type": "volume", "uuid": ID, "volume_type": "huge"}]}},
+     None, {(COMPUTE, "instances"): 1, (COMPUTE, "cores"): 4, (COMPUTE, "ram"): 512, (DISK, "volumes"): 3,
+            (DISK, "gigabytes"): 5, (DISK, "volumes_slow"): 2, (DISK, "gigabytes_slow"): 3, (DISK, "volumes_huge"): 1,
+            (DISK, "gigabytes_huge"): 2}),
+    (COMPUTE, "/v2.1/servers", {"server": {"flavorRef": "big", "block_device_mapping": [
+        {"device_name": "vda", "snapshot_id": ID, "volume_size": "6"}, {"device_name": "vdb", "snapshot_id": ID},
+        {"device_name": "vdc", "volume_id": ID}, {"virtual_name": "ephemeral0", "snapshot_id": ID}, "x",
+        {"virtual_name": "swap", "volume_size": 9}, {"device_name": "vdd", "no_device": True}]}},
+     None, {(COMPUTE, "instances"): 1, (COMPUTE, "cores"): 4, (COMPUTE, "ram"): 512, (DISK, "volumes"): 2,
+            (DISK, "gigabytes"): 8, (DISK, "volumes_fast"): 2, (DISK, "gigabytes_fast"): 8}),
     (COMPUTE, f"/v2.1/servers/{ID}/action", {"resize": {"flavorRef": "big"}}, {"flavor": {"vcpus": 1, "ram": 1024}},
      {(COMPUTE, "cores"): 3}),
     (COMPUTE, "/v2.1/os-server-groups", {"server_group": {}}, None, {(COMPUTE, "server_groups"): 1}),
@@ -103,6 +117,12 @@ def test_min_and_max_count():
         return found.least, found.most
     assert [counts(), counts(min_count=2), counts(max_count="3"), counts(min_count=2, max_count=5)] == [
         (1, 1), (2, 2), (1, 3), (2, 5)]
+
+
+def test_a_volume_types_quota_is_counted_as_late_as_that_of_all():
+    """Nova makes a server's volumes on its host."""
+    kinds = claiming._kinds(Amount({(DISK, "volumes_fast"): 1, (DISK, "backup_gigabytes"): 1, (NET, "port_x"): 1}))
+    assert kinds & {*claiming.ON_HOST, (NET, "port_x")} == {(DISK, "volumes"), (NET, "port_x")}
 
 
 def test_whose_quota():

@@ -113,7 +113,7 @@ class Claimant:
         ended = {row["claim_id"] for row in rows if row["ended_at"] is not None}
         fresh = {row["claim_id"]: row["pod_id"] for row in rows if row["service"] == "compute"
                  and row["claim_id"] in ended and now() - row["ended_at"] < LATE_SECONDS}
-        if not fresh or not LATE_KEYS & amount.units.keys():
+        if not fresh or not LATE_KEYS & _kinds(amount):
             return frozenset(ended)
         # The first time it is not worth a question: mostly it does not matter.
         building = {pod_id for pod_id in set(fresh.values()) if first or self._building(pod_id, amount)}
@@ -130,7 +130,7 @@ class Claimant:
         except (PodUnreachable, NotFound):
             return True   # nothing is known; a pod that was taken away meanwhile is not asked for numbers either
         states = {server.get("OS-EXT-STS:task_state") for server in (answer.json() or {}).get("servers", [])}
-        return not answer.ok or "scheduling" in states or bool(states and ON_HOST & amount.units.keys())
+        return not answer.ok or "scheduling" in states or bool(states and ON_HOST & _kinds(amount))
 
     def _numbers(self, keys: set[Key], span: set[str]) -> tuple[dict[Key, int], dict[Key, int], set[str]]:
         """(the big region's limits, what all pods of a span count, ids of the pods that did not answer)."""
@@ -154,3 +154,8 @@ class Claimant:
 
     def _deadline(self) -> Deadline:
         return Deadline(min(ASK_SECONDS, self.upstream.conf.list_deadline))
+
+
+def _kinds(amount: Amount) -> set[Key]:
+    """Return the quotas that an amount takes of; for one of a volume type the one that it is a part of."""
+    return {(service, name.partition("_")[0] if service == "volume" else name) for service, name in amount.units}

@@ -2,6 +2,8 @@
 
 What a body has wrong is left for the pod to refuse: such a request takes nothing here.
 """
+import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,7 @@ Units = dict[tuple[str, str], int]
 MICROVERSION = {"compute": {"OpenStack-API-Version": "compute 2.47"}}
 # Since then snapshots tell of which group's snapshot they are a part; older ones have no group made from another.
 OF_GROUPS = {"OpenStack-API-Version": "volume 3.14"}
+LOCAL = re.compile(r"swap\Z|ephemeral[0-9]+\Z")   # disks in Nova's old form that are no volumes
 TYPED = ("volumes", "gigabytes", "snapshots")   # Cinder counts these for each volume type, too
 
 
@@ -102,18 +105,40 @@ def _server(look: Look, given: dict, _: dict) -> Amount | None:
     nets = given.get("networks")
     ports = [net for net in nets if isinstance(net, dict) and not net.get("port")] if isinstance(nets, list) else []
     units = {"instances": 1, "cores": flavor["vcpus"], "ram": flavor["ram"]}
-    taken = _of("compute", units) | _of("network", {"port": len(ports)}) | _of("volume", _disks(look, given))
+    taken = _of("compute", units) | _of("network", {"port": len(ports)}) | _disks(look, given)
     return Amount(taken, least, max(least, most))
 
 
-def _disks(look: Look, given: dict) -> dict[str, int]:
-    """The volumes that Nova makes for a server, on its host; of each as much as the body says, or its snapshot."""
-    devices = given.get("block_device_mapping_v2")
-    new = [each for each in (devices if isinstance(devices, list) else ()) if isinstance(each, dict)
-           and each.get("destination_type") == "volume" and each.get("source_type") in ("blank", "image", "snapshot")]
-    sizes = [number(each.get("volume_size")) or number(look.at("volume", "snapshot", "snapshots", each.get(
-        "uuid") if each["source_type"] == "snapshot" else None).get("size")) or 0 for each in new]
-    return {"volumes": len(new), "gigabytes": sum(sizes)}
+def _disks(look: Look, given: dict) -> Units:
+    """Count the volumes that Nova makes for a server, on its host, each as large as the body says, or its snapshot."""
+    new = [each for each in _objects(given.get("block_device_mapping_v2")) if each.get("destination_type") == "volume"
+           and each.get("source_type") in ("blank", "image", "snapshot")]
+    disks = [(each, each.get("uuid") if each["source_type"] == "snapshot" else None) for each in new]
+    disks += [(each, each["snapshot_id"]) for each in _objects(given.get("block_device_mapping")) if _is_new(each)]
+    once = functools.cache(functools.partial(_type_name, look))   # a server may have a hundred disks of one type
+    return _all("volumes", [_disk(look, once, *each) for each in disks])
+
+
+def _objects(devices: Any) -> list[dict]:
+    return [each for each in devices if isinstance(each, dict)] if isinstance(devices, list) else []
+
+
+def _is_new(device: dict) -> bool:
+    """Whether Nova makes a volume for one of its old form, which says by its fields what it is (BlockDeviceDict)."""
+    return bool(device.get("snapshot_id")) and not LOCAL.match(str(device.get("virtual_name") or ""))
+
+
+def _disk(look: Look, name_of: Callable[[Any], str | None], given: dict, snapshot_id: Any) -> tuple[int, str | None]:
+    """(size, type) of a volume that is made for a server; with a size of its own it is that large."""
+    snapshot = look.at("volume", "snapshot", "snapshots", snapshot_id)
+    kind = given.get("volume_type") or look.volume(snapshot.get("volume_id")).get("volume_type")
+    return number(given.get("volume_size")) or number(snapshot.get("size")) or 0, name_of(str(kind or ""))
+
+
+def _type_name(look: Look, kind: str) -> str | None:
+    """Return the name of a volume type, which is called by its name or id; of the default one where it is empty."""
+    return kind if kind and not UUID.match(kind) else \
+        look.at("volume", "volume_type", "types", kind or "default").get("name")
 
 
 def _resize(look: Look, given: dict, server: dict) -> Amount | None:
@@ -134,9 +159,7 @@ def _volume(look: Look, given: dict, _: dict) -> Amount | None:
     kind = given.get("volume_type") or source.get("volume_type")
     if not kind and source.get("volume_id"):
         kind = look.volume(source["volume_id"]).get("volume_type")
-    if not kind or UUID.match(str(kind)):
-        kind = look.at("volume", "volume_type", "types", kind or "default").get("name")
-    return Amount(_typed({"volumes": 1, "gigabytes": size}, kind))
+    return Amount(_typed({"volumes": 1, "gigabytes": size}, _type_name(look, str(kind or ""))))
 
 
 def _snapshot(look: Look, given: dict, _: dict) -> Amount | None:
