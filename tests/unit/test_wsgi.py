@@ -1,4 +1,6 @@
 """Answers as WSGI wants them."""
+from types import SimpleNamespace
+
 import pytest
 
 from tricircle.api import message, wsgi
@@ -51,6 +53,19 @@ def test_a_stream_that_nobody_wants_is_closed(method, status):
     next(stream)
     assert answered(Response(status, stream=stream), method)[2] == b""
     assert closed
+
+
+@pytest.mark.parametrize("value", [None, 5, "plain"])
+def test_a_stream_of_an_answer_that_cannot_begin_is_closed(value):
+    closed = []
+    stream = SimpleNamespace(close=lambda: closed.append(True))
+
+    def start(*_):
+        raise OSError("the client has gone")
+
+    with pytest.raises((AttributeError, OSError)):
+        wsgi._to_wsgi(Response(200, [("X-A", value)], stream=stream), "GET", start)
+    assert closed == [True]
 
 
 def test_a_stream_has_the_length_that_the_pod_said():

@@ -257,6 +257,23 @@ def _to_bottle(response: Response) -> bottle.HTTPResponse:
 
 
 def _to_wsgi(response: Response, method: str, start_response: Callable) -> Iterable[bytes]:
+    """Begin an answer and return its body; a stream that is not returned is closed, since nobody else does it."""
+    try:
+        body = _begin(response, method, start_response)
+    except BaseException:
+        _close(response)
+        raise
+    if body is not response.stream:
+        _close(response)
+    return body
+
+
+def _close(response: Response) -> None:
+    if response.stream is not None:
+        response.stream.close()
+
+
+def _begin(response: Response, method: str, start_response: Callable) -> Iterable[bytes]:
     """Begin an answer and return its body; HEAD gets the headers of a GET and no body."""
     headers = [(name, value if value.isascii() else value.encode().decode("latin-1"))
                for name, value in response.headers]
@@ -271,8 +288,4 @@ def _to_wsgi(response: Response, method: str, start_response: Callable) -> Itera
     if empty:
         headers = [(name, value) for name, value in headers if name.lower() not in OF_A_BODY]
     start_response(STATUS_LINES.get(response.status) or f"{response.status} Unknown", headers)
-    if not empty and method != "HEAD":
-        return body
-    if response.stream is not None:
-        response.stream.close()
-    return []
+    return [] if empty or method == "HEAD" else body
