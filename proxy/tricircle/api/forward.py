@@ -1,6 +1,7 @@
 """One request to one pod and back: ids, links and zones are translated both ways."""
 import json
 import re
+from collections.abc import Collection
 
 from tricircle import freetext, jsons
 from tricircle.api.gateway import Gateway
@@ -27,7 +28,7 @@ FOLDED = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: str | None = None,
-         deadline: Deadline | None = None, through: bool = False) -> Answer:
+         deadline: Deadline | None = None, through: bool = False, away: Collection[str] = ()) -> Answer:
     """Send a request to a pod, translated, and give its answer as it came.
 
     Args:
@@ -38,12 +39,13 @@ def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: s
         target: path and query instead of the request's own: a part of an answer that is ours, without conditions.
         deadline: for lists; the configured one by default.
         through: as in `Upstream.call`.
+        away: home ids that are sent as they are: what stands for them in the pod will not do.
 
     Raises:
         NotFound: the request names a replica by its id in the pod, which is not a name that a user knows.
         PodUnreachable, Unavailable: as `Upstream.call`.
     """
-    wire, body = _local_terms(gateway, request, path, pod, numbers.down(path, target or request.target))
+    wire, body = _local_terms(gateway, request, path, pod, numbers.down(path, target or request.target), away)
     # A list is the user's own request, too, unless we need a longer one to sort it.
     question = request.ours or (target is not None and target.partition("?")[0] != request.path)
     headers = request.caller.headers if question else request.caller.own
@@ -58,7 +60,8 @@ def send(gateway: Gateway, request: Request, path: Path, pod: dict, *, target: s
         through=through)
 
 
-def _local_terms(gateway: Gateway, request: Request, path: Path, pod: dict, wire: str) -> tuple[str, bytes]:
+def _local_terms(gateway: Gateway, request: Request, path: Path, pod: dict, wire: str,
+                 away: Collection[str]) -> tuple[str, bytes]:
     """(path and query, body) with the pod's own zones and ids. Raises NotFound as `send`."""
     body = request.body
     if request.body_json is not None and b"availability_zone" in body and not path.collection.per_pod:
@@ -66,6 +69,8 @@ def _local_terms(gateway: Gateway, request: Request, path: Path, pod: dict, wire
         if gateway.zones.down(path.service.name, pod, fields.members(document)):
             body = rewrite.dump(document)
     mapping, foreign = replicas.both(gateway.db, pod["pod_id"], rewrite.ids(wire.encode() + body))
+    for home_id in away:
+        mapping.pop(home_id, None)
     if not mapping and not foreign:
         return wire, body
     naming = freetext.NAMING.get(path.service.name, freetext.NOTHING)

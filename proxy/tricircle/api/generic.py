@@ -1,6 +1,7 @@
 """The one path that serves every method of every resource, also those nobody thought of."""
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 
 from tricircle import marks
 from tricircle.api import fanout, learned, members, microversion, needs, once
@@ -136,20 +137,36 @@ def _in_its_pod(gateway: Gateway, request: Request, path: Path, found: Mentions,
 
 def _placed(gateway: Gateway, request: Request, path: Path, found: Mentions, placed: Placed) -> Response:
     """Forward it, when all is there; what was made for a request that the pod refuses does not stay."""
-    made = []
-    for _ in range(needs.ROUNDS):
-        try:
-            made += needs.satisfy(gateway, request, path, found, placed)
-            response = exchange(gateway, request, path, placed.pod)
-            if response.status == 400 and placed.moves and needs.take_along(gateway, request, path, placed, response):
-                response = exchange(gateway, request, path, placed.pod)
-        except PodUnreachable as error:
-            raise failure(error) from error
-        if response.status not in (400, 404) or not needs.forget_gone(gateway, request, placed):
-            break
+    made: list[tuple[str, str]] = []
+    try:
+        response = _tried(gateway, request, path, found, placed, made)
+    except PodUnreachable as error:
+        raise failure(error) from error
+    except ApiError as error:
+        if 400 <= error.status < 500:
+            _take_back(gateway, made, placed.pod)
+        raise
     if 400 <= response.status < 500:
         _take_back(gateway, made, placed.pod)
     return response
+
+
+def _tried(gateway: Gateway, request: Request, path: Path, found: Mentions, placed: Placed,
+           made: list[tuple[str, str]]) -> Response:
+    """Make what is needed, which is noted in `made`, and give the pod's answer, as often as that may help."""
+    for _ in range(needs.ROUNDS):
+        made += needs.satisfy(gateway, request, path, found, placed)
+        response = _to_pod(gateway, request, path, placed)
+        if response.status == 400 and placed.moves and needs.take_along(gateway, request, path, placed, response):
+            response = _to_pod(gateway, request, path, placed)
+        if response.status not in (400, 404) or not needs.forget_gone(gateway, request, placed):
+            break
+    return response
+
+
+def _to_pod(gateway: Gateway, request: Request, path: Path, placed: Placed) -> Response:
+    """Exchange it with its pod; a network's shadow or half-made copy there is no place for a server."""
+    return exchange(gateway, request, path, placed.pod, [network_id for network_id, _ in placed.moves])
 
 
 def unbind(gateway: Gateway, pod: dict, status: int) -> None:
@@ -182,14 +199,20 @@ def _take_back(gateway: Gateway, made: list[tuple[str, str]], pod: dict) -> None
         LOG.warning("replicas of %s stay: %s", made, error)
 
 
-def exchange(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response:
-    """Forward to one pod within the project's quota, remember what was made or is gone, and give the answer."""
-    return within_quota(gateway, request, path, pod, _exchange)
+def exchange(gateway: Gateway, request: Request, path: Path, pod: dict, away: Collection[str] = ()) -> Response:
+    """Forward to one pod within the project's quota, remember what was made or is gone, and give the answer.
+
+    Args:
+        gateway, request, path: as in `serve`.
+        pod: row.
+        away: as in `send`.
+    """
+    return within_quota(gateway, request, path, pod, partial(_exchange, away=away))
 
 
-def _exchange(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response:
+def _exchange(gateway: Gateway, request: Request, path: Path, pod: dict, away: Collection[str]) -> Response:
     try:
-        answer = send(gateway, request, path, pod, through=True)
+        answer = send(gateway, request, path, pod, through=True, away=away)
     except PodUnreachable as error:
         raise failure(error) from error
     try:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tricircle import marks
+from tricircle import marks, trace
 from tricircle.crosspod import moves
 from tricircle.errors import ApiError, Unavailable
 from tricircle.routing.caller import Caller
@@ -86,6 +86,26 @@ def move(task: Move) -> None:
                 replicas.abandon(task.db, task.network_id, task.home["pod_id"], row["fence"])
         time.sleep(POLL_SECONDS)
     raise Unavailable(f"network {task.network_id} is being moved by another request: try again")
+
+
+def others_have_moved(db: Database, network_id: str, home: dict) -> bool:
+    """Wait for another request that moves a network just now.
+
+    Args:
+        db: as everywhere.
+        network_id: home id.
+        home: row of the pod that it is to leave.
+
+    Returns:
+        Whether there was one, or it has left that pod already: what the pod said of it may not hold any more.
+    """
+    deadline, waited = Deadline(CLAIM_SECONDS), False
+    while home["pod_id"] in replicas.unfinished(db, network_id) and not deadline.passed():
+        waited = True
+        time.sleep(POLL_SECONDS)
+        trace.waited()   # for the other one, which writes meanwhile
+    known = routings.home(db, network_id)
+    return waited or bool(known and known["pod_id"] != home["pod_id"])
 
 
 def _move(task: Move) -> None:

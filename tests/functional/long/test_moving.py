@@ -7,6 +7,8 @@ import pytest
 from tests.functional.gateway import until
 from tests.functional.user import IMAGE, User, flavor, holders
 
+NOWHERE = {"uuid": "99999999-9999-4999-8999-999999999999"}
+
 
 @pytest.fixture
 def user(gateway):
@@ -152,12 +154,94 @@ def test_it_moves_once(cloud, user):
 
 @pytest.mark.parametrize("wrong", [
     {"imageRef": ""}, {"flavorRef": "none"}, {"key_name": "nobody"}, {"security_groups": [{"name": "nobody"}]},
-    {"min_count": 1000}, {"name": ""}, {"bogus": 1}])
+    {"min_count": 1000}, {"name": ""}, {"bogus": 1}, {"networks": [{"bogus": 1}]}, {"networks": [{}, NOWHERE]}])
 def test_a_server_that_is_refused_takes_nothing_along(cloud, gateway, user, wrong):
     network, _ = user.wired()
+    if "networks" in wrong:
+        wrong = {"networks": [{"uuid": network} | each for each in wrong["networks"]]}
     before = [rows(cloud, pod, kind, user) for pod in ("Pod1", "Pod2") for kind in ("networks", "subnets")]
     answer = user.compute.post("/servers", {"server": wish(user, network, "az2") | wrong})
     assert answer.status in (400, 403)
     assert before == [rows(cloud, pod, kind, user) for pod in ("Pod1", "Pod2") for kind in ("networks", "subnets")]
     assert network not in str(gateway.store()["replicas"])
     assert holders(cloud, "network", "networks", network) == ["Pod1"]
+
+
+def test_several_move_together(cloud, user):
+    networks = [user.wired()[0] for _ in range(2)]
+    body = wish(user, networks[0], "az2") | {"networks": [{"uuid": network} for network in networks]}
+    server = user.compute.ok("POST", "/servers", {"server": body})["server"]["id"]
+    ports = user.network.ok("GET", f"/ports?device_id={server}")["ports"]
+    assert sorted(port["network_id"] for port in ports) == sorted(networks)
+    assert not any(holders(cloud, "network", "networks", network) for network in networks)
+
+
+def test_what_stands_for_it_is_no_place_for_a_server(cloud, user, outside):
+    """A floating IP of Pod2 stands for a port of Pod1: the network has a shadow in Pod2."""
+    network, subnet = user.wired()
+    router = user.make("routers", name="r", availability_zone_hints=["az1"])["id"]
+    user.network.ok("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
+    user.network.ok("PUT", f"/routers/{router}", {"router": {"external_gateway_info": outside.info}})
+    port = user.make("ports", network_id=network)["id"]
+    user.make("floatingips", floating_network_id=outside.network, port_id=port)
+    shadows = rows(cloud, "Pod2", "networks", user)
+    assert [row["description"] for row in shadows.values()] == [f"tricircle:{network}"]
+    answer = user.compute.post("/servers", {"server": wish(user, network, "az2")})
+    assert (answer.status, "is in use there" in str(answer.body)) == (400, True)
+    assert user.compute.ok("GET", "/servers")["servers"] == []
+    assert rows(cloud, "Pod2", "networks", user).keys() == shadows.keys()
+    assert holders(cloud, "network", "networks", network) == ["Pod1"]
+
+
+def test_a_copy_that_may_not_stay_is_no_place_for_a_server(cloud, user):
+    """The old one gets a port before it is deleted: both servers are refused, also the one that came meanwhile."""
+    network, _ = user.wired()
+    answers = []
+
+    def boot():
+        answers.append(user.compute.post("/servers", {"server": wish(user, network, "az2")}))
+
+    stop = cloud.stop_at_write(1, "before", "^DELETE /v2.0/networks/")
+    first, second = threading.Thread(target=boot), threading.Thread(target=boot)
+    first.start()
+    assert stop.wait()
+    second.start()
+    second.join(1)
+    user.make("ports", network_id=network)
+    stop.release()
+    first.join()
+    second.join()
+    assert [(answer.status, "is in use there" in str(answer.body)) for answer in answers] == [(400, True)] * 2
+    assert user.compute.ok("GET", "/servers")["servers"] == []
+    assert rows(cloud, "Pod2", "networks", user) == {}
+
+
+def test_a_server_that_comes_while_the_old_one_goes_finds_it(cloud, user):
+    """No pod shows the network by its own id just then."""
+    network, _ = user.wired()
+    answers = []
+
+    def boot():
+        answers.append(user.compute.post("/servers", {"server": wish(user, network, "az2")}))
+
+    stop = cloud.stop_at_write(1, "after", "^DELETE /v2.0/networks/")
+    first, second = threading.Thread(target=boot), threading.Thread(target=boot)
+    first.start()
+    assert stop.wait()
+    second.start()
+    second.join(1)
+    stop.release()
+    first.join()
+    second.join()
+    assert [answer.status for answer in answers] == [202, 202]
+
+
+def test_what_was_made_for_a_server_goes_when_its_network_cannot_come(cloud, gateway, user):
+    network, _ = user.wired()
+    user.make("ports", network_id=network)
+    group = user.make("security-groups", name="web")["id"]
+    answer = user.compute.post("/servers", {"server": wish(user, network, "az2") | {
+        "security_groups": [{"name": "web"}]}})
+    assert (answer.status, "is in use there" in str(answer.body)) == (400, True)
+    assert [row["name"] for row in rows(cloud, "Pod2", "security-groups", user).values()] == ["default"]
+    assert group not in str(gateway.store()["replicas"])

@@ -95,7 +95,8 @@ class Microversioned(Service):
         try:
             return check(given)
         except ValueError as error:
-            raise Refused(400, f"Invalid input for field/attribute. {error}") from None
+            # What was sent comes back in it (nova/api/validation/validators.py).
+            raise Refused(400, f"Invalid input for field/attribute. Value: {str(given)[:1000]}. {error}") from None
 
     def links(self, request, collection: str, id: str) -> list[dict]:
         """self and bookmark."""

@@ -203,6 +203,17 @@ class Servers:
                 raise Refused(400, f"Block Device Mapping is Invalid: failed to get volume {volume}.")
         request.groups = [self._group_id(request, each["name"]) for each in given.get("security_groups", [])
                           if each.get("name")]
+        self._check_networks(request, given.get("networks"))
+
+    def _check_networks(self, request, wanted):
+        """Name all that are missing at once (nova/network/neutron.py validate_networks)."""
+        network = self.pod.network
+        asked = [each["uuid"] for each in wanted if each.get("uuid") and not each.get("port")] \
+            if isinstance(wanted, list) else []
+        seen = {id for id, row in network.shelf("networks").items() if network.may_see(request.who, "networks", row)}
+        missing = [each for each in dict.fromkeys(asked) if each not in seen]
+        if missing:
+            raise Refused(400, f"Network {', '.join(missing)} could not be found.")
 
     def _group_id(self, request, name):
         network = self.pod.network
