@@ -375,8 +375,8 @@ class Entrance:
         """A new connection, unless its client has enough of them."""
         who = "" if self._trusted(address[0]) else client(address[0])
         if who and sum(each.client == who for each in server.active_channels.values()) >= MOST_OF_ONE_ADDRESS:
-            sock.close()
             self._say(who)
+            sock.close()
             return
         made = Channel(server, sock, address, *more, **named)
         made.client, made.longest = who, self._longest
