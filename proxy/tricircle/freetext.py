@@ -21,7 +21,7 @@ FREE = frozenset({
     "metadata", "meta", "properties", "tags", "tag", "key", "extra_specs", "group_specs", "specs",
     "volume_image_metadata", "binding:profile", "connector",
     "user_data", "OS-EXT-SRV-ATTR:user_data", "personality",
-    "key_name", "OS-EXT-SRV-ATTR:key_name", "public_key", "private_key", "fingerprint", "adminPass"})
+    "key_name", "OS-EXT-SRV-ATTR:key_name", "public_key", "private_key", "fingerprint", "adminPass", "psk", "auth_key"})
 FREE_FILTERS = FREE | {"tags-any", "not-tags", "not-tags-any", "glance_metadata"}
 # Path segments before a key that its user has chosen.
 BEFORE_FREE = frozenset({"tags", "metadata", "extra_specs", "os-extra_specs", "group_specs", "os-keypairs"})

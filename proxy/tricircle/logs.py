@@ -77,6 +77,7 @@ def to_stderr(debug: bool, form: str) -> None:
     logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, handlers=[handler])
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)   # warns of a pod's odd header with the whole URL
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)   # a line for each request that waits for a thread
 
 

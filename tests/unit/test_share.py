@@ -120,3 +120,21 @@ def test_a_full_line_is_refused_and_a_woken_one_is_not_in_it(share):
     parts[0].end()
     waiting(share, woken)
     assert len(woken) == 1
+
+
+def test_what_two_projects_wait_for_is_not_in_use_before_a_thread_has_it():
+    """Two projects with a line each would keep everybody else out: what they are given has no thread yet."""
+    share = Share("threads", 4, 0, 0.5)
+    parts, places = [share.take(project) for project in "aabb"], []
+    for project in "aabb":
+        with pytest.raises(Later) as later:
+            share.take(project, waits=True)
+        later.value.place.stand(lambda: None)
+        places.append(later.value.place)
+    parts.pop(0).end()
+    other = share.take("c")   # by the thread that is free now
+    other.end()
+    claimed = share.take("a", place=places[0])
+    with pytest.raises(Unavailable):
+        share.take("c")
+    claimed.end()

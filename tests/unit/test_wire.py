@@ -327,3 +327,32 @@ def sent_by(pool, target):
 def test_a_target_has_one_spelling_whatever_connection_it_takes(rest):
     stock, direct = urllib3.HTTPConnectionPool("pod", 8774), wire.Pool("pod", 8774)
     assert sent_by(direct, f"/{rest}") == sent_by(stock, f"/{rest}")
+
+
+def test_a_head_that_drips_is_late_by_the_whole_call():
+    for fresh in (False, True):
+        ours, theirs = socket.socketpair()
+        over = threading.Event()
+
+        def drip(theirs=theirs, over=over):
+            theirs.recv(1 << 16)
+            with contextlib.suppress(OSError):
+                theirs.sendall(b"HTTP/1.1 200 OK\r\nX-A: ")
+                while not over.wait(0.05):
+                    theirs.sendall(b"x")
+
+        pool, server = wire.Pool("pod", 8774), threading.Thread(target=drip)
+        with ours, theirs:
+            conn = pool.ConnectionCls("pod", 8774)
+            conn.sock = ours
+            pool.pool.get_nowait()
+            pool._put_conn(conn)
+            server.start()
+            began = time.monotonic()
+            calls = (lambda pool=pool: pool.ask("GET", "/", None, SENT, 0.3, 0.3),
+                     lambda pool=pool: pool.urlopen("GET", "/", headers=SENT, timeout=0.3, retries=wire.NO_RETRIES))
+            with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+                calls[fresh]()
+            assert time.monotonic() - began < 10
+            over.set()
+            server.join()

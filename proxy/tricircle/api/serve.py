@@ -84,6 +84,8 @@ def run(conf: cfg.ConfigOpts) -> int:
     stop()   # again: a child that was being forked while the signal came has not heard of it
     while children:
         _reap(children, stopping)
+    # Python gives the signals' handlers back before it ends, and the next alarm would kill it.
+    signal.setitimer(signal.ITIMER_REAL, 0)
     return 0
 
 

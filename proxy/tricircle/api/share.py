@@ -94,8 +94,11 @@ class Share:
             del self._used[project]
 
     def _hand(self, place: "Place") -> None:
-        """Give a part of size 0 to somebody who has waited."""
-        self._count(place.project, 1, 0)
+        """Give a part of size 0 to somebody who has waited.
+
+        Until it is claimed nobody has a thread for it: it is the project's by then, and not in use.
+        """
+        self._used[place.project] = _plus(self._used.get(place.project, (0, 0)), 1, 0)
         place.part = Part(self, place.project)
 
     def stand(self, place: "Place") -> None:
@@ -113,6 +116,8 @@ class Share:
         """Take what a place was given, once."""
         with self._lock:
             part, place.part = place.part, None
+            if part:
+                self._total = _plus(self._total, 1, 0)
         return part
 
     def leave(self, place: "Place") -> bool:

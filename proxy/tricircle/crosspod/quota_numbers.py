@@ -1,4 +1,6 @@
 """Bring the numbers that an administrator set for the big region to a pod."""
+import re
+
 from tricircle.errors import PodUnreachable
 from tricircle.store import quotas
 from tricircle.upstream.client import Answer, Upstream
@@ -12,6 +14,8 @@ SETS = {
     ("volume", "os-quota-class-sets"): ("/v3/{own}/os-quota-class-sets/{owner}", "quota_class_set", {}),
     ("network", "quotas"): ("/v2.0/quotas/{owner}", "quota", {}),
 }
+# Nova asks Keystone about a project (nova/api/openstack/identity.py). Cinder and Neutron take any id.
+GONE = re.compile(rb"Project ID \S+ is not a valid project")
 
 
 def resource(service: str, collection: str, owner: str) -> str:
@@ -49,7 +53,10 @@ def bring(upstream: Upstream, pod: str, resource_id: str, told: dict[str, int]) 
     if quotas.RESET in told:
         _good(upstream.ask(pod, service, "DELETE", path), service, 404)
         done.append("back to the default")
-    has = (_good(upstream.ask(pod, service, "GET", path), service).json() or {}).get(member, {})
+    answer = upstream.ask(pod, service, "GET", path)
+    if answer.status == 400 and GONE.search(answer.body):
+        return ["the project is gone"]
+    has = (_good(answer, service).json() or {}).get(member, {})
     # A name that the pod does not know is a volume type that it has not got.
     lacking = {name: number for name, number in told.items() if name in has and has[name] != number}
     if lacking:

@@ -5,7 +5,7 @@ What a body has wrong is left for the pod to refuse: such a request takes nothin
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -53,6 +53,7 @@ class Look:
     caller: Caller
     pod: dict
     deadline: Deadline
+    _seen: dict[tuple[str, str], dict] = field(default_factory=dict)   # a body may name one thing a thousand times
 
     def at(self, service: str, member: str, collection: str, key: Any) -> dict:
         """A record; {} when the pod does not show it. Raises PodUnreachable."""
@@ -70,11 +71,14 @@ class Look:
         return [each for each in found or () if each.get(field) == key]
 
     def _get(self, service: str, path: str, version: dict[str, str]) -> dict:
+        if (service, path) in self._seen:
+            return self._seen[service, path]
         headers = {name: value for name, value in self.caller.headers.items() if "api-version" not in name.lower()}
         answer = self.upstream.call(
             self.pod["pod_name"], service, "GET", f"{self.caller.prefix(SERVICES[service])}/{path}",
             deadline=self.deadline, headers=headers | version)
-        return (answer.json() or {}) if answer.ok else {}
+        found = self._seen[service, path] = (answer.json() or {}) if answer.ok else {}
+        return found
 
     def volume(self, key: Any) -> dict:
         """A volume."""
@@ -150,9 +154,9 @@ def _resize(look: Look, given: dict, server: dict) -> Amount | None:
 
 def _volume(look: Look, given: dict, _: dict) -> Amount | None:
     source = {}
-    for field, member, collection in (("snapshot_id", "snapshot", "snapshots"), ("source_volid", "volume", "volumes"),
+    for name, member, collection in (("snapshot_id", "snapshot", "snapshots"), ("source_volid", "volume", "volumes"),
                                       ("backup_id", "backup", "backups")):
-        source = source or look.at("volume", member, collection, given.get(field))
+        source = source or look.at("volume", member, collection, given.get(name))
     size = number(given.get("size")) or source.get("size")
     if not size:
         return None

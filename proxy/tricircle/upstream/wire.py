@@ -7,7 +7,9 @@ import contextlib
 import functools
 import http.client
 import io
+import math
 import re
+import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -26,6 +28,14 @@ LONGEST = 1 << 20      # bytes of a body that is read at once
 IS_PLAIN = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*").fullmatch
 EXPECT_NO_BODY = frozenset({"GET", "HEAD", "DELETE", "TRACE", "OPTIONS", "CONNECT"})
 FOLD = re.compile(r"(?:(?<![ \t])[ \t]+)?\r\n[ \t]+")   # as urllib3's own: not quadratic in long blanks
+
+
+def left(end: float) -> float:
+    """Return the seconds until a time of the monotonic clock. Raises TimeoutError when there are none."""
+    seconds = end - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
 
 
 class Whole(NamedTuple):
@@ -53,10 +63,13 @@ class Again(io.RawIOBase):
     Args:
         before: these.
         rest: reads the socket.
+        sock: the socket.
+        end: by the monotonic clock, when the head has to be there. A time-out of the socket alone begins anew with each
+            byte.
     """
 
-    def __init__(self, before: bytes, rest: io.RawIOBase):
-        self._before, self._rest = memoryview(before), rest
+    def __init__(self, before: bytes, rest: io.RawIOBase, sock: socket.socket, end: float):
+        self._before, self._rest, self._sock, self.end = memoryview(before), rest, sock, end
 
     def readable(self) -> bool:
         """Return True."""
@@ -65,6 +78,8 @@ class Again(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         """Read some bytes, as io.RawIOBase says."""
         if not self._before:
+            if self.end < math.inf:
+                self._sock.settimeout(left(self.end))
             return self._rest.readinto(buffer)
         count = min(len(buffer), len(self._before))
         buffer[:count], self._before = self._before[:count], self._before[count:]
@@ -79,11 +94,11 @@ class Again(io.RawIOBase):
 class QuickResponse(http.client.HTTPResponse):
     """An answer whose head is taken in one piece where it is plain; `fields` are its headers."""
 
-    def after(self, data: bytes) -> "QuickResponse":
-        """Begin with bytes that were read before."""
-        if data:
-            self.fp = io.BufferedReader(Again(data, self.fp.detach()))
-        return self
+    def after(self, data: bytes, sock: socket.socket, end: float) -> Again:
+        """Begin with bytes that were read before; arguments as of Again."""
+        again = Again(data, self.fp.detach(), sock, end)
+        self.fp = io.BufferedReader(again)
+        return again
 
     def begin(self) -> None:
         """Read the head. Raises as http.client's."""
@@ -149,11 +164,11 @@ class Quick:
         data = self._more(end)
         head = parse(data) if self._asked[0] != "HEAD" else None
         if head is None or head.length is None or head.length > LONGEST or head.encoded:
-            return self._unread(self._begun(data))
+            return self._unread(self._begun(data, end))
         while len(data) < head.end + head.length:
             more = self._more(end)
             if not more:
-                return self._unread(self._begun(data))   # whoever reads it says that it broke off
+                return self._unread(self._begun(data, end))   # whoever reads it says that it broke off
             data += more
         self._asked = None
         if len(data) > head.end + head.length:   # nobody has asked for more
@@ -162,21 +177,23 @@ class Quick:
 
     def _more(self, end: float) -> bytes:
         """Return what comes next, nothing at the end. Raises TimeoutError when it is too late."""
-        left = end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self.sock.settimeout(left)
+        self.sock.settimeout(left(end))
         return self.sock.recv(BLOCK)
 
-    def _begun(self, data: bytes = b"") -> QuickResponse:
-        self.sock.settimeout(self.timeout)
-        answer = self._answer = QuickResponse(self.sock, method=self._asked[0]).after(data)
+    def _begun(self, data: bytes = b"", end: float = math.inf) -> QuickResponse:
+        if timed := isinstance(self.timeout, int | float):
+            end = min(end, time.monotonic() + self.timeout)
+        answer = self._answer = QuickResponse(self.sock, method=self._asked[0])
+        again = answer.after(data, self.sock, end)
         try:
             answer.begin()
         except BaseException:
             answer.close()
             self.close()
             raise
+        again.end = math.inf   # of a body whoever reads it decides
+        if timed:
+            self.sock.settimeout(self.timeout)
         return answer
 
     def _unread(self, answer: QuickResponse) -> urllib3.HTTPResponse:
