@@ -70,8 +70,7 @@ def move(task: Move) -> None:
         known = routings.home(task.db, task.network_id)
         if known and known["pod_id"] == task.pod["pod_id"]:
             return
-        if replicas.to_local(task.db, task.home["pod_id"], [task.network_id]):
-            raise task.apart(f"network {task.network_id} has moved once, with its first server, and stays")
+        _once(task)
         if known and known["pod_id"] != task.home["pod_id"]:
             raise task.apart(f"network {task.network_id} has just been moved to another pod")
         # The claim is on the pod that it leaves: two servers in two zones must not both have it.
@@ -108,12 +107,34 @@ def others_have_moved(db: Database, network_id: str, home: dict) -> bool:
     return waited or bool(known and known["pod_id"] != home["pod_id"])
 
 
-def _move(task: Move) -> None:
+def check(task: Move) -> None:
+    """Look whether a network can move, where several have to, so that none does when another one has to stay.
+
+    Raises:
+        ApiError: as `move`.
+        PodUnreachable: its home does not answer.
+    """
+    _once(task)
+    _movable(task)
+
+
+def _once(task: Move) -> None:
+    if replicas.to_local(task.db, task.home["pod_id"], [task.network_id]):
+        raise task.apart(f"network {task.network_id} has moved once, with its first server, and stays")
+
+
+def _movable(task: Move) -> dict:
+    """Return the network as its home shows it. Raises of `apart` where it has to stay."""
     network = _member(_call(task, task.home, "GET", f"networks/{task.network_id}"), "network")
     if any(network.get(field) for field in ANCHORS) or network["project_id"] != task.caller.project_id:
         raise task.apart(f"network {task.network_id} stays where it was put")
     if jobs.is_owed(task.db, "shadow", task.network_id) or _in_use(task):
         raise task.apart(f"network {task.network_id} is in use there")
+    return network
+
+
+def _move(task: Move) -> None:
+    network = _movable(task)
     subnets = [_member(_call(task, task.home, "GET", f"subnets/{subnet}"), "subnet") for subnet in network["subnets"]]
     # Says that the pod may have a copy, from before it has one: the job looks nowhere else.
     replicas.claim(task.db, task.network_id, task.pod["pod_id"], "networks", network["project_id"], CLAIM_SECONDS)

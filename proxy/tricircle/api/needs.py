@@ -107,10 +107,13 @@ def take_along(gateway: Gateway, request: Request, path: Path, placed: Placed, r
               for network_id, home in deadline.each(wanted)}
     if not all(owners.values()):
         return False
-    for network_id, home in deadline.each(wanted):
-        with announced(gateway.db, "network", {network_id: owners[network_id]}):
-            _move_network(gateway, request, path, network_id, home, placed.pod)
-        placed.moves.remove((network_id, home))
+    tasks = [_move(gateway, request, path, network_id, home, placed.pod) for network_id, home in wanted]
+    for task in deadline.each(tasks if len(tasks) > 1 else ()):
+        moving.check(task)
+    for task in deadline.each(tasks):
+        with announced(gateway.db, "network", {task.network_id: owners[task.network_id]}):
+            moving.move(task)
+        placed.moves.remove((task.network_id, task.home))
     return True
 
 
@@ -163,8 +166,8 @@ def _owner_of_movable(gateway: Gateway, request: Request, network_id: str, home:
     return None
 
 
-def _move_network(gateway: Gateway, request: Request, path: Path, network_id: str, home: dict, pod: dict) -> None:
-    """Move one, after the pools of its subnets. Raises as `moving.move`."""
+def _move(gateway: Gateway, request: Request, path: Path, network_id: str, home: dict, pod: dict) -> moving.Move:
+    """Return the move of one network, after the pools of its subnets."""
     def bring_pool(pool_id: str) -> None:
         owner = gateway.locator.find(request.caller, "network", "subnetpools", pool_id)
         shown = _shown(gateway, request, "subnetpools", pool_id, pod) if owner and owner["pod_id"] != pod["pod_id"] \
@@ -172,8 +175,8 @@ def _move_network(gateway: Gateway, request: Request, path: Path, network_id: st
         if shown:
             _bring_pool(gateway, request, "subnetpools", shown, owner, pod)
 
-    moving.move(moving.Move(gateway.db, gateway.upstream, request.caller, network_id, home, pod,
-                            _cannot(path, home, pod), bring_pool))
+    return moving.Move(gateway.db, gateway.upstream, request.caller, network_id, home, pod, _cannot(path, home, pod),
+                       bring_pool)
 
 
 def _replicate(gateway: Gateway, request: Request, collection: str, resource_id: str, home: dict, pod: dict) -> None:

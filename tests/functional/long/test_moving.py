@@ -176,6 +176,17 @@ def test_several_move_together(cloud, user):
     assert not any(holders(cloud, "network", "networks", network) for network in networks)
 
 
+def test_none_moves_when_another_one_has_to_stay(cloud, gateway, user):
+    free, used = (user.wired()[0] for _ in range(2))
+    user.make("ports", network_id=used)
+    body = wish(user, free, "az2") | {"networks": [{"uuid": network} for network in (free, used)]}
+    answer = user.compute.post("/servers", {"server": body})
+    assert answer.status == 400
+    assert used in str(answer.body)
+    assert rows(cloud, "Pod2", "networks", user) == {}
+    assert user.compute.post("/servers", {"server": wish(user, free, "az1")}).status == 202
+
+
 def test_what_stands_for_it_is_no_place_for_a_server(cloud, user, outside):
     """A floating IP of Pod2 stands for a port of Pod1: the network has a shadow in Pod2."""
     network, subnet = user.wired()
