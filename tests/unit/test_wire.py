@@ -252,7 +252,8 @@ def test_a_call_over_an_open_connection_has_the_outcome_that_urllib3_gives(first
 
 
 def test_an_answer_that_comes_too_slowly_is_late():
-    for answer in (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbo"):
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n"
+    for answer in (b"", head[:20], head, head + b"bo"):
         found = called(wire.Pool("pod", 8774), answer, seconds=0.2, ends=False)
         assert found == (urllib3.exceptions.ReadTimeoutError, None)
 
@@ -264,7 +265,7 @@ def test_a_long_body_that_drips_is_late_by_the_whole_call():
 
     def drip():
         theirs.recv(1 << 16)
-        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n")
         while not over.wait(0.05):
             theirs.sendall(b"x")
 
@@ -356,3 +357,27 @@ def test_a_head_that_drips_is_late_by_the_whole_call():
             assert time.monotonic() - began < 10
             over.set()
             server.join()
+
+
+def test_a_body_that_is_no_json_is_not_waited_for():
+    """It passes through, and its reader may be as slow as its writer."""
+    pool, told = wire.Pool("pod", 8774), []
+    ours, theirs = socket.socketpair()
+
+    def serve():
+        theirs.recv(1 << 16)
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/x-log\r\nContent-Length: 8\r\n\r\ndrop")
+        told.append(theirs.recv(1))
+
+    server = threading.Thread(target=serve)
+    with ours:
+        conn = pool.ConnectionCls("pod", 8774)
+        conn.sock = ours
+        pool.pool.get_nowait()
+        pool._put_conn(conn)
+        server.start()
+        answer = pool.ask("GET", "/", None, SENT, 5, 5)
+        assert answer.read1() == b"drop"
+        answer.close()
+    server.join()
+    theirs.close()

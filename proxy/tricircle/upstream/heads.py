@@ -95,6 +95,7 @@ class Head(NamedTuple):
         pairs: (name, value) of each header.
         length: of the body in bytes; None: it comes in chunks.
         encoded: whether the body has a content encoding.
+        json: whether it is JSON: anything else may pass through.
         end: where the body begins.
     """
 
@@ -103,6 +104,7 @@ class Head(NamedTuple):
     pairs: list[tuple[str, str]]
     length: int | None
     encoded: bool
+    json: bool
     end: int
 
 
@@ -118,7 +120,7 @@ def parse(data: bytes) -> Head | None:
     seen = HEAD.match(data)
     if not seen or int(seen[1]) in BODILESS:
         return None
-    pairs, framing, encoded = [], [], False
+    pairs, framing, encoded, json = [], [], False, False
     for line in seen[3].decode("latin-1").split("\r\n")[:-1]:
         name, _, value = line.partition(":")
         value = value.lstrip(" \t")
@@ -132,6 +134,8 @@ def parse(data: bytes) -> Head | None:
             return None
         elif lower == "content-encoding":
             encoded = True
+        elif lower == "content-type":
+            json = "json" in value.lower()
     if len(pairs) > MOST_HEADERS or len(framing) != 1:
         return None
     (name, value), = framing
@@ -139,4 +143,4 @@ def parse(data: bytes) -> Head | None:
     if not chunked and not (name == "content-length" and IS_LENGTH(value)):
         return None
     return Head(int(seen[1]), seen[2].decode("latin-1").strip(), pairs, None if chunked else int(value), encoded,
-                seen.end())
+                json, seen.end())

@@ -151,7 +151,7 @@ class Quick:
         return super().getresponse() if self._asked is None else self._unread(self._begun())
 
     def answer(self, end: float) -> Whole | urllib3.HTTPResponse:
-        """Return the answer to a request: whole, where it is plain and not long, or its body unread.
+        """Return the answer to a request: whole, where it is plain and short JSON, or has come at once; else unread.
 
         Args:
             end: by the monotonic clock, when it has to be whole.
@@ -166,6 +166,8 @@ class Quick:
         if head is None or head.length is None or head.length > LONGEST or head.encoded:
             return self._unread(self._begun(data, end))
         while len(data) < head.end + head.length:
+            if not head.json:   # it need not be waited for
+                return self._unread(self._begun(data, end))
             more = self._more(end)
             if not more:
                 return self._unread(self._begun(data, end))   # whoever reads it says that it broke off
