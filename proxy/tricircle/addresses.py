@@ -30,7 +30,7 @@ def network(text: str) -> IPv4Network | IPv6Network:
 
 
 def members(networks: Iterable[IPv4Network | IPv6Network]) -> Callable[[str], bool]:
-    """What tells whether an address is in one of the networks; what is no address is in none."""
+    """Return a function that tells whether a text is an address in one of the networks."""
     networks = list(networks)
 
     @lru_cache(maxsize=1024)

@@ -195,11 +195,27 @@ def test_names_that_are_remembered_are_short():
     assert heads._lowered.cache_info().currsize <= before + 3
 
 
+@contextlib.contextmanager
+def connected(pool, serve):
+    """Give a pool one open connection, at whose other end `serve(socket)` runs in a thread; yields our end."""
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(5)
+    server = threading.Thread(target=serve, args=(theirs,))
+    with theirs, ours:
+        conn = pool.ConnectionCls("pod", 8774)
+        conn.sock = ours
+        pool.pool.get_nowait()   # the place of a connection that is to be made
+        pool._put_conn(conn)
+        server.start()
+        try:
+            yield ours
+        finally:
+            server.join()
+
+
 def called(pool, answer, pieces=1, method="GET", seconds=5.0, ends=True):
     """(status, headers, body) of a call over an open connection of a pool, or the types of the error and its cause."""
-    ours, theirs = socket.socketpair()
-
-    def serve():
+    def serve(theirs):
         theirs.recv(1 << 16)
         size = -(-len(answer) // pieces) or 1
         with contextlib.suppress(BrokenPipeError):   # who does not understand the beginning hangs up
@@ -208,13 +224,7 @@ def called(pool, answer, pieces=1, method="GET", seconds=5.0, ends=True):
             if ends:
                 theirs.shutdown(socket.SHUT_WR)
 
-    server = threading.Thread(target=serve)
-    with ours, theirs:
-        conn = pool.ConnectionCls("pod", 8774)
-        conn.sock = ours
-        pool.pool.get_nowait()   # the place of a connection that is to be made
-        pool._put_conn(conn)
-        server.start()
+    with connected(pool, serve):
         try:
             found = asked(pool, method, seconds)
             if isinstance(found, wire.Whole):
@@ -222,8 +232,6 @@ def called(pool, answer, pieces=1, method="GET", seconds=5.0, ends=True):
             return found.status, list(found.headers.items()), found.read(decode_content=True)
         except Exception as error:   # noqa: BLE001 - both must fail in the same way
             return type(error), type(error.args[1]) if isinstance(error, urllib3.exceptions.ProtocolError) else None
-        finally:
-            server.join()
 
 
 def asked(pool, method, seconds, target="/v2.1/servers"):
@@ -258,30 +266,41 @@ def test_an_answer_that_comes_too_slowly_is_late():
         assert found == (urllib3.exceptions.ReadTimeoutError, None)
 
 
-def test_a_long_body_that_drips_is_late_by_the_whole_call():
-    """Each byte came in time: a time-out that begins anew with each of them would never end."""
-    ours, theirs = socket.socketpair()
+def is_late(pool, head, call):
+    """Whether a call ends in time though a byte comes every 0.05 s: a socket's time-out begins anew with each."""
     over = threading.Event()
 
-    def drip():
+    def drip(theirs):
         theirs.recv(1 << 16)
-        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n")
-        while not over.wait(0.05):
-            theirs.sendall(b"x")
+        with contextlib.suppress(OSError):
+            theirs.sendall(head)
+            while not over.wait(0.05):
+                theirs.sendall(b"x")
 
-    pool, server = wire.Pool("pod", 8774), threading.Thread(target=drip)
-    with ours, theirs:
-        conn = pool.ConnectionCls("pod", 8774)
-        conn.sock = ours
-        pool.pool.get_nowait()   # the place of a connection that is to be made
-        pool._put_conn(conn)
-        server.start()
+    with connected(pool, drip):
         began = time.monotonic()
         with pytest.raises(urllib3.exceptions.ReadTimeoutError):
-            pool.ask("GET", "/", None, SENT, 0.3, 0.3)
-        assert time.monotonic() - began < 10
+            call(pool)
         over.set()
-        server.join()
+    return time.monotonic() - began < 10
+
+
+def quickly(pool):
+    return pool.ask("GET", "/", None, SENT, 0.3, 0.3)
+
+
+def stock(pool):
+    return pool.urlopen("GET", "/", headers=SENT, timeout=0.3, retries=wire.NO_RETRIES)
+
+
+def test_a_long_body_that_drips_is_late_by_the_whole_call():
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    assert is_late(wire.Pool("pod", 8774), head, quickly)
+
+
+@pytest.mark.parametrize("call", [quickly, stock])
+def test_a_head_that_drips_is_late_by_the_whole_call(call):
+    assert is_late(wire.Pool("pod", 8774), b"HTTP/1.1 200 OK\r\nX-A: ", call)
 
 
 def test_a_connection_with_more_than_was_asked_for_is_not_used_again():
@@ -296,29 +315,20 @@ def test_a_connection_with_more_than_was_asked_for_is_not_used_again():
 
 def sent_by(pool, target):
     """The bytes of a call over an open connection; the type of an error in their place."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.settimeout(5)
-        got = []
+    got = []
 
-        def serve():
-            got.append(theirs.recv(1 << 16))
-            theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" if got[0] else b"")
+    def serve(theirs):
+        got.append(theirs.recv(1 << 16))
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" if got[0] else b"")
 
-        server = threading.Thread(target=serve)
-        conn = pool.ConnectionCls("pod", 8774)
-        conn.sock = ours
-        pool.pool.get_nowait()
-        pool._put_conn(conn)
-        server.start()
+    with connected(pool, serve) as ours:
         try:
             asked(pool, "GET", 5.0, target)
         except Exception as error:   # noqa: BLE001 - both must fail in the same way
             return type(error)
         finally:
             ours.close()
-            server.join()
-        return got[0]
+    return got[0]
 
 
 @settings(max_examples=200, deadline=None)
@@ -330,54 +340,15 @@ def test_a_target_has_one_spelling_whatever_connection_it_takes(rest):
     assert sent_by(direct, f"/{rest}") == sent_by(stock, f"/{rest}")
 
 
-def test_a_head_that_drips_is_late_by_the_whole_call():
-    for fresh in (False, True):
-        ours, theirs = socket.socketpair()
-        over = threading.Event()
-
-        def drip(theirs=theirs, over=over):
-            theirs.recv(1 << 16)
-            with contextlib.suppress(OSError):
-                theirs.sendall(b"HTTP/1.1 200 OK\r\nX-A: ")
-                while not over.wait(0.05):
-                    theirs.sendall(b"x")
-
-        pool, server = wire.Pool("pod", 8774), threading.Thread(target=drip)
-        with ours, theirs:
-            conn = pool.ConnectionCls("pod", 8774)
-            conn.sock = ours
-            pool.pool.get_nowait()
-            pool._put_conn(conn)
-            server.start()
-            began = time.monotonic()
-            calls = (lambda pool=pool: pool.ask("GET", "/", None, SENT, 0.3, 0.3),
-                     lambda pool=pool: pool.urlopen("GET", "/", headers=SENT, timeout=0.3, retries=wire.NO_RETRIES))
-            with pytest.raises(urllib3.exceptions.ReadTimeoutError):
-                calls[fresh]()
-            assert time.monotonic() - began < 10
-            over.set()
-            server.join()
-
-
 def test_a_body_that_is_no_json_is_not_waited_for():
     """It passes through, and its reader may be as slow as its writer."""
-    pool, told = wire.Pool("pod", 8774), []
-    ours, theirs = socket.socketpair()
-
-    def serve():
+    def serve(theirs):
         theirs.recv(1 << 16)
         theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/x-log\r\nContent-Length: 8\r\n\r\ndrop")
-        told.append(theirs.recv(1))
+        theirs.recv(1)
 
-    server = threading.Thread(target=serve)
-    with ours:
-        conn = pool.ConnectionCls("pod", 8774)
-        conn.sock = ours
-        pool.pool.get_nowait()
-        pool._put_conn(conn)
-        server.start()
+    pool = wire.Pool("pod", 8774)
+    with connected(pool, serve):
         answer = pool.ask("GET", "/", None, SENT, 5, 5)
         assert answer.read1() == b"drop"
         answer.close()
-    server.join()
-    theirs.close()

@@ -92,7 +92,7 @@ class Room:
 
 
 def _asker(identity: Identity | None) -> str:
-    """Whose part a request takes: its project's, or the user's where the token is for a domain, the system or nothing.
+    """Return whose part a request takes: the project's, or the user's where the token is for no project.
 
     Args:
         identity: None for what needs no token: all of that has one part.

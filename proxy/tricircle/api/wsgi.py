@@ -174,7 +174,7 @@ def _handle(gateway: Gateway, service_name: str, environ: dict, max_body: int) -
         if "tricircle.refusal" in environ:
             raise environ["tricircle.refusal"]
         if HELD in environ and service_name != "admin" and "tricircle.identity" in environ:
-            # What is refused by then gets no room for its body.
+            # A request that its path or its token condemns is refused here, before its body gets room.
             _place(service_name, environ["REQUEST_URI"].partition("?")[0], environ["tricircle.identity"])
         response = gateway.door.enter(service_name, environ)
         if response is None:

@@ -183,7 +183,7 @@ def _extend(_: Look, given: dict, volume: dict) -> Amount | None:
 
 
 def _retype(look: Look, given: dict, volume: dict) -> Amount | None:
-    """Of the new type's quotas alone."""
+    """Count a retyped volume for the quotas of its new type alone."""
     kind = look.at("volume", "volume_type", "types", given.get("new_type")).get("name") or given.get("new_type")
     if not isinstance(kind, str) or kind == volume["volume_type"]:
         return None
@@ -228,7 +228,7 @@ def _sizes(look: Look, group_id: Any) -> list[tuple[int, str | None]]:
 
 
 def _all(name: str, sources: list[tuple[int, str | None]]) -> Units:
-    """Of several volumes or snapshots together."""
+    """Add up the amounts of several volumes or snapshots."""
     units: Units = {}
     for size, kind in sources:
         for key, number_of_one in _typed({name: 1, "gigabytes": size}, kind).items():

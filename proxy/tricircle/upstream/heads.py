@@ -19,7 +19,7 @@ INITIALS = frozenset("CcTt")   # of the headers that `parse` looks at
 IS_LENGTH = re.compile(r"[0-9]{1,18}").fullmatch   # int() raises from 4300 digits on
 LONGEST_NAME = 64   # a thousand names are remembered, which are the users'
 MOST_HEADERS = 99   # http.client counts the empty line, too
-# What http.client or urllib3 would add were it missing, and what frames a body: that is theirs, or made here.
+# http.client and urllib3 add NEEDED headers where they are missing; FRAMING headers are written by `head` itself.
 NEEDED = frozenset({"accept-encoding", "user-agent"})
 FRAMING = frozenset({"host", "content-length", "transfer-encoding", "expect"})
 
@@ -79,11 +79,6 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return self.get(name) is not None
 
-    def __getitem__(self, name: str) -> str:
-        found = self.get(name)
-        if found is None:
-            raise KeyError(name)
-        return found
 
 
 class Head(NamedTuple):

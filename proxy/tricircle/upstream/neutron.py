@@ -10,7 +10,7 @@ from tricircle.upstream.deadline import Deadline
 
 
 def one(upstream: Upstream, pod: str, path: str, key: str, deadline: Deadline | None = None) -> Any | None:
-    """What stands under `key` in the answer to a GET of our own account; None for a 404. Raises PodUnreachable.
+    """Read one resource with our own account; None for a 404. Raises PodUnreachable.
 
     Args:
         upstream: as everywhere.
@@ -34,7 +34,7 @@ def listed(upstream: Upstream, pod: str, collection: str, query: str, deadline: 
 
 
 def records(answer: Answer, collection: str) -> list[dict]:
-    """What an answer lists of a collection; one that the pod does not know is no empty one. Raises PodUnreachable."""
+    """Return the records of a list's answer. Raises PodUnreachable for an answer that has no list of the collection."""
     document = answer.json() if answer.ok else None
     key = collection.rpartition("/")[2].replace("-", "_")
     found = document.get(key) if isinstance(document, dict) else None

@@ -7,5 +7,5 @@ Item = TypeVar("Item")
 
 
 def parts(items: Sequence[Item], most: int = IDS) -> Iterator[Sequence[Item]]:
-    """What goes into one question each."""
+    """Cut ids into parts that are short enough for the URL of one question."""
     return (items[start:start + most] for start in range(0, len(items), most))

@@ -24,7 +24,7 @@ from tricircle.upstream.heads import Fields, head, parse
 NO_RETRIES = urllib3.Retry(total=False, redirect=False)
 BLOCK = 1 << 16
 LONGEST = 1 << 20      # bytes of a body that is read at once
-# What urllib3 leaves as it is (its _encode_target): other targets are its affair, or they would be spelled in two ways.
+# Targets that urllib3 sends unchanged (its _encode_target). Others go its way: else a target would have two spellings.
 IS_PLAIN = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*").fullmatch
 EXPECT_NO_BODY = frozenset({"GET", "HEAD", "DELETE", "TRACE", "OPTIONS", "CONNECT"})
 FOLD = re.compile(r"(?:(?<![ \t])[ \t]+)?\r\n[ \t]+")   # as urllib3's own: not quadratic in long blanks
@@ -218,7 +218,7 @@ class QuickHTTPS(Quick, HTTPSConnection):
 
 
 class Direct:
-    """What both kinds of pools have in common."""
+    """Adds `ask` to urllib3's pools of plain and of TLS connections."""
 
     def ask(self, method: str, target: str, body: Any, headers: dict[str, str],
             connect: float, seconds: float) -> Whole | urllib3.BaseHTTPResponse:

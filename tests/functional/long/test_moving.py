@@ -1,4 +1,5 @@
 """A network without a zone follows its first server."""
+import contextlib
 import threading
 import time
 
@@ -204,24 +205,34 @@ def test_what_stands_for_it_is_no_place_for_a_server(cloud, user, outside):
     assert holders(cloud, "network", "networks", network) == ["Pod1"]
 
 
-def test_a_copy_that_may_not_stay_is_no_place_for_a_server(cloud, user):
-    """The old one gets a port before it is deleted: both servers are refused, also the one that came meanwhile."""
-    network, _ = user.wired()
+@contextlib.contextmanager
+def two_boots(cloud, user, network, when):
+    """Boot a server in az2 until its network's old one is about to go, or has just gone, and another one meanwhile.
+
+    Yields their answers, which are there after the block.
+    """
     answers = []
 
     def boot():
         answers.append(user.compute.post("/servers", {"server": wish(user, network, "az2")}))
 
-    stop = cloud.stop_at_write(1, "before", "^DELETE /v2.0/networks/")
+    stop = cloud.stop_at_write(1, when, "^DELETE /v2.0/networks/")
     first, second = threading.Thread(target=boot), threading.Thread(target=boot)
     first.start()
     assert stop.wait()
     second.start()
     second.join(1)
-    user.make("ports", network_id=network)
+    yield answers
     stop.release()
     first.join()
     second.join()
+
+
+def test_a_copy_that_may_not_stay_is_no_place_for_a_server(cloud, user):
+    """The old one gets a port before it is deleted: both servers are refused, also the one that came meanwhile."""
+    network, _ = user.wired()
+    with two_boots(cloud, user, network, "before") as answers:
+        user.make("ports", network_id=network)
     assert [(answer.status, "is in use there" in str(answer.body)) for answer in answers] == [(400, True)] * 2
     assert user.compute.ok("GET", "/servers")["servers"] == []
     assert rows(cloud, "Pod2", "networks", user) == {}
@@ -230,20 +241,8 @@ def test_a_copy_that_may_not_stay_is_no_place_for_a_server(cloud, user):
 def test_a_server_that_comes_while_the_old_one_goes_finds_it(cloud, user):
     """No pod shows the network by its own id just then."""
     network, _ = user.wired()
-    answers = []
-
-    def boot():
-        answers.append(user.compute.post("/servers", {"server": wish(user, network, "az2")}))
-
-    stop = cloud.stop_at_write(1, "after", "^DELETE /v2.0/networks/")
-    first, second = threading.Thread(target=boot), threading.Thread(target=boot)
-    first.start()
-    assert stop.wait()
-    second.start()
-    second.join(1)
-    stop.release()
-    first.join()
-    second.join()
+    with two_boots(cloud, user, network, "after") as answers:
+        pass
     assert [answer.status for answer in answers] == [202, 202]
 
 

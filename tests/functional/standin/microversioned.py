@@ -95,7 +95,7 @@ class Microversioned(Service):
         try:
             return check(given)
         except ValueError as error:
-            # What was sent comes back in it (nova/api/validation/validators.py).
+            # Nova repeats the value that was sent (nova/api/validation/validators.py).
             raise Refused(400, f"Invalid input for field/attribute. Value: {str(given)[:1000]}. {error}") from None
 
     def links(self, request, collection: str, id: str) -> list[dict]:
