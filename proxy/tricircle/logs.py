@@ -1,5 +1,4 @@
 """Where log lines go, what they look like, and those of them that programs read."""
-import contextlib
 import json
 import logging
 import os
@@ -90,9 +89,13 @@ def _writer(name: str, *fields: str) -> Callable[[dict[str, Any]], None]:
             logger.info(text, values)
             return
         # Straight: a LogRecord and its way through the loggers take four times as long as the line.
-        with contextlib.suppress(OSError, ValueError), _STDERR[-1].lock:
-            # The end of a line sends it off: stderr is line-buffered (docs.python.org/3/library/sys.html#sys.stderr).
-            _STDERR[-1].stream.write(_STDERR[-1].formatter.line(name, text, values) + "\n")
+        handler = _STDERR[-1]
+        # The end of a line sends it off: stderr is line-buffered (docs.python.org/3/library/sys.html#sys.stderr).
+        try:   # and not contextlib.suppress: this is done for each request
+            with handler.lock:
+                handler.stream.write(handler.formatter.line(name, text, values) + "\n")
+        except (OSError, ValueError):
+            return
 
     return write
 

@@ -47,9 +47,9 @@ def _body(records: int) -> bytes:
 def _merge(db: Database, made: list[dict], bodies: dict[str, bytes]):
     """What serves such a list, with pods that answer at once."""
     upstream = SimpleNamespace(account=SimpleNamespace(root=lambda *_: ROOT),
+                               conf=SimpleNamespace(list_deadline=60.0),
                                call=lambda pod, *_, **__: Answer(pod, 200, HEADERS, bodies[pod]))
-    here = SimpleNamespace(db=db, zones=Zones(None), upstream=upstream,
-                           conf=SimpleNamespace(pods=SimpleNamespace(list_deadline=60.0)))
+    here = SimpleNamespace(db=db, zones=Zones(None), upstream=upstream)
     request = Request("GET", "/v2.1/servers/detail", f"limit={RECORDS}", {}, b"", "http://gateway:19998", "req-1",
                       Caller(Identity("u", project_id="p")))
     path = parse(COMPUTE, request.path)

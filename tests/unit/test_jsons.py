@@ -24,6 +24,15 @@ def test_a_document_is_read_and_written_as_the_standard_library_does(document, a
     assert repr(json.loads(jsons.dumps(found))) == repr(found)
 
 
+@pytest.mark.parametrize("data", [
+    b"18446744073709551616", b"[1,18446744073709551616]", b'{"a":-9223372036854775809}',
+    b'{"a":\n18446744073709551616}',
+    b'{"id": "00000000000000000000"}', b'{"1:18446744073709551616": 2}', b"0.30000000000000004440892098500626161694",
+    b"[1.5e-18446744073709551616]"])
+def test_long_numbers_stay_what_they_are(data):
+    assert repr(jsons.loads(data)) == repr(json.loads(data))
+
+
 def test_what_is_no_number_is_read_all_the_same():
     assert math.isnan(jsons.loads(b"NaN"))
     assert jsons.loads(b"[Infinity]") == [math.inf]

@@ -21,6 +21,7 @@ class Upstream:
 
     def __init__(self, **newest):
         self.newest, self.calls, self.gate = newest, 0, threading.Event()
+        self.conf = SimpleNamespace(list_deadline=1.0)
         self.gate.set()
 
     def call(self, pod, service, method, path, **more):
@@ -42,8 +43,7 @@ def gateway(tmp_path):
     for name in ("Pod1", "Pod2"):
         pods.create(db, name, f"az-{name}", "", "")
     return SimpleNamespace(db=db, upstream=Upstream(Pod1="2.9", Pod2="2.90"), version_answers={},
-                           version_locks=defaultdict(threading.Lock),
-                           conf=SimpleNamespace(pods=SimpleNamespace(list_deadline=1.0)))
+                           version_locks=defaultdict(threading.Lock))
 
 
 def expire(gateway):

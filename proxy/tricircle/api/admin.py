@@ -72,7 +72,7 @@ def _lift_quota(gateway: Gateway, name: str) -> None:
 
 
 def _check_region(gateway: Gateway, name: str, az_name: str) -> None:
-    top = gateway.conf.pods.top_region
+    top = gateway.upstream.conf.top_region
     if (name == top) == bool(az_name):
         raise Unprocessable(f"{top} is the top region and takes no az_name; every other region needs one")
     regions = gateway.upstream.account.regions()
@@ -81,7 +81,7 @@ def _check_region(gateway: Gateway, name: str, az_name: str) -> None:
     missing = [service for service in SERVICE_TYPES if service not in regions.get(name, {})]
     if missing:
         raise Unprocessable(f"Keystone's catalogue has no {' and no '.join(missing)} endpoint in region {name} "
-                            f"(interface {gateway.conf.pods.interface}): register it first, or mind the spelling")
+                            f"(interface {gateway.upstream.conf.interface}): register it first, or mind the spelling")
 
 
 def list_pods(gateway: Gateway, request: Request) -> Response:

@@ -91,4 +91,4 @@ def _shown(gateway: Gateway, caller: Caller, shape: Shape, name: str, pod: dict)
     headers = {field: value for field, value in caller.headers.items() if "api-version" not in field.lower()}
     return gateway.upstream.call(pod["pod_name"], shape.service, "GET",
                                  rewrite.down(gateway.db, pod["pod_id"], path.encode()).decode(), headers=headers,
-                                 deadline=Deadline(gateway.conf.pods.list_deadline))
+                                 deadline=Deadline(gateway.upstream.conf.list_deadline))

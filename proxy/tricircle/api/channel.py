@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import waitress.server
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.proxy_headers import proxy_headers_middleware
+from waitress.proxy_headers import PROXY_HEADERS, proxy_headers_middleware
 from waitress.task import ErrorTask, WSGITask
 
 from tricircle.addresses import client, members
@@ -44,6 +44,7 @@ LOOK = 1               # between two looks at who is too slow, or has waited for
 MOST_OF_ONE_ADDRESS = 250   # connections to a port of one process
 SAID = 60.0            # seconds between two complaints about those who want more
 FORWARDED = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
+PROXYS = frozenset(f"HTTP_{name}" for name in PROXY_HEADERS)   # of what waitress knows, as WSGI names them
 # In the WSGI environment: a Parser; what is called at the task's end; whether the application may raise `Later`; the
 # Place where the request has waited, or None.
 HELD, ENDS, WAITS, PLACE = "tricircle.held", "tricircle.ends", "tricircle.waits", "tricircle.place"
@@ -199,6 +200,14 @@ class Task(WSGITask):
         elif self.request.held:
             self.channel.lingers = True
 
+    def write(self, data: bytes) -> None:
+        """Send the head together with the first bytes behind it: one packet, and one call of the kernel."""
+        if self.wrote_header or not self.complete or not self.has_body or len(data) > (self.content_length or 0):
+            super().write(data)
+            return
+        self.channel.write_soon(self.build_response_header() + data)
+        self.wrote_header, self.content_bytes_written = True, len(data)
+
     def finish(self) -> None:
         """The end of an answer; 100 is none."""
         if not self._goes_on():
@@ -352,11 +361,12 @@ def _believing(application: Any, trusted: Callable[[str], bool]) -> Any:
     stripped = proxy_headers_middleware(application)
 
     def choose(environ: dict, start_response: Callable) -> Any:
-        prefix = environ.pop("HTTP_X_FORWARDED_PREFIX", "")
-        if not trusted(environ["REMOTE_ADDR"]):
-            return stripped(environ, start_response)
-        environ[PREFIX] = prefix
-        return believed(environ, start_response)
+        prefix, is_proxy = environ.pop("HTTP_X_FORWARDED_PREFIX", ""), trusted(environ["REMOTE_ADDR"])
+        if is_proxy:
+            environ[PREFIX] = prefix
+        if environ.keys().isdisjoint(PROXYS):   # there is nothing to believe or to strip
+            return application(environ, start_response)
+        return (believed if is_proxy else stripped)(environ, start_response)
     return choose
 
 

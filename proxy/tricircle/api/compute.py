@@ -71,7 +71,7 @@ def zones(gateway: Gateway, request: Request, path: Path) -> Response | None:
         return Response.of_json(200, {"availabilityZoneInfo": list(records.values())})
     rows = pods.by_name(gateway.db)
     answers, missing = scatter(rows, lambda name: send(gateway, request, path, rows[name],
-                                                       deadline=Deadline(gateway.conf.pods.list_deadline)))
+                                                       deadline=Deadline(gateway.upstream.conf.list_deadline)))
     for name, answer in answers.items():
         if not answer.ok:
             return present(gateway, request, path, rows[name], answer)
@@ -106,7 +106,7 @@ def hypervisors(gateway: Gateway, request: Request, path: Path) -> Response | No
         return None
     rows = pods.by_name(gateway.db)
     answers, missing = scatter(rows, lambda name: send(gateway, request, path, rows[name],
-                                                       deadline=Deadline(gateway.conf.pods.list_deadline)))
+                                                       deadline=Deadline(gateway.upstream.conf.list_deadline)))
     shown = [present(gateway, request, path, rows[name], answer) for name, answer in answers.items()]
     found = [response for response in shown if response.status == 200]
     if not found:

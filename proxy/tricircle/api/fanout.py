@@ -36,7 +36,7 @@ def read_any(gateway: Gateway, request: Request, path: Path) -> Response:
     unreachable: PodUnreachable | None = None
     for pod in alike.believed(pods.bottom(gateway.db), late):
         try:
-            answer = send(gateway, request, path, pod, deadline=Deadline(gateway.conf.pods.list_deadline))
+            answer = send(gateway, request, path, pod, deadline=Deadline(gateway.upstream.conf.list_deadline))
         except PodUnreachable as error:
             unreachable = error
             continue
@@ -84,7 +84,7 @@ def is_shown(gateway: Gateway, caller: Caller, shape: Shape, wanted: str) -> boo
     where = f"{caller.prefix(SERVICES[shape.service])}/{shape.collection}"
     one = UUID.match(wanted)
     headers = {field: value for field, value in caller.headers.items() if "api-version" not in field.lower()}
-    deadline = Deadline(gateway.conf.pods.list_deadline)
+    deadline = Deadline(gateway.upstream.conf.list_deadline)
     answers, _ = scatter(pods.by_name(gateway.db), lambda name: gateway.upstream.call(
         name, shape.service, "GET", f"{where}/{wanted}" if one else where, headers=headers, deadline=deadline))
     if one:
@@ -140,7 +140,7 @@ def _refuse_taken(gateway: Gateway, request: Request, path: Path, shape: Shape) 
         target += f"?user_id={quote(str(wanted['user_id']), safe='')}"
     late = {} if shape.named else behind.of(gateway.db, shape.kind, _key(shape, request, path))
     rows = {pod["pod_name"]: pod for pod in pods.bottom(gateway.db) if pod["pod_id"] not in late}
-    question, deadline = request.question(path.base), Deadline(gateway.conf.pods.list_deadline)
+    question, deadline = request.question(path.base), Deadline(gateway.upstream.conf.list_deadline)
     answers, _ = scatter(rows, lambda name: send(gateway, question, path, rows[name], target=target,
                                                  deadline=deadline))
     for name, answer in answers.items():

@@ -92,7 +92,7 @@ def _networks(gateway: Gateway, request: Request, path: Path) -> dict[str, str]:
         mentioned["network", "floatingips", path.member] = None
     there = gateway.locator.find_many(request.caller, list(mentioned))
     named, homes = [key[1:] for key in there], {key[2]: home for key, home in there.items()}
-    deadline = Deadline(gateway.conf.pods.deadline)
+    deadline = Deadline(gateway.upstream.conf.deadline)
     here = {homes[each]["pod_id"] for collection, each in named if collection != "ports" and homes[each]}
     found = {}
     for collection, each in deadline.each(named):
@@ -177,7 +177,7 @@ def _listed(gateway: Gateway, request: Request, pod: dict, query: str) -> list[d
     """Ports of a pod as the caller sees them, in home ids. Raises PodUnreachable."""
     answer = gateway.upstream.call(pod["pod_name"], "network", "GET", f"/v2.0/ports?{query}",
                                    headers=request.caller.headers,
-                                   deadline=Deadline(gateway.conf.pods.list_deadline))
+                                   deadline=Deadline(gateway.upstream.conf.list_deadline))
     return records(replace(answer, body=rewrite.up(gateway.db, pod["pod_id"], answer.body)), "ports")
 
 

@@ -38,7 +38,7 @@ def on_replicas(gateway: Gateway, caller: Caller,
     """
     local = rows.of_resources(gateway.db, router_ids)
     there = {pod["pod_name"]: pod["pod_id"] for pod in pods.bottom(gateway.db) if pod["pod_id"] in local}
-    deadline = Deadline(gateway.conf.pods.list_deadline)
+    deadline = Deadline(gateway.upstream.conf.list_deadline)
     answers, missing = scatter(there, lambda name: _infos(gateway, caller, name, there[name],
                                                           list(local[there[name]]), deadline))
     found: dict[str, dict[str, dict]] = {}

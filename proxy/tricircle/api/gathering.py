@@ -66,7 +66,7 @@ def _whose(gateway: Gateway, request: Request, kind: str,
     if "all_projects" in request.query:
         silent = [each for found in records.values() for each in found if not marks.owner(each)]
         own, asked = "", records if any(marks.is_marked(each, kind) for each in silent) else ()
-        deadline = Deadline(gateway.conf.pods.list_deadline)
+        deadline = Deadline(gateway.upstream.conf.list_deadline)
         answers, failed = scatter(asked, lambda name: ownership.server_groups(gateway.upstream, name, deadline))
         known = {group["id"]: marks.owner(group) for groups in answers.values() for group in groups}
     return lambda record: marks.owner(record) or known.get(record["id"], own), not failed

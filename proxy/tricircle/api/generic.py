@@ -1,6 +1,7 @@
 """The one path that serves every method of every resource, also those nobody thought of."""
 import logging
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 
 from tricircle import marks
@@ -15,7 +16,7 @@ from tricircle.errors import ApiError, BadRequest, PodUnreachable, StoreBusy
 from tricircle.routing import fields, projects, replicas
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.placement import Placed, place
-from tricircle.routing.references import Mentions, mentions
+from tricircle.routing.references import Mentions
 from tricircle.store import pods
 from tricircle.upstream.client import READS
 
@@ -40,9 +41,8 @@ def serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> 
     if request.method in READS:   # nothing is named, marked or changed
         return _serve(gateway, request, path, special)
     refuse_marks(request, marks.field(path.collection.path))
-    mentions(path.service.name, request.body_json)   # a body that names too much is refused before any handler
-    with members.followed(gateway, request, path) as answered:
-        return answered(_serve(gateway, request, path, special))
+    request.mentions(path.service.name)   # a body that names too much is refused before any handler
+    return members.followed(gateway, request, path, lambda: _serve(gateway, request, path, special))
 
 
 def _serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> Response:
@@ -111,8 +111,9 @@ def perform(gateway: Gateway, request: Request, path: Path, external: bool = Fal
         external: as in `placement.place`.
         pulled: (service, collection, id) of what it belongs to besides what its body names.
     """
-    found = mentions(path.service.name, request.body_json)
-    found.resources += pulled
+    found = request.mentions(path.service.name)
+    if pulled:
+        found = replace(found, resources=[*found.resources, *pulled])
     response, pod = _in_its_pod(gateway, request, path, found, external)
     # Nothing was changed by a 404. Where it is the row that was wrong, it is not any more.
     if response.status == 404 and UUID.match(path.member) and response.stream is None and gateway.locator.elsewhere(

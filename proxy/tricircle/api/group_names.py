@@ -33,7 +33,7 @@ def homes(gateway: Gateway, request: Request, wanted: list[str], pod: dict) -> H
         Unavailable: a group is in none of the pods that answer, and one does not.
         PodUnreachable: a pod that may have the original of a replica does not answer.
     """
-    deadline = Deadline(gateway.conf.pods.list_deadline)
+    deadline = Deadline(gateway.upstream.conf.list_deadline)
     found = _located(gateway, request, {each: each for each in wanted if UUID.match(each)})
     for names in _parts([each for each in wanted if not UUID.match(each)]):
         found |= _by_name(gateway, request, names, pod, deadline)

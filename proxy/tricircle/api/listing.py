@@ -61,7 +61,7 @@ def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict
     asked = zoned or asked
     if len(asked) == 1 and not zoned and not path.service.every_pod:
         return _alone(gateway, request, path, asked[0])
-    target, deadline = queries.for_pod(request, path, query, bool(zoned)), Deadline(gateway.conf.pods.list_deadline)
+    target, deadline = queries.for_pod(request, path, query, bool(zoned)), Deadline(gateway.upstream.conf.list_deadline)
     lists = {pod["pod_name"]: PodList(gateway, request, path, pod, query, target, deadline) for pod in asked}
     if path.order and query.limit:
         return _page(gateway, request, path, query, lists)

@@ -1,7 +1,6 @@
 """Requests that change who is a member of a security group owe the pods a job."""
-import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from tricircle.api import judged
 from tricircle.api.gateway import Gateway
@@ -20,24 +19,24 @@ ACTIONS = {"addSecurityGroup", "removeSecurityGroup", "addFixedIp", "removeFixed
 DETACH_SECONDS = 20.0   # Nova has answered, the port goes when the hypervisor lets it; no state of the server says so
 
 
-@contextlib.contextmanager
-def followed(gateway: Gateway, request: Request, path: Path) -> Iterator[Callable[[Response], Response]]:
-    """Announce the job `members` when a request can change them.
+def followed(gateway: Gateway, request: Request, path: Path, serve: Callable[[], Response]) -> Response:
+    """Answer a request; the job `members` is announced before, when the request can change them.
 
-    Yields:
-        Takes the answer to the request, and gives it back: after a refusal there is nothing to do.
+    Args:
+        gateway, request, path: as in `generic.serve`.
+        serve: answers it. After a refusal there is nothing to do.
     """
     owners = _projects(gateway, request, path) if _changes(request, path) else ()
     bridged = {owner: owner for owner in owners if bridges.of_project(gateway.db, owner)}
+    if not bridged:
+        return serve()
     with announced(gateway.db, "members", bridged) as job:
-        def answered(response: Response) -> Response:
-            if 400 <= response.status < 500:
-                job.refused()
-            return response
-
-        yield answered
+        response = serve()
+        if 400 <= response.status < 500:
+            job.refused()
     for owner in bridged if request.method == "DELETE" and path.rest and not job.is_refused else ():
         jobs.enqueue(gateway.db, "members", owner, owner, not_before=now() + DETACH_SECONDS)
+    return response
 
 
 def _changes(request: Request, path: Path) -> bool:

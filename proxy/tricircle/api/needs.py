@@ -47,7 +47,7 @@ def satisfy(gateway: Gateway, request: Request, path: Path, found: Mentions, pla
     """
     if request.method in READS and not placed.moves and not placed.needed:
         return []
-    pod, made, deadline = placed.pod, [], Deadline(gateway.conf.pods.deadline)
+    pod, made, deadline = placed.pod, [], Deadline(gateway.upstream.conf.deadline)
     for _, collection, resource_id, home in deadline.each(placed.needed):
         if collection == "ports":
             shadows.ensure(gateway, request, path, resource_id, home, pod)
@@ -99,7 +99,7 @@ def take_along(gateway: Gateway, request: Request, path: Path, placed: Placed, r
     Raises:
         ApiError, PodUnreachable: as `moving.move`.
     """
-    missing, deadline = _networks_missed(refusal), Deadline(gateway.conf.pods.deadline)
+    missing, deadline = _networks_missed(refusal), Deadline(gateway.upstream.conf.deadline)
     wanted = [each for each in placed.moves if each[0] in missing]
     if not missing or len(wanted) < len(missing):
         return False

@@ -31,7 +31,7 @@ def subnets(gateway: Gateway, request: Request, path: Path) -> Response | None:
         if len(drawn) > MOST:
             raise BadRequest(f"one request makes {MOST} subnets from pools at most")
         owners = projects.owners(gateway.upstream, request.caller, pods.by_name(gateway.db), drawn)
-        deadline = Deadline(gateway.conf.pods.deadline)
+        deadline = Deadline(gateway.upstream.conf.deadline)
         for given, owner in deadline.each(zip(drawn, owners, strict=True)):
             claims += _draw(gateway, request, given, owner)
     except ApiError:
@@ -156,7 +156,7 @@ def ask(gateway: Gateway, request: Request, pod: dict, path: str) -> Answer:
     """A GET in the caller's name; the answer has the pod's ids. Raises PodUnreachable."""
     return gateway.upstream.call(pod["pod_name"], "network", "GET",
                                  rewrite.down(gateway.db, pod["pod_id"], path.encode()).decode(),
-                                 headers=request.caller.headers, deadline=Deadline(gateway.conf.pods.list_deadline))
+                                 headers=request.caller.headers, deadline=Deadline(gateway.upstream.conf.list_deadline))
 
 
 def listed(gateway: Gateway, request: Request, pod: dict, collection: str, query: str) -> list[dict]:

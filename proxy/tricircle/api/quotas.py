@@ -78,7 +78,7 @@ def _read(gateway: Gateway, request: Request, path: Path) -> Response:
 def _merged(gateway: Gateway, request: Request, path: Path, member: str, merge) -> Response:
     """Ask all pods and merge {pod: the answer's member}; a pod's refusal is the answer."""
     rows = pods.by_name(gateway.db)
-    deadline = Deadline(gateway.conf.pods.list_deadline)
+    deadline = Deadline(gateway.upstream.conf.list_deadline)
     answers, failed = scatter(rows, lambda name: send(gateway, request, path, rows[name], deadline=deadline))
     for name, answer in answers.items():
         if 400 <= answer.status < 500:
@@ -110,7 +110,7 @@ def _binding(gateway: Gateway, project_id: str) -> set[str]:
 def _leave_replicas_out(gateway: Gateway, path: Path, documents: dict[str, dict]) -> None:
     """Where counts are shown, not limits alone."""
     rows = pods.by_name(gateway.db)
-    deadline = Deadline(gateway.conf.pods.list_deadline)
+    deadline = Deadline(gateway.upstream.conf.list_deadline)
     counted = {pod: {name for name, told in document.items() if isinstance(told, dict)}
                for pod, document in documents.items()}
     extra, _ = scatter(documents, lambda pod: usage.replicated(gateway.db, gateway.upstream, path.member, rows[pod],
@@ -154,7 +154,7 @@ def _refuse_less(gateway: Gateway, request: Request, path: Path, given: dict) ->
     wanted = {name: int(value) for name, value in given.items() if name != "per_volume_gigabytes"
               and not isinstance(value, bool) and str(value).isdecimal() and len(str(value)) < 20}
     rows = pods.by_name(gateway.db)
-    deadline = Deadline(gateway.conf.pods.list_deadline)
+    deadline = Deadline(gateway.upstream.conf.list_deadline)
     shown, _ = scatter(rows, lambda name: send(gateway, request.question(), path, rows[name], deadline=deadline))
     if not all(answer.ok for answer in shown.values()):
         return   # numbers that the caller may not read are not told in a refusal either

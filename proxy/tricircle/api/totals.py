@@ -26,7 +26,7 @@ def totals(gateway: Gateway, request: Request, path: Path, asked: list[dict]) ->
         Unavailable: no pod answers.
     """
     rows = {pod["pod_name"]: pod for pod in asked}
-    deadline = Deadline(gateway.conf.pods.list_deadline)
+    deadline = Deadline(gateway.upstream.conf.list_deadline)
     answers, failed = scatter(rows, lambda name: send(gateway, request, path, rows[name], deadline=deadline))
     refused = next((name for name, answer in answers.items() if 400 <= answer.status < 500), None)
     if refused:

@@ -58,7 +58,7 @@ def novas_groups(gateway: Gateway, request: Request, path: Path) -> Response | N
         return response
     spanned = spans.of_project(gateway.db, project_id)
     names = [name for name, pod in pods.by_name(gateway.db).items() if pod["pod_id"] in spanned]
-    shown, deadline = uuids.ids(response.body), Deadline(gateway.conf.pods.list_deadline)
+    shown, deadline = uuids.ids(response.body), Deadline(gateway.upstream.conf.list_deadline)
     found, failed = scatter(names, lambda name: _members(gateway, name, shown, deadline))
     if failed:
         raise failure(next(iter(failed.values())))

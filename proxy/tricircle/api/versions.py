@@ -59,16 +59,16 @@ def _headers(request: Request) -> dict[str, str]:
 def span(gateway: Gateway, service: Service) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """(lowest, highest) microversion that all pods speak; None when no pod tells."""
     # The root: Cinder shows the document of one version to nobody without a token.
-    return _span(service, tuple(answer.body for answer in _answers(gateway, service, "/", PLAIN).values()))
+    return _span(service.versions[0], tuple(answer.body for answer in _answers(gateway, service, "/", PLAIN).values()))
 
 
 @lru_cache(maxsize=16)   # every request with a microversion asks for it
-def _span(service: Service, documents: tuple[bytes, ...]) -> tuple[tuple[int, int], tuple[int, int]] | None:
+def _span(wanted: str, documents: tuple[bytes, ...]) -> tuple[tuple[int, int], tuple[int, int]] | None:
     bodies = [body for body in map(json.loads, documents) if body]
     if not bodies:
         return None
     versions = intersection(bodies)["versions"]
-    version = next((each for each in versions if each["id"].startswith(service.versions[0])), None)
+    version = next((each for each in versions if each["id"].startswith(wanted)), None)
     if not version or not version.get("min_version"):
         return None
     return _numbers(version["min_version"]), _numbers(version["version"])
@@ -117,7 +117,7 @@ def _answers(gateway: Gateway, service: Service, path: str, headers: dict[str, s
     if known and known.fresh(names):
         return known.answers
     lock = gateway.version_locks[key]
-    if not lock.acquire(timeout=0 if known else gateway.conf.pods.list_deadline):
+    if not lock.acquire(timeout=0 if known else gateway.upstream.conf.list_deadline):
         return known.answers if known else {}
     try:
         known = gateway.version_answers.get(key, Known(0.0, [], {}))   # another one may have asked in between
@@ -133,7 +133,7 @@ def _answers(gateway: Gateway, service: Service, path: str, headers: dict[str, s
 
 def _asked(gateway: Gateway, service: Service, path: str, headers: dict[str, str], names: list[str],
            before: dict[str, Answer]) -> Known:
-    deadline = Deadline(gateway.conf.pods.list_deadline)
+    deadline = Deadline(gateway.upstream.conf.list_deadline)
     found, _ = scatter(names, lambda name: gateway.upstream.call(
         name, service.name, "GET", path, headers=headers, deadline=deadline))
     sound = {name: answer for name, answer in found.items() if answer.status < 400 and answer.json() is not None}

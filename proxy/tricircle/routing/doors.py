@@ -59,7 +59,8 @@ def plain(service: Service, path: str) -> str:
         rest[-1] = lowered(rest[-1].removesuffix(".json"))
         if rest[-1].endswith(".json"):
             raise nothing(path)
-    if "." in rest[0] or not all(PLAIN.fullmatch(unquote(part)) for part in rest):
+    # Without an escape a canonical path has neither blanks nor accents in it.
+    if "." in rest[0] or ("%" in path and not all(PLAIN.fullmatch(unquote(part)) for part in rest)):
         raise nothing(path)
     rest[0] = TWINS.get((service.name, rest[0]), rest[0])
     if service is NETWORK:

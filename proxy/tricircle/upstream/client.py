@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import urllib3
@@ -69,11 +70,10 @@ class Upstream:
     """
 
     def __init__(self, conf: cfg.ConfigOpts, account: Account):
-        self.conf, self.account = conf.pods, account
+        self.conf, self.account = SimpleNamespace(**conf.pods), account   # oslo.config is slow to ask
         # One pool for each pod and service: with too few of them every call to a hundred pods opens a connection anew.
         self._manager = wire.manager(num_pools=MOST_ENDPOINTS, maxsize=conf.api.threads, block=False,
                                      blocksize=bodies.CHUNK, ca_certs=conf.service_account.cafile)
-        self._deadline, self._connect = conf.pods.deadline, conf.pods.connect_deadline   # oslo.config is slow to ask
         self._most = max(1, conf.api.threads // 2)
         self._pools: dict[str, tuple[urllib3.HTTPConnectionPool, str]] = {}
         self._breakers: dict[tuple[str, str], Breaker] = {}
@@ -111,7 +111,7 @@ class Upstream:
             EndpointMissing: the region has no such service.
             Unavailable: Keystone is needed and does not answer.
         """
-        deadline = deadline or Deadline(self._deadline)
+        deadline = deadline or Deadline(self.conf.deadline)
         trace.asked(pod)
         breaker, owner = self.breaker(pod, service), trace.project()
         under_way = breaker.begin(owner, probes=isinstance(body, bytes | None))
@@ -217,7 +217,7 @@ class Upstream:
         left = deadline.left()
         if left <= 0:
             raise urllib3.exceptions.TimeoutError("the time for this request was used up before the call")
-        connect = self._connect
+        connect = self.conf.connect_deadline
         if not isinstance(body, bytes | None):
             connect = deadline.seconds   # a fresh connection sends under this time-out, too: here for each block
         pool, prefix = self._pool(root)

@@ -19,7 +19,9 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssl_match_hostname import CertificateError
 
+from tricircle.upstream import sockets
 from tricircle.upstream.heads import Fields, head, parse
+from tricircle.upstream.sockets import left
 
 NO_RETRIES = urllib3.Retry(total=False, redirect=False)
 BLOCK = 1 << 16
@@ -28,14 +30,6 @@ LONGEST = 1 << 20      # bytes of a body that is read at once
 IS_PLAIN = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*").fullmatch
 EXPECT_NO_BODY = frozenset({"GET", "HEAD", "DELETE", "TRACE", "OPTIONS", "CONNECT"})
 FOLD = re.compile(r"(?:(?<![ \t])[ \t]+)?\r\n[ \t]+")   # as urllib3's own: not quadratic in long blanks
-
-
-def left(end: float) -> float:
-    """Return the seconds until a time of the monotonic clock. Raises TimeoutError when there are none."""
-    seconds = end - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError
-    return seconds
 
 
 class Whole(NamedTuple):
@@ -134,10 +128,21 @@ class Quick:
         if made is None:
             super().request(method, url, body, headers, chunked=chunked, **options)
             return
+        self._asked = method, url, options
+        self._send(made + body if body else made)
+
+    def _send(self, data: bytes) -> None:
+        if sockets.is_plain(self.sock) and self._has_timeout:
+            sockets.send(self.sock, data, time.monotonic() + self.timeout)
+            return
         if self.sock is not None:
             self.sock.settimeout(self.timeout)
-        self._asked = method, url, options
-        self.send(made + body if body else made)
+        self.send(data)
+
+    @property
+    def _has_timeout(self) -> bool:
+        """Whether `timeout` is a number of seconds."""
+        return isinstance(self.timeout, int | float)
 
     @functools.cached_property
     def _host(self) -> str | None:
@@ -179,12 +184,16 @@ class Quick:
 
     def _more(self, end: float) -> bytes:
         """Return what comes next, nothing at the end. Raises TimeoutError when it is too late."""
+        if sockets.is_plain(self.sock):
+            return sockets.receive(self.sock, BLOCK, end)
         self.sock.settimeout(left(end))
         return self.sock.recv(BLOCK)
 
     def _begun(self, data: bytes = b"", end: float = math.inf) -> QuickResponse:
-        if timed := isinstance(self.timeout, int | float):
+        if self._has_timeout:
             end = min(end, time.monotonic() + self.timeout)
+        if self.sock.gettimeout() == 0:   # of `sockets`
+            self.sock.settimeout(self.timeout if self._has_timeout else None)
         answer = self._answer = QuickResponse(self.sock, method=self._asked[0])
         again = answer.after(data, self.sock, end)
         try:
@@ -194,7 +203,7 @@ class Quick:
             self.close()
             raise
         again.end = math.inf   # of a body whoever reads it decides
-        if timed:
+        if self._has_timeout:
             self.sock.settimeout(self.timeout)
         return answer
 
@@ -285,13 +294,13 @@ def _known(error: BaseException) -> BaseException:
 class Pool(Direct, urllib3.HTTPConnectionPool):
     """Of `QuickHTTP`."""
 
-    ConnectionCls = QuickHTTP
+    ConnectionCls, QueueCls = QuickHTTP, sockets.Idle
 
 
 class TLSPool(Direct, urllib3.HTTPSConnectionPool):
     """Of `QuickHTTPS`."""
 
-    ConnectionCls = QuickHTTPS
+    ConnectionCls, QueueCls = QuickHTTPS, sockets.Idle
 
 
 def manager(**settings: Any) -> urllib3.PoolManager:
