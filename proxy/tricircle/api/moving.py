@@ -25,6 +25,7 @@ from tricircle.upstream.deadline import Deadline
 
 CLAIM_SECONDS = 60.0
 POLL_SECONDS = 0.05
+ATTEMPTS = 3   # where it is written to while it is copied
 JSON = {"content-type": "application/json", "accept": "application/json"}
 NETWORK_FIELDS = ("name", "admin_state_up", "port_security_enabled", "dns_domain", "project_id")
 SUBNET_FIELDS = ("name", "ip_version", "cidr", "gateway_ip", "allocation_pools", "enable_dhcp", "dns_nameservers",
@@ -134,8 +135,27 @@ def _movable(task: Move) -> dict:
 
 
 def _move(task: Move) -> None:
-    network = _movable(task)
-    subnets = [_member(_call(task, task.home, "GET", f"subnets/{subnet}"), "subnet") for subnet in network["subnets"]]
+    """Copy it and delete the original, which must be what was copied: nothing that a user writes meanwhile is lost."""
+    for _ in range(ATTEMPTS):
+        network = _movable(task)
+        subnets = _subnets(task)
+        _copied(task, network, subnets)
+        if _is_gone(task, network, subnets):
+            ids = [subnet["id"] for subnet in subnets]
+            moves.at_home(task.db, task.network_id, ids, network["project_id"], task.pod)
+            return
+        moves.take_back(task.db, task.upstream, task.network_id, task.pod)
+    raise Unavailable(f"network {task.network_id} is being changed all the time, and cannot be moved meanwhile: "
+                      "try again")
+
+
+def _subnets(task: Move) -> list[dict]:
+    found = _member(_call(task, task.home, "GET", f"subnets?network_id={task.network_id}"), "subnets")
+    return sorted(found, key=lambda subnet: subnet["id"])
+
+
+def _copied(task: Move, network: dict, subnets: list[dict]) -> None:
+    """Make the copy. Raises as `move`; nothing of it stays then."""
     # Says that the pod may have a copy, from before it has one: the job looks nowhere else.
     replicas.claim(task.db, task.network_id, task.pod["pod_id"], "networks", network["project_id"], CLAIM_SECONDS)
     try:
@@ -147,11 +167,27 @@ def _move(task: Move) -> None:
     except ApiError:
         moves.take_back(task.db, task.upstream, task.network_id, task.pod)
         raise
-    gone = _call(task, task.home, "DELETE", f"networks/{task.network_id}")
-    if gone.status not in (204, 404):
-        moves.take_back(task.db, task.upstream, task.network_id, task.pod)
-        raise task.apart(f"network {task.network_id} is in use there") if gone.status == 409 else Refused(gone)
-    moves.at_home(task.db, task.network_id, network["subnets"], network["project_id"], task.pod)
+
+
+def _is_gone(task: Move, network: dict, subnets: list[dict]) -> bool:
+    """Delete the original; False where it was written to since it was copied.
+
+    Neutron counts writes to a network, its subnets and its tags in the network's revision number, but not all fields of
+    a subnet (name servers, routes), so those are looked at once more.
+
+    Raises:
+        ApiError: it cannot be deleted, or a user has done it; nothing of the copy stays.
+    """
+    if _subnets(task) != subnets:
+        return False
+    headers = {"if-match": f"revision_number={network['revision_number']}"} if "revision_number" in network else {}
+    gone = _call(task, task.home, "DELETE", f"networks/{task.network_id}", headers=headers)
+    if gone.status in (204, 412):
+        return gone.status == 204
+    moves.take_back(task.db, task.upstream, task.network_id, task.pod)
+    if gone.status == 404:
+        raise task.apart(f"Network {task.network_id} could not be found.")
+    raise task.apart(f"network {task.network_id} is in use there") if gone.status == 409 else Refused(gone)
 
 
 def _pool(task: Move, subnet: dict) -> dict:
@@ -189,8 +225,10 @@ def _copy(task: Move, collection: str, member: str, original: dict, fields: tupl
     return local
 
 
-def _call(task: Move, pod: dict, method: str, path: str, body: dict | None = None) -> Answer:
-    return task.upstream.call(pod["pod_name"], "network", method, f"/v2.0/{path}", headers=task.caller.headers | JSON,
+def _call(task: Move, pod: dict, method: str, path: str, body: dict | None = None,
+          headers: dict[str, str] | None = None) -> Answer:
+    return task.upstream.call(pod["pod_name"], "network", method, f"/v2.0/{path}",
+                              headers=task.caller.headers | JSON | (headers or {}),
                               body=json.dumps(body).encode() if body is not None else None)
 
 

@@ -1,15 +1,39 @@
 """Bodies of pods' answers: whole where ids are looked for in them, piece by piece where they only pass through."""
 import logging
+import time
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import urllib3
 
+from tricircle.upstream import wire
 from tricircle.upstream.deadline import Deadline
 
 LOG = logging.getLogger(__name__)
 CHUNK = 1 << 16
 LONGEST_TEXT = 1 << 20
+SLOWEST = 1 << 14   # bytes a second of what passes through
 MOST = 64 << 20   # of a body that is kept in memory: thirty times a page of a thousand servers
+
+
+class Paced:
+    """A body that is sent no more slowly than SLOWEST.
+
+    Args:
+        file: its bytes.
+        seconds: for all of it, with a second more for each SLOWEST bytes.
+    """
+
+    def __init__(self, file: BinaryIO, seconds: float):
+        self._file, self._until = file, time.monotonic() + seconds
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes. Raises ReadTimeoutError when the pod takes its time over those before them."""
+        if time.monotonic() > self._until:
+            raise urllib3.exceptions.ReadTimeoutError(None, "", "the pod takes an upload too slowly")
+        part = self._file.read(size)
+        self._until += len(part) / SLOWEST
+        return part
 
 
 class TooLong(urllib3.exceptions.HTTPError):
@@ -60,26 +84,33 @@ def read(response: urllib3.BaseHTTPResponse) -> bytes:
     return response.read1(CHUNK, decode_content=True)
 
 
-def pieces(response: urllib3.BaseHTTPResponse, first: bytes, pod: str) -> Iterator[bytes]:
+def pieces(response: urllib3.BaseHTTPResponse, first: bytes, pod: str, seconds: float) -> Iterator[bytes]:
     """A body while it comes in; closed half-way, it closes the connection to the pod.
 
-    Nobody knows how long a whole one may take, with a client as slow as he likes at the other end. So the deadline is
-    the socket's, for each piece.
+    Nobody knows how long a whole one may take, with a client as slow as they like at the other end. So only the time
+    counts in which the pod is waited for.
 
     Args:
         response: with its body unread but for `first`.
         first: its first piece.
         pod: for the log.
+        seconds: for each piece; and for all of them, with a second more for each SLOWEST bytes.
 
     Raises:
         urllib3.exceptions.HTTPError: it broke off. The server then cuts the client's connection without the end that
             HTTP promises, so that half a body does not look like a whole one.
     """
+    part, size, waited = first, 0, 0.0
     try:
-        part = first
         while part:
+            size += len(part)
             yield part
+            began = time.monotonic()
+            wire.due(response, began + seconds)
             part = read(response)
+            waited += time.monotonic() - began
+            if waited > seconds + size / SLOWEST:
+                raise urllib3.exceptions.ReadTimeoutError(None, "", f"only {size} bytes in {waited:.0f} s")
         response.release_conn()
     except urllib3.exceptions.HTTPError as error:
         LOG.warning("pod %s broke off in the middle of a body: %s", pod, error)

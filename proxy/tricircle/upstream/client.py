@@ -220,6 +220,7 @@ class Upstream:
         connect = self.conf.connect_deadline
         if not isinstance(body, bytes | None):
             connect = deadline.seconds   # a fresh connection sends under this time-out, too: here for each block
+            body = bodies.Paced(body, deadline.seconds)
         pool, prefix = self._pool(root)
         return pool.ask(method, prefix + path, body, headers, min(connect, left), left)
 
@@ -234,7 +235,7 @@ class Upstream:
                 raise urllib3.exceptions.DecodeError("an encoding that was not asked for")
             if through and bodies.passes_through(response):
                 # The first piece is waited for here: a pod that dies before it can still be reported as an error.
-                stream = bodies.pieces(response, bodies.read(response), pod)
+                stream = bodies.pieces(response, bodies.read(response), pod, deadline.seconds)
                 return Answer(pod, response.status, response.headers, b"", stream)
             return Answer(pod, response.status, response.headers, bodies.whole(response, deadline))
         except BaseException:

@@ -95,6 +95,7 @@ class Head(NamedTuple):
         length: of the body in bytes; None: it comes in chunks.
         encoded: whether the body has a content encoding.
         json: whether it is JSON: anything else may pass through.
+        closes: whether the connection is of no use after it.
         end: where the body begins.
     """
 
@@ -104,6 +105,7 @@ class Head(NamedTuple):
     length: int | None
     encoded: bool
     json: bool
+    closes: bool
     end: int
 
 
@@ -120,7 +122,7 @@ def parse(data: bytes) -> Head | None:
     if not seen or int(seen[1]) in BODILESS:
         return None
     pairs = LINE.findall(seen[3].decode("latin-1"))
-    framing, encoded, json = [], False, False
+    framing, encoded, json, closes = [], False, False, False
     for name, value in pairs:
         if not name.startswith(INITIALS):
             continue
@@ -128,7 +130,7 @@ def parse(data: bytes) -> Head | None:
         if lower == "content-length" or lower == "transfer-encoding":
             framing.append((lower, value))
         elif lower == "connection" and "close" in value.lower():
-            return None
+            closes = True
         elif lower == "content-encoding":
             encoded = True
         elif lower == "content-type":
@@ -140,4 +142,4 @@ def parse(data: bytes) -> Head | None:
     if not chunked and not (name == "content-length" and IS_LENGTH(value)):
         return None
     return Head(int(seen[1]), seen[2].decode("latin-1").strip(), pairs, None if chunked else int(value), encoded,
-                json, seen.end())
+                json, closes, seen.end())

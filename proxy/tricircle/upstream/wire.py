@@ -58,8 +58,8 @@ class Again(io.RawIOBase):
         before: these.
         rest: reads the socket.
         sock: the socket.
-        end: by the monotonic clock, when the head has to be there. A time-out of the socket alone begins anew with each
-            byte.
+        end: by the monotonic clock, when all that is asked for has to be there, see `due`. A time-out of the socket
+            alone begins anew with each byte.
     """
 
     def __init__(self, before: bytes, rest: io.RawIOBase, sock: socket.socket, end: float):
@@ -88,11 +88,12 @@ class Again(io.RawIOBase):
 class QuickResponse(http.client.HTTPResponse):
     """An answer whose head is taken in one piece where it is plain; `fields` are its headers."""
 
-    def after(self, data: bytes, sock: socket.socket, end: float) -> Again:
+    bytes: Again | None = None
+
+    def after(self, data: bytes, sock: socket.socket, end: float) -> None:
         """Begin with bytes that were read before; arguments as of Again."""
-        again = Again(data, self.fp.detach(), sock, end)
-        self.fp = io.BufferedReader(again)
-        return again
+        self.bytes = Again(data, self.fp.detach(), sock, end)
+        self.fp = io.BufferedReader(self.bytes)
 
     def begin(self) -> None:
         """Read the head. Raises as http.client's."""
@@ -104,9 +105,16 @@ class QuickResponse(http.client.HTTPResponse):
             return
         self.fp.read(head.end)
         self.code = self.status = head.status
-        self.reason, self.version, self.will_close = head.reason, 11, False
+        self.reason, self.version, self.will_close = head.reason, 11, head.closes
         self.chunked, self.chunk_left, self.length = head.length is None, None, head.length
         self.headers = self.msg = self.fields = urllib3.HTTPHeaderDict(head.pairs)
+
+
+def due(response: urllib3.BaseHTTPResponse, end: float) -> None:
+    """Set until when, by the monotonic clock, what is read next of a body has to come in; at first the call says it."""
+    origin = response._original_response
+    if isinstance(origin, QuickResponse) and origin.bytes:   # an upload's answer has a time-out for each byte alone
+        origin.bytes.end = end
 
 
 class Quick:
@@ -178,7 +186,7 @@ class Quick:
                 return self._unread(self._begun(data, end))   # whoever reads it says that it broke off
             data += more
         self._asked = None
-        if len(data) > head.end + head.length:   # nobody has asked for more
+        if head.closes or len(data) > head.end + head.length:   # nobody has asked for more
             self.close()
         return Whole(head.status, Fields(head.pairs), data[head.end:head.end + head.length])
 
@@ -195,14 +203,13 @@ class Quick:
         if self.sock.gettimeout() == 0:   # of `sockets`
             self.sock.settimeout(self.timeout if self._has_timeout else None)
         answer = self._answer = QuickResponse(self.sock, method=self._asked[0])
-        again = answer.after(data, self.sock, end)
+        answer.after(data, self.sock, end)
         try:
             answer.begin()
         except BaseException:
             answer.close()
             self.close()
             raise
-        again.end = math.inf   # of a body whoever reads it decides
         if self._has_timeout:
             self.sock.settimeout(self.timeout)
         return answer
@@ -233,8 +240,8 @@ class Direct:
             connect: float, seconds: float) -> Whole | urllib3.BaseHTTPResponse:
         """Make one call.
 
-        An open connection is used without urllib3's bookkeeping for redirects, retries, proxies and bodies that may
-        come later; that is more work than the call. A new connection is urllib3's affair.
+        That is without urllib3's bookkeeping for redirects, retries, proxies and bodies that may come later, which is
+        more work than the call.
 
         Args:
             method, target: of the first line.
@@ -250,11 +257,13 @@ class Direct:
             urllib3.exceptions.HTTPError: as `urlopen`.
         """
         conn = self._get_conn()
-        if conn.is_closed or not isinstance(body, bytes | None) or not IS_PLAIN(target):
+        if not isinstance(body, bytes | None) or not IS_PLAIN(target):
             self._put_conn(conn)
             return self.urlopen(method, target, body=body, headers=headers, redirect=False, retries=NO_RETRIES,
                                 timeout=urllib3.Timeout(connect=connect, read=seconds), preload_content=False)
         try:
+            if conn.is_closed:
+                self._open(conn, connect)
             answer = self._exchange(conn, method, target, body, headers, seconds)
         except BaseException as error:
             conn.close()
@@ -268,6 +277,17 @@ class Direct:
         else:   # whoever reads the body to its end gives the connection back
             answer.retries, answer._connection, answer._pool = NO_RETRIES, conn, self
         return answer
+
+    def _open(self, conn: Quick, seconds: float) -> None:
+        """Open a new connection. Raises as urllib3's own and, of TLS, as `ssl`."""
+        conn.timeout = seconds
+        try:
+            self._validate_conn(conn)   # TLS, which says what it does not like about a certificate
+        except (TimeoutError, ssl.SSLError) as error:
+            self._raise_timeout(err=error, url="", timeout_value=seconds)
+            raise
+        if conn.is_closed:
+            conn.connect()
 
     def _exchange(self, conn: Quick, method: str, target: str, body: bytes | None, headers: dict[str, str],
                   seconds: float) -> Whole | urllib3.BaseHTTPResponse:

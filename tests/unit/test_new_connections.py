@@ -1,0 +1,91 @@
+"""Calls over a new connection beside urllib3's own: the same outcome, also where there is none."""
+import contextlib
+import socket
+import threading
+
+import pytest
+import urllib3
+from tests.functional.standin.ports import free_port
+
+from tricircle.upstream import wire
+
+SENT = {"User-Agent": "me", "Accept-Encoding": "identity"}
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n"
+
+
+@contextlib.contextmanager
+def serving(answer):
+    """Yields a port: who calls there gets these bytes once its request is in; None: nothing."""
+    over = threading.Event()
+
+    def serve(listening):
+        with contextlib.suppress(OSError):
+            while True:
+                theirs, _ = listening.accept()
+                with theirs:
+                    if answer is None:
+                        over.wait(10)
+                    else:
+                        theirs.recv(1 << 16)
+                        theirs.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            over.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def outcome(pool, target="/a", seconds=5.0):
+    """(status, body, whether the pool has an open connection) of a call; the type of an error in their place."""
+    try:
+        if isinstance(pool, wire.Direct):
+            found = pool.ask("GET", target, None, SENT, 1.0, seconds)
+        else:
+            found = pool.urlopen("GET", target, headers=SENT, timeout=urllib3.Timeout(1.0, seconds), redirect=False,
+                                 retries=wire.NO_RETRIES, preload_content=False)
+        data = found.data
+    except urllib3.exceptions.HTTPError as error:
+        return type(error)
+    conn = pool._get_conn()
+    is_open = not conn.is_closed
+    conn.close()
+    return found.status, data, is_open
+
+
+@pytest.mark.parametrize("answer", [
+    ANSWER + b"\r\nbody", ANSWER + b"Connection: close\r\n\r\nbody", ANSWER + b"Connection: close\r\n\r\nbo",
+    ANSWER + b"Connection: close\r\n\r\nbody and more", b"", ANSWER[:20], b"HTTP/1.0 200 OK\r\n\r\nbody",
+    b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"])
+def test_an_answer_over_a_new_connection_is_taken_as_urllib3_takes_it(answer):
+    with serving(answer) as port:
+        stock = outcome(urllib3.HTTPConnectionPool("127.0.0.1", port))
+        assert outcome(wire.Pool("127.0.0.1", port)) == stock
+
+
+def test_who_does_not_answer_or_is_not_there_is_told_as_by_urllib3():
+    with serving(None) as port:
+        assert outcome(wire.Pool("127.0.0.1", port), seconds=0.2) == urllib3.exceptions.ReadTimeoutError
+    nobody = free_port()
+    assert outcome(wire.Pool("127.0.0.1", nobody)) == urllib3.exceptions.NewConnectionError
+    stock = outcome(urllib3.HTTPConnectionPool("nowhere.invalid", nobody))
+    assert outcome(wire.Pool("nowhere.invalid", nobody)) == stock
+
+
+def test_a_server_that_speaks_no_tls_is_told_as_by_urllib3():
+    with serving(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        assert outcome(wire.TLSPool("127.0.0.1", port)) == outcome(urllib3.HTTPSConnectionPool("127.0.0.1", port))
+    with serving(None) as port:
+        assert outcome(wire.TLSPool("127.0.0.1", port)) == outcome(urllib3.HTTPSConnectionPool("127.0.0.1", port))
+
+
+def test_a_connection_that_the_server_ends_is_opened_anew():
+    with serving(ANSWER + b"Connection: close\r\n\r\nbody") as port:
+        pool = wire.Pool("127.0.0.1", port)
+        for _ in range(3):
+            found = pool.ask("GET", "/", None, SENT, 1, 5)
+            assert (found.status, found.data) == (200, b"body")
