@@ -9,19 +9,25 @@ import contextlib
 import itertools
 import os
 import secrets
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
+from urllib.parse import urlsplit
 
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
+from tests.bench.world import listens, start_process
 from tests.functional.client import Client
 from tests.functional.gateway import ROOTS, until
+from tests.functional.standin.ports import free_port
 
+RELAY = "a bare forwarder"
 TOP = os.environ.get("OS_REGION_NAME") or "RegionOne"
 TYPES = {"compute": ("compute",), "volume": ("block-storage", "volumev3"), "network": ("network",)}
 QUOTAS = {"compute": ("os-quota-sets", "quota_set", ("instances", "cores", "ram")),
@@ -75,6 +81,14 @@ class Bench:
     image: str
     flavor: str
     pods: list[Pod] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def relayed(self) -> Iterator[None]:
+        """Put a bare forwarder in front of each service of the first pod: what a hop costs on this machine."""
+        with contextlib.ExitStack() as stack:
+            self.sides[RELAY] = {service: stack.enter_context(_relay(client))
+                                 for service, client in self.sides[self.pods[0].name].items()}
+            yield
 
     def find_pods(self) -> None:
         """Find two pods: an administrator's network is made in each zone, and the answer tells where."""
@@ -161,10 +175,10 @@ def one_pod(bench: Bench, kind: Kind, records: int, rounds: int) -> list[tuple[s
     rows = [_row(kind, "create", "one pod", first.name,
                  paired(rounds, lambda: create(TOP), lambda: create(first.name)))]
     _fill(bench, kind, first, records - len(made))
-    each = [_get(bench, kind, region, f"/{made[0]}") for region in (TOP, first.name)]
+    each = [_get(bench, kind, region, f"/{made[0]}") for region in (TOP, first.name, RELAY)]
     rows.append(_row(kind, "show", "one pod", first.name, paired(rounds, *each)))
     if not kind.everywhere:
-        each = [_get(bench, kind, region, f"{kind.detail}?limit={records}") for region in (TOP, first.name)]
+        each = [_get(bench, kind, region, f"{kind.detail}?limit={records}") for region in (TOP, first.name, RELAY)]
         rows.append(_row(kind, f"list of {records}", "one pod", first.name, paired(rounds, *each)))
     return rows
 
@@ -211,9 +225,10 @@ def paired(rounds: int, *calls: Callable[[], Any]) -> list[float]:
 
 
 def _row(kind: Kind, verb: str, goal: str, beside: str, found: list[float]) -> tuple[str, ...]:
-    through, direct = found
+    through, direct, *relayed = found
     wanted = f" (goal {GOALS[goal]:.2f})" if goal else ""
-    return (f"lab: {kind.collection}", verb, f"{through:.1f} ms", f"{beside} {direct:.1f} ms",
+    least = "".join(f"; {RELAY} {time:.1f} ms, {time / direct:.2f}" for time in relayed)
+    return (f"lab: {kind.collection}", verb, f"{through:.1f} ms", f"{beside} {direct:.1f} ms{least}",
             f"{through / direct:.2f}{wanted}")
 
 
@@ -236,12 +251,28 @@ def run(bench: Bench, records: int, rounds: int) -> Iterator[tuple[str, ...]]:
     try:
         bench.lift_quotas()
         bench.find_pods()
-        for pod, measure in zip(bench.pods, (one_pod, both_pods), strict=True):
-            bench.enter(pod)
-            for kind in KINDS:
-                yield from measure(bench, kind, records, rounds)
+        with bench.relayed():
+            for pod, measure in zip(bench.pods, (one_pod, both_pods), strict=True):
+                bench.enter(pod)
+                for kind in KINDS:
+                    yield from measure(bench, kind, records, rounds)
     finally:
         bench.remove()
+
+
+@contextlib.contextmanager
+def _relay(client: Client) -> Iterator[Client]:
+    """Start a forwarder to where a client calls; yields a client of that."""
+    place, port = urlsplit(client.url), free_port()
+    root = f"http://127.0.0.1:{port}"
+    process = start_process(sys.executable, "-m", "tests.bench.forwarder", str(port),
+                            f"{place.scheme}://{place.netloc}", "1", "16")
+    try:
+        until(lambda: listens(port))
+        yield Client(root + place.path, client.token)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)   # its child, too
+        process.wait()
 
 
 @contextlib.contextmanager

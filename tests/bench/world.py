@@ -67,11 +67,13 @@ def cpu(pid: int) -> float:
     return sum(map(int, fields[11:15])) / TICK
 
 
-def _process(*command: str) -> subprocess.Popen:
+def start_process(*command: str) -> subprocess.Popen:
+    """Start a process that leads a group of its own, and says nothing."""
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Return whether somebody takes connections at a port of this host."""
     with contextlib.suppress(OSError):
         socket.create_connection(("127.0.0.1", port), 1).close()
         return True
@@ -89,9 +91,9 @@ def world(**changed: Any) -> Iterator[World]:
     cached = shutil.which("memcached")
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         def start(port: int, *command: str) -> int:
-            process = _process(*command)
+            process = start_process(*command)
             stack.callback(lambda: (os.killpg(process.pid, signal.SIGKILL), process.wait()))   # its children, too
-            until(lambda: _listens(port))
+            until(lambda: listens(port))
             return process.pid
 
         start(pod, sys.executable, "-m", "tests.bench.backend", str(pod))
