@@ -238,6 +238,60 @@ def test_a_copy_that_may_not_stay_is_no_place_for_a_server(cloud, user):
     assert rows(cloud, "Pod2", "networks", user) == {}
 
 
+CHANGES = {
+    "network": ("PUT", "/networks/{network}", {"network": {"name": "new", "description": "mine"}}),
+    "subnet": ("PUT", "/subnets/{subnet}", {"subnet": {"dns_nameservers": ["192.0.2.53"]}}),
+    "another subnet": ("POST", "/subnets", {"subnet": {"network_id": "{network}", "ip_version": 4,
+                                                       "cidr": "10.77.0.0/24"}}),
+    "no subnet": ("DELETE", "/subnets/{subnet}", None),
+    "tags": ("PUT", "/networks/{network}/tags", {"tags": ["a", "b"]}),
+    "one tag": ("PUT", "/networks/{network}/tags/c", None)}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_written_while_it_moves_is_kept(cloud, user, change):
+    network, subnet = user.wired()
+    method, path, body = CHANGES[change]
+    if method == "POST":
+        body = {"subnet": body["subnet"] | {"network_id": network}}
+    answers = []
+    stop = cloud.stop_at_write(1, "before", "^DELETE /v2.0/networks/")
+    booting = threading.Thread(target=lambda: answers.append(
+        user.compute.post("/servers", {"server": wish(user, network, "az2")})))
+    booting.start()
+    assert stop.wait()
+    user.network.ok(method, path.format(network=network, subnet=subnet), body)
+    before = user.network.ok("GET", f"/networks/{network}")["network"]
+    subnets = user.network.ok("GET", f"/subnets?network_id={network}")["subnets"]
+    stop.release()
+    booting.join()
+    assert answers[0].status == 202, answers
+    after = user.network.ok("GET", f"/networks/{network}")["network"]
+    for field in ("name", "description", "tags"):
+        assert after[field] == before[field]
+    assert sorted(after["subnets"]) == sorted(before["subnets"])
+    kept = [{name: row[name] for name in ("id", "cidr", "dns_nameservers")} for row in subnets]
+    assert kept == [{name: row[name] for name in ("id", "cidr", "dns_nameservers")}
+                    for row in user.network.ok("GET", f"/subnets?network_id={network}")["subnets"]]
+    assert len(rows(cloud, "Pod1", "networks", user)) + len(rows(cloud, "Pod2", "networks", user)) == 2
+
+
+def test_what_is_deleted_while_it_moves_does_not_come_back(cloud, user):
+    network, _ = user.wired()
+    answers = []
+    stop = cloud.stop_at_write(1, "before", "^DELETE /v2.0/networks/")
+    booting = threading.Thread(target=lambda: answers.append(
+        user.compute.post("/servers", {"server": wish(user, network, "az2")})))
+    booting.start()
+    assert stop.wait()
+    assert user.network.call("DELETE", f"/networks/{network}").status == 204
+    stop.release()
+    booting.join()
+    assert (answers[0].status, "could not be found" in str(answers[0].body)) == (400, True)
+    assert user.network.get(f"/networks/{network}").status == 404
+    assert rows(cloud, "Pod2", "networks", user) == {}
+
+
 def test_a_server_that_comes_while_the_old_one_goes_finds_it(cloud, user):
     """No pod shows the network by its own id just then."""
     network, _ = user.wired()

@@ -313,7 +313,8 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
             row.update(before)
             raise
         if "updated_at" in row and row != before:    # Neutron counts rows that were written
-            row["updated_at"], row["revision_number"] = stamp(), row.get("revision_number", 0) + 1
+            row["updated_at"] = stamp()
+            self.revise(row)
         return Response(200, {kind.singular: self.view(plural, row, None, request.who)})
 
     def _changeable(self, request, plural, id, what):
@@ -321,13 +322,24 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
         self.writer(request, what)
         if not request.who.admin and row["project_id"] != request.who.project.id:
             raise Refused(403, f"rule:{what} is disallowed by policy", "PolicyNotAuthorized")
+        wanted = request.headers.get("if-match", "").partition("revision_number=")[2]
+        if wanted and int(wanted) != row.get("revision_number"):
+            raise Refused(412, f"Constrained to {wanted}, but current revision is {row.get('revision_number')}",
+                          "RevisionNumberConstraintFailed")
         return row
+
+    def revise(self, row):
+        """Count a write; one to a subnet is one to its network, too."""
+        row["revision_number"] = row.get("revision_number", 0) + 1
+        if "cidr" in row and row["network_id"] in self.shelf("networks"):
+            self.revise(self.shelf("networks")[row["network_id"]])
 
     def delete(self, request, plural, id):
         """DELETE of a member."""
         row = self._changeable(request, plural, id, f"delete_{KINDS[plural].singular}")
         getattr(self, f"deleted_{_word(plural)}", lambda *_: None)(request.who, row)
         self.shelf(plural).pop(id, None)
+        self.revise(row)
         return Response(204)
 
     def tags(self, request, plural, id):
@@ -337,8 +349,10 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
         if request.method == "PUT":
             given = self._checked({"tags": c.many(c.text(60, 1))}, self.body(request))
             row["tags"] = sorted(set(given.get("tags", [])))
+            self.revise(row)
         if request.method == "DELETE":
             row["tags"] = []
+            self.revise(row)
             return Response(204)
         return Response(200, {"tags": row["tags"]})
 

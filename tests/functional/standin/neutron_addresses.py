@@ -87,6 +87,7 @@ class Addresses:
             row["allocation_pools"] = self._pools(net, row["gateway_ip"])
         for name in ("dns_nameservers", "host_routes"):
             row[name] = given.get(name) or []
+        self.revise(network)
 
     @staticmethod
     def _pools(net, gateway):

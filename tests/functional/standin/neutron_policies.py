@@ -128,10 +128,12 @@ class Policies:
             row = self._changeable(request, plural, id, "update_tags")
         if request.method == "PUT":
             row["tags"] = sorted({*row["tags"], tag})
+            self.revise(row)
             return Response(201)
         if tag not in row["tags"]:
             raise Refused(404, f"Tag {tag} could not be found.", "TagNotFound")
         if request.method == "DELETE":
             row["tags"].remove(tag)
+            self.revise(row)
         row["updated_at"] = stamp()
         return Response(204)
