@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from tests.functional.spoken import spoken
 from tests.functional.user import User, holders
 
 
@@ -85,26 +86,6 @@ def test_a_connection_serves_many_requests(gateway, user):
         assert answer.read()
         local = connection.sock.getsockname()
     assert connection.sock.getsockname() == local
-
-
-def spoken(cloud, service, pattern, answer):
-    """Let `answer(handler)` give (status, headers, body) in a service of Pod2; the handlers that were asked."""
-    seen = []
-
-    def speak(handler):
-        handler.rfile.read(int(handler.headers.get("content-length") or 0))
-        seen.append(handler)
-        status, headers, body = answer(handler)
-        handler.send_response(status)
-        for name, value in headers:
-            handler.send_header(name, value)
-        if status != 304:
-            handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        if status != 304 and handler.command != "HEAD":
-            handler.wfile.write(body)
-    getattr(cloud["Pod2"], service).faults.spoken[pattern] = speak
-    return seen
 
 
 def shown(user, **fields):

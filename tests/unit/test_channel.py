@@ -9,7 +9,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import WSGITask
 
 from tricircle.addresses import network
-from tricircle.api import channel
+from tricircle.api import channel, proxies
 from tricircle.api.channel import HELD, Channel, Parser
 
 
@@ -303,7 +303,7 @@ SAID = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "cloud.example", "X-Fo
 def test_whose_word_is_believed(host, networks, believed):
     """A socket that listens on both shows IPv4 in IPv6's form; waitress compares text with one address."""
     def app(environ, start):
-        told = [environ["wsgi.url_scheme"], environ["HTTP_HOST"], environ.get(channel.PREFIX, "-"),
+        told = [environ["wsgi.url_scheme"], environ["HTTP_HOST"], environ.get(proxies.PREFIX, "-"),
                 *sorted(name for name in environ if "FORWARDED" in name)]
         body = " ".join(told).encode()
         start("200 OK", [("Content-Length", str(len(body)))])

@@ -29,8 +29,8 @@ METHOD = re.compile(r"(?:^|[&;])_method(?:[=&;]|$)")
 
 # Nearly every path has one spelling only. No capitals, since an id may have them, and no dot at the front of a segment.
 PLAIN = re.compile(r"(?:/[a-z0-9_][a-z0-9._-]*)+/?")
-# RFC 3986 3.4: what a query may have in it as it is, but for what an escape or an id in capitals has.
-PLAIN_QUERY = re.compile(r"[G-Za-z0-9._~!$&'()*+,;=:@/?-]*")
+# RFC 3986 3.4: what a query may have in it as it is, but for what an escape, a blank or an id in capitals has.
+PLAIN_QUERY = re.compile(r"[G-Za-z0-9._~!$&'()*,;=:@/?-]*")
 VALUE_AS_IS = "-._~!$'()*,=:@/?"   # less what parts pairs, and `+`, which is a blank
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -102,9 +102,10 @@ def _pair(pair: str) -> str:
     name, _, value = pair.partition("=")
     text = unquote_plus(value, "latin-1") if len(value) >= LENGTH else ""
     before, mark, last = text.rpartition("=")
-    if not ANY_CASE.fullmatch(last) or is_free_filter(pair):
+    found = last.rstrip(" ")   # MariaDB compares without regard to blanks at the end
+    if not ANY_CASE.fullmatch(found) or is_free_filter(pair):
         return pair
-    return f"{name}={quote(before + mark, safe=VALUE_AS_IS, encoding='latin-1')}{last.lower()}"
+    return f"{name}={quote(before + mark, safe=VALUE_AS_IS, encoding='latin-1')}{found.lower()}"
 
 
 def path(target: str) -> str:

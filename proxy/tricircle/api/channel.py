@@ -19,10 +19,10 @@ from typing import Any, Protocol
 import waitress.server
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.proxy_headers import PROXY_HEADERS, proxy_headers_middleware
 from waitress.task import ErrorTask, WSGITask
 
 from tricircle.addresses import client, members
+from tricircle.api import proxies
 from tricircle.errors import ApiError, BadRequest, Unavailable
 
 LOG = logging.getLogger(__name__)
@@ -43,12 +43,9 @@ WAIT = 2.0             # seconds for which a request may wait for its turn; then
 LOOK = 1               # between two looks at who is too slow, or has waited for long enough
 MOST_OF_ONE_ADDRESS = 250   # connections to a port of one process
 SAID = 60.0            # seconds between two complaints about those who want more
-FORWARDED = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
-PROXYS = frozenset(f"HTTP_{name}" for name in PROXY_HEADERS)   # of what waitress knows, as WSGI names them
 # In the WSGI environment: a Parser; what is called at the task's end; whether the application may raise `Later`; the
 # Place where the request has waited, or None.
 HELD, ENDS, WAITS, PLACE = "tricircle.held", "tricircle.ends", "tricircle.waits", "tricircle.place"
-PREFIX = "tricircle.prefix"   # under which users reach us, as a proxy says that is believed
 
 
 class Room(Protocol):
@@ -330,7 +327,7 @@ class Channel(HTTPChannel):
         self.tire()   # its turn is somebody else's
 
 
-def create_server(application: Any, max_body: int, max_upload: int, proxies: Iterable[IPv4Network | IPv6Network],
+def create_server(application: Any, max_body: int, max_upload: int, believed: Iterable[IPv4Network | IPv6Network],
                   **adjustments: Any) -> waitress.server.BaseWSGIServer:
     """A waitress server whose connections are Channels.
 
@@ -338,13 +335,13 @@ def create_server(application: Any, max_body: int, max_upload: int, proxies: Ite
         application: WSGI; it bounds the bodies.
         max_body: bytes that are kept in memory; what is longer goes to a file.
         max_upload: bytes of the largest body: how long a request may take is derived from it.
-        proxies: where they are whose word for scheme, host and prefix is believed, and who may open any number of
+        believed: where they are whose word for scheme, host and prefix is believed, and who may open any number of
             connections.
         adjustments: more of waitress's settings.
     """
-    trusted = members(proxies)
+    trusted = members(believed)
     server = waitress.create_server(
-        _believing(application, trusted), channel_timeout=120, connection_limit=1000, cleanup_interval=LOOK,
+        proxies.believing(application, trusted), channel_timeout=120, connection_limit=1000, cleanup_interval=LOOK,
         recv_bytes=BLOCK, max_request_header_size=HEADER_BYTES, max_request_body_size=sys.maxsize,
         inbuf_overflow=max(max_body, FREE_BYTES) + 2 * BLOCK,   # the last blocks may come before the limit is seen
         outbuf_overflow=sys.maxsize,   # an answer is in memory anyway: it must not depend on the disk
@@ -353,21 +350,6 @@ def create_server(application: Any, max_body: int, max_upload: int, proxies: Ite
     server.channel_class = Entrance(trusted, PATIENCE + max_upload / HONEST)
     server.maintenance = functools.partial(_maintain, server)
     return server
-
-
-def _believing(application: Any, trusted: Callable[[str], bool]) -> Any:
-    """The application behind what waitress does about a proxy's headers; it knows one proxy by itself, or all."""
-    believed = proxy_headers_middleware(application, trusted_proxy="*", trusted_proxy_headers=FORWARDED)
-    stripped = proxy_headers_middleware(application)
-
-    def choose(environ: dict, start_response: Callable) -> Any:
-        prefix, is_proxy = environ.pop("HTTP_X_FORWARDED_PREFIX", ""), trusted(environ["REMOTE_ADDR"])
-        if is_proxy:
-            environ[PREFIX] = prefix
-        if environ.keys().isdisjoint(PROXYS):   # there is nothing to believe or to strip
-            return application(environ, start_response)
-        return (believed if is_proxy else stripped)(environ, start_response)
-    return choose
 
 
 class Entrance:

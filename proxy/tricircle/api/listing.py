@@ -125,6 +125,10 @@ def _whole(gateway: Gateway, request: Request, path: Path, query: Query, lists: 
     refusal = _refusal(refused, len(lists) - len(missing), None)
     if refusal:
         return present(gateway, request, path, lists[refusal].pod, refused[refusal].answer)
+    keys = {name: collection_key(document) for name, document in documents.items()}
+    key = next(filter(None, keys.values()), None)
+    missing += [name for name in documents if keys[name] != key]   # what others have a list of
+    documents = {name: document for name, document in documents.items() if keys[name] == key}
     if tidy:
         tidy(gateway, request, documents, {name: each.pod for name, each in lists.items()})
     if path.collection.gathers:
@@ -182,16 +186,17 @@ def _answer(gateway: Gateway, request: Request, path: Path, query: Query, lists:
 def default_groups_once(gateway: Gateway, _: Request, documents: dict[str, Any], rows: dict[str, dict]) -> None:
     """Of each project's `default` groups one stays; the others become its replicas and leave the list."""
     seen: dict[str, dict[str, str]] = {}
-    for name, document in documents.items():
-        for group in document.get("security_groups", []):
-            if group.get("name") == "default" and group.get("project_id"):
+    listed = {name: document for name, document in documents.items() if collection_key(document) == "security_groups"}
+    for name, document in listed.items():
+        for group in document["security_groups"]:
+            if group.get("name") == "default" and group.get("project_id") and group.get("id"):
                 seen.setdefault(group["project_id"], {})[rows[name]["pod_id"]] = group["id"]
     for project_id, groups in seen.items():
         kept = replicas.of_resource(gateway.db, default_group.adopt(gateway.db, project_id, groups))
-        for name, document in documents.items():
+        for name, document in listed.items():
             own = groups.get(rows[name]["pod_id"])
             if own and own == kept.get(rows[name]["pod_id"]):
-                document["security_groups"] = [g for g in document["security_groups"] if g["id"] != own]
+                document["security_groups"] = [g for g in document["security_groups"] if g.get("id") != own]
 
 
 def _merge(path: Path, query: Query, documents: dict[str, Any]) -> tuple[Any, list | None]:
@@ -199,7 +204,6 @@ def _merge(path: Path, query: Query, documents: dict[str, Any]) -> tuple[Any, li
     key = collection_key(next(iter(documents.values()), None))
     if not key:
         return next(iter(documents.values()), {}), None
-    documents = {name: body for name, body in documents.items() if collection_key(body) == key}
     merged = combine(documents, key)
     natural = path.collection.natural
     if path.collection.common:

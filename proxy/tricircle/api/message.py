@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, BinaryIO
 
 from tricircle import freetext, uuids
-from tricircle.api import channel
+from tricircle.api import proxies
 from tricircle.errors import ApiError, BadRequest, TooLarge
 from tricircle.routing.caller import Caller
 from tricircle.routing.references import Mentions, mentions
@@ -207,7 +207,7 @@ def read(environ: Mapping[str, Any], max_body: int) -> Request:
                if name.startswith("HTTP_") and value is not None}
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
-    prefix = environ.get(channel.PREFIX, "").rstrip("/")
+    prefix = environ.get(proxies.PREFIX, "").rstrip("/")
     if not PREFIX.match(prefix):
         prefix = ""
     path = environ["REQUEST_URI"].partition("?")[0]

@@ -47,7 +47,7 @@ class PodList:
         if self._path.collection.per_pod:
             numbers.up(self._path, self.pod, records)
         else:
-            self._gateway.zones.up(self.pod, (record for record in records if isinstance(record, dict)))
+            self._gateway.zones.up(self.pod, records)
 
     def ask(self, marker: str | None, size: int | None) -> Batch:
         """Records behind a marker, in order of reading, not yet dressed unless that is what they are sorted by.
@@ -58,12 +58,12 @@ class PodList:
         """
         document = self._document(marker, size)
         key = collection_key(document)
-        if not key:
-            raise PodUnreachable(self.pod["pod_name"], self._path.service.name, "answered without a list")
+        if not key or not all("id" in record for record in document[key]):
+            raise self._no_list()
         if self._zoned:
             self.dress(document[key])
         records = document[key][::-1] if self._reverse else document[key]
-        follows = {link.get("rel") for link in document.get(f"{key}_links") or []}
+        follows = [link.get("rel") for link in _links(document, key)]
         more = records and ("previous" if self._reverse else "next") in follows
         return Batch(self._shown(records), records[-1]["id"] if more else None)
 
@@ -75,10 +75,11 @@ class PodList:
             self.dress([document])
             return document
         records = document[key]
-        while document.get(f"{key}_links") and document[key]:
-            document = self._document(document[key][-1]["id"], None)
-            if not isinstance(document.get(key), list):
-                raise PodUnreachable(self.pod["pod_name"], self._path.service.name, "answered without a list")
+        while _links(document, key) and document[key]:
+            last = document[key][-1].get("id")
+            document = self._document(last, None) if last else {}
+            if collection_key(document) != key:
+                raise self._no_list()
             records += document[key]
         self.dress(records)
         return {**self.frame, key: records if self._path.collection.gathers else self._shown(records)}
@@ -91,11 +92,17 @@ class PodList:
         document = self._parsed(answer) if answer.ok else None
         if document is None:
             raise PodUnreachable(self.pod["pod_name"], self._path.service.name, f"answered {answer.status}")
+        key = collection_key(document)
+        if not isinstance(document, dict) or (key and not all(map(_is_record, document[key]))):
+            raise self._no_list()
         if self.headers is None:
             self.headers, self.key = upward(answer), collection_key(document)
             self.frame = {name: value for name, value in document.items()
                           if name != self.key and not name.endswith("_links")} if self.key else {}
         return document
+
+    def _no_list(self) -> PodUnreachable:
+        return PodUnreachable(self.pod["pod_name"], self._path.service.name, "answered without a list of records")
 
     def _parsed(self, answer: Answer) -> Any:
         """The document in the user's terms; None when it is not JSON."""
@@ -108,13 +115,13 @@ class PodList:
             return None
         return freetext.in_document(document, freetext.swapping(homes)) if homes else document
 
-    def _shown(self, records: list[Any]) -> list[Any]:
+    def _shown(self, records: list[dict]) -> list[dict]:
         """Without what is Tricircle's, and without what is marked and may be: its original's pod does not answer."""
         parent = self._path.collection.parent
-        rest = [record for record in records if not isinstance(record, dict) or not (
-            record.get("id") in self.foreign or (parent and record.get(parent) in self.foreign))]
-        ours = self._by_mark([record for record in rest if isinstance(record, dict) and record.get("id")])
-        return [record for record in rest if not ours or not isinstance(record, dict) or record.get("id") not in ours]
+        rest = [record for record in records if not (
+            _known(record, "id", self.foreign) or (parent and _known(record, parent, self.foreign)))]
+        ours = self._by_mark([record for record in rest if isinstance(record.get("id"), str)])
+        return [record for record in rest if not _known(record, "id", ours)]
 
     def _by_mark(self, records: list[dict]) -> Iterable[str]:
         kind = self._path.collection.path
@@ -122,3 +129,19 @@ class PodList:
             return ownership.by_mark(self._gateway.db, self._gateway.upstream, self.pod, kind, records, self._deadline)
         except PodUnreachable:
             return {record["id"] for record in records if marks.is_marked(record, kind)}
+
+
+def _links(document: dict, key: str) -> list[dict]:
+    """The links of a page to those around it."""
+    found = document.get(f"{key}_links")
+    return [link for link in found if isinstance(link, dict)] if isinstance(found, list) else []
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("id", ""), str | int)
+
+
+def _known(record: dict, field: str, ids: Iterable[str]) -> bool:
+    """Whether a field of a record is one of some ids; a pod may have anything there."""
+    value = record.get(field)
+    return isinstance(value, str) and value in ids

@@ -18,7 +18,7 @@ LOG = logging.getLogger(__name__)
 # Keystone's service types, in the order in which a service's own names are tried.
 SERVICE_TYPES = {"compute": ("compute",), "volume": ("block-storage", "volumev3"), "network": ("network",)}
 # The last version in an endpoint's path and what follows it: /v2.1, /compute/v2.1/%(project_id)s, /v3/ ...
-VERSION = re.compile(r"^(.*)/v\d+(\.\d+)?(/.*)?$")
+VERSION = re.compile(r"^(.*)/v\d+(\.\d+)?(/.*)?\Z")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # A Keystone that does not answer is left alone for so long, as is a catalogue that lacks what is looked for: a region
 # that is gone would else be asked for with each request, and a silent Keystone hold up one thread after the other.

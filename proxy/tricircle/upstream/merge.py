@@ -64,10 +64,15 @@ def ordered(records: list[dict], keys: list[tuple[str, bool]]) -> list[dict]:
     """
     for field, descending in reversed(keys):
         if any(field in record for record in records):
-            # None sorts first, as SQL's NULL does; numbers and strings never meet in one field.
-            records = sorted(records, key=lambda r, f=field: (r.get(f) is not None, r.get(f) if r.get(f) is not None
-                                                              else 0), reverse=descending)
+            records = sorted(records, key=lambda record, name=field: _rank(record.get(name)), reverse=descending)
     return records
+
+
+def _rank(value: Any) -> tuple:
+    """None sorts first, as SQL's NULL does; whatever else meets in one field can be compared."""
+    if value is None:
+        return (0, 0)
+    return (1, value) if isinstance(value, int | float) else (2, str(value))
 
 
 def page(records: list[dict], marker: str | None, offset: int, limit: int | None) -> tuple[list[dict], bool]:
