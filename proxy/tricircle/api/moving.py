@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tricircle import marks, trace
 from tricircle.crosspod import moves
@@ -27,9 +28,14 @@ CLAIM_SECONDS = 60.0
 POLL_SECONDS = 0.05
 ATTEMPTS = 3   # where it is written to while it is copied
 JSON = {"content-type": "application/json", "accept": "application/json"}
+# What a network or a subnet is made with; whatever else is not as in the original is changed afterwards.
 NETWORK_FIELDS = ("name", "admin_state_up", "port_security_enabled", "dns_domain", "project_id")
 SUBNET_FIELDS = ("name", "ip_version", "cidr", "gateway_ip", "allocation_pools", "enable_dhcp", "dns_nameservers",
                  "host_routes", "ipv6_ra_mode", "ipv6_address_mode", "service_types", "project_id")
+# What is the pod's own: ids, times, the state, the wire, and what follows from things that are looked at by themselves.
+OF_THE_POD = frozenset({"id", "network_id", "subnetpool_id", "subnets", "created_at", "updated_at", "revision_number",
+                        "status", "availability_zones", "provider:network_type", "provider:physical_network",
+                        "provider:segmentation_id", "ipv4_address_scope", "ipv6_address_scope", "l2_adjacency"})
 GO_ALONG = ("network:dhcp", "network:distributed")
 # What makes a network more than its project's own: an operator or the user has decided where it is.
 ANCHORS = ("router:external", "shared", "availability_zone_hints", "qos_policy_id")
@@ -129,6 +135,8 @@ def _movable(task: Move) -> dict:
     network = _member(_call(task, task.home, "GET", f"networks/{task.network_id}"), "network")
     if any(network.get(field) for field in ANCHORS) or network["project_id"] != task.caller.project_id:
         raise task.apart(f"network {task.network_id} stays where it was put")
+    if _is_lent(task):
+        raise task.apart(f"network {task.network_id} is shared with other projects by an RBAC policy, and stays")
     if jobs.is_owed(task.db, "shadow", task.network_id) or _in_use(task):
         raise task.apart(f"network {task.network_id} is in use there")
     return network
@@ -140,7 +148,7 @@ def _move(task: Move) -> None:
         network = _movable(task)
         subnets = _subnets(task)
         _copied(task, network, subnets)
-        if _is_gone(task, network):
+        if _is_gone(task, network, subnets):
             ids = [subnet["id"] for subnet in subnets]
             moves.at_home(task.db, task.network_id, ids, network["project_id"], task.pod)
             return
@@ -162,25 +170,26 @@ def _copied(task: Move, network: dict, subnets: list[dict]) -> None:
         local = _copy(task, "networks", "network", network, NETWORK_FIELDS, {})
         for subnet in subnets:
             _copy(task, "subnets", "subnet", subnet, SUBNET_FIELDS, {"network_id": local, **_pool(task, subnet)})
-        if network.get("tags"):
-            _member(_call(task, task.pod, "PUT", f"networks/{local}/tags", {"tags": network["tags"]}), "tags")
     except ApiError:
         moves.take_back(task.db, task.upstream, task.network_id, task.pod)
         raise
 
 
-def _is_gone(task: Move, network: dict) -> bool:
+def _is_gone(task: Move, network: dict, subnets: list[dict]) -> bool:
     """Delete the original; False where it was written to since it was read.
 
-    Neutron counts all writes to a network, its subnets and its tags in the network's revision number, and compares that
-    before it deletes (extension revision-if-match, in each of its releases since Pike).
+    Neutron counts writes to a network, its subnets and its tags in the network's revision number, and compares that
+    before it deletes (extension revision-if-match, in each of its releases since Pike). It counts a subnet's tags in
+    the subnet's own number (neutron/db/models/tag.py), so the subnets are looked at once more.
 
     Args:
-        network: as it was read, before its subnets.
+        network, subnets: as they were read, in that order.
 
     Raises:
         ApiError: it cannot be deleted, or a user has done it; nothing of the copy stays.
     """
+    if _subnets(task) != subnets:
+        return False
     headers = {"if-match": f"revision_number={network['revision_number']}"} if "revision_number" in network else {}
     gone = _call(task, task.home, "DELETE", f"networks/{task.network_id}", headers=headers)
     if gone.status in (204, 412):
@@ -203,6 +212,12 @@ def _pool(task: Move, subnet: dict) -> dict:
     return {"subnetpool_id": replicas.to_local(task.db, task.pod["pod_id"], [pool_id]).get(pool_id, pool_id)}
 
 
+def _is_lent(task: Move) -> bool:
+    """Whether an RBAC policy shares it. Neutron shows its owner `shared` for policies alone that share it with all."""
+    answer = _call(task, task.home, "GET", f"rbac-policies?object_id={task.network_id}&fields=id")
+    return answer.status != 404 and bool(_member(answer, "rbac_policies"))   # 404: no such extension
+
+
 def _in_use(task: Move) -> bool:
     """Neutron would say so in the end, but what stands for the ports elsewhere must not be taken for a copy before."""
     path = f"ports?network_id={task.network_id}&fields=device_owner"
@@ -221,9 +236,32 @@ def _copy(task: Move, collection: str, member: str, original: dict, fields: tupl
     if not replicas.record(task.db, original["id"], task.pod["pod_id"], collection, original["project_id"], local):
         raise Unavailable(f"{member} {original['id']} has just got something else in pod {task.pod['pod_name']} to "
                           "stand for it: try again")
-    _member(_call(task, task.pod, "PUT", f"{collection}/{local}",
-                  {member: {"description": original.get("description") or ""}}), member)
+    _make_alike(task, collection, member, original, local)
     return local
+
+
+def _make_alike(task: Move, collection: str, member: str, original: dict, local: str) -> None:
+    """Give a copy what the original has. Raises of `Move.apart` where the pod does not take all of it."""
+    copy = _member(_call(task, task.pod, "GET", f"{collection}/{local}"), member)
+    other = _differing(original, copy)
+    tags = other.pop("tags", None)
+    if other:
+        copy = _member(_call(task, task.pod, "PUT", f"{collection}/{local}", {member: other}), member)
+    if tags is not None:
+        copy["tags"] = _member(_call(task, task.pod, "PUT", f"{collection}/{local}/tags", {"tags": tags}), "tags")
+    if lost := _differing(original, copy):
+        raise task.apart(f"network {task.network_id} stays: pod {task.pod['pod_name']} does not take {', '.join(lost)} "
+                         f"of {member} {original['id']}")
+
+
+def _differing(original: dict, copy: dict) -> dict:
+    """What the original has otherwise than its copy; lists of Neutron have no order."""
+    return {name: value for name, value in original.items()
+            if name not in OF_THE_POD and _plain(copy.get(name)) != _plain(value)}
+
+
+def _plain(value: Any) -> Any:
+    return sorted(map(str, value)) if isinstance(value, list) else value or None
 
 
 def _call(task: Move, pod: dict, method: str, path: str, body: dict | None = None,

@@ -49,6 +49,46 @@ def test_it_moves_with_its_subnets_and_keeps_its_ids(cloud, gateway, user):
     assert [port["device_id"] for port in ports if port["device_owner"].startswith("compute:")] == [server]
 
 
+def test_it_keeps_all_that_it_has(cloud, user):
+    """What its user has set, on the network and on its subnets, tags too."""
+    network = user.make("networks", mtu=1400, port_security_enabled=False, description="mine")["id"]
+    subnet = user.make("subnets", network_id=network, ip_version=4, cidr="10.8.0.0/24", gateway_ip=None,
+                       enable_dhcp=False, dns_nameservers=["192.0.2.53"], service_types=["network:floatingip"],
+                       host_routes=[{"destination": "10.0.0.0/8", "nexthop": "10.8.0.9"}])["id"]
+    user.network.ok("PUT", f"/networks/{network}/tags", {"tags": ["a", "b"]})
+    user.network.ok("PUT", f"/subnets/{subnet}/tags", {"tags": ["c"]})
+    paths = {f"/networks/{network}": "network", f"/subnets/{subnet}": "subnet"}
+    before = [user.network.ok("GET", path)[member] for path, member in paths.items()]
+    user.boot(network, "az2")
+    assert holders(cloud, "network", "networks", network) == []
+    after = [user.network.ok("GET", path)[member] for path, member in paths.items()]
+    own = {"created_at", "updated_at", "revision_number", "availability_zones", "provider:segmentation_id"}
+    assert [{k: v for k, v in row.items() if k not in own} for row in after] == \
+        [{k: v for k, v in row.items() if k not in own} for row in before]
+
+
+def test_what_the_other_pod_does_not_take_keeps_it_where_it_is(cloud, user):
+    network, subnet = user.wired()
+    user.network.ok("PUT", f"/networks/{network}", {"network": {"mtu": 9000}})
+    cloud["Pod2"].network.max_mtu = 1500
+    answer = user.compute.post("/servers", {"server": wish(user, network, "az2")})
+    assert answer.status == 400, answer.raw
+    assert holders(cloud, "network", "networks", network) == ["Pod1"]
+    assert rows(cloud, "Pod2", "networks", user) == {}
+    assert user.network.ok("GET", f"/subnets/{subnet}")["subnet"]["network_id"] == network
+
+
+def test_a_network_that_is_shared_stays(cloud, gateway, user):
+    network, _ = user.wired()
+    other = User(gateway)
+    user.network.ok("POST", "/rbac-policies", {"rbac_policy": {
+        "object_type": "network", "object_id": network, "action": "access_as_shared", "target_tenant": other.project}})
+    answer = user.compute.post("/servers", {"server": wish(user, network, "az2")})
+    assert (answer.status, "RBAC" in str(answer.body)) == (400, True)
+    assert other.network.get(f"/networks/{network}").status == 200
+    assert rows(cloud, "Pod2", "networks", user) == {}
+
+
 def test_it_goes_for_good(cloud, gateway, user):
     network, _ = user.wired()
     server = user.boot(network, "az2")

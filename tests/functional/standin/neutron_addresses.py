@@ -10,8 +10,17 @@ class Addresses:
 
     # Networks
 
+    max_mtu = 65535   # of the pod's wires
+
+    def updated_networks(self, who, row, given):
+        """Check what the wires can carry."""
+        if given.get("mtu", 0) > self.max_mtu:
+            raise Refused(400, f"Invalid input for operation: Requested MTU is too big, maximum is {self.max_mtu}.",
+                          "InvalidInput")
+
     def created_networks(self, who, row, given):
         """Give a network its segment."""
+        self.updated_networks(who, row, given)
         for hint in row["availability_zone_hints"]:
             if hint not in {zone["name"] for zone in self.templates["availability_zones"]}:
                 raise Refused(404, f"AvailabilityZone {hint} could not be found.", "AvailabilityZoneNotFound")
