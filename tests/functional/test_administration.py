@@ -80,6 +80,22 @@ def test_zones_in_detail_are_for_administrators_and_show_their_hosts(boss, gatew
     assert User(gateway).compute.get("/os-availability-zone/detail").status == 403
 
 
+def test_a_service_of_any_pod_is_disabled(boss):
+    """By an id that no pod shows alone."""
+    asked = {"OpenStack-API-Version": "compute 2.53"}
+    rows = boss.compute.ok("GET", "/os-services", headers=asked)["services"]
+    assert len({row["id"] for row in rows}) == len(rows) > 1
+    for row in rows:
+        made = boss.compute.ok("PUT", f"/os-services/{row['id']}", {"status": "disabled"}, headers=asked)["service"]
+        assert (made["id"], made["status"]) == (row["id"], "disabled")
+    assert {row["status"] for row in boss.compute.ok("GET", "/os-services", headers=asked)["services"]} == {"disabled"}
+    nowhere = boss.compute.call("PUT", "/os-services/99999999-9999-4999-8999-999999999999", {"status": "disabled"},
+                                headers=asked)
+    assert nowhere.status == 404
+    for row in rows:
+        boss.compute.ok("PUT", f"/os-services/{row['id']}", {"status": "enabled"}, headers=asked)
+
+
 def test_nobody_else_sees_any_of_it(gateway):
     user = User(gateway)
     for path in ("/os-hypervisors", "/os-services", "/os-aggregates", "/os-hypervisors/statistics",

@@ -73,6 +73,7 @@ class Collection:
         small: pages are cut from the pods' whole lists, whatever the service does with others.
         partial: microversion from which on the members of a pod that does not answer are shown in part.
         acting: sub-paths of members of which a GET changes something.
+        listed: no GET shows a member alone: where it is the list tells.
         gathers: list in a record to which each replica has something to add.
         brings: collections of whose members the pod gets a replica when a request for this one names them, though they
             stay where they are otherwise.
@@ -92,6 +93,7 @@ class Collection:
     small: bool = False
     partial: tuple[int, int] | None = None
     acting: tuple[str, ...] = ()
+    listed: bool = False
     gathers: str = ""
     brings: tuple[str, ...] = ()
 
@@ -117,7 +119,7 @@ COLLECTIONS = {
         Collection("extensions", natural="alias", common=True),
         Collection("os-aggregates", per_pod=True),
         Collection("os-hypervisors", per_pod=True, words=("detail", "statistics"), totals=("/statistics",)),
-        Collection("os-services", per_pod=True, words=SERVICE_WORDS),
+        Collection("os-services", per_pod=True, words=SERVICE_WORDS, listed=True),
         Collection("os-hosts", per_pod=True),
         Collection("os-migrations", per_pod=True),
         Collection("os-simple-tenant-usage", natural="tenant_id", per_pod=True, totals=("*",)),

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
+from typing import Any
 
 from tricircle import marks, metrics, trace
 from tricircle.errors import NotFound, PodUnreachable, StoreBusy, Unavailable
@@ -133,7 +134,7 @@ class Locator:
         return self.upstream.call(pod["pod_name"], service, "GET", there, headers=caller.headers,
                                   deadline=Deadline(self.upstream.conf.list_deadline)).ok
 
-    def having(self, caller: Caller, service: Service, path: str) -> list[dict]:
+    def having(self, caller: Caller, service: Service, path: str, member: str = "") -> list[dict]:
         """Rows of the pods that have something at a path: a member, or a list that is not empty.
 
         Where the caller may not look there is one that says so.
@@ -142,6 +143,7 @@ class Locator:
             caller: in whose name they are asked.
             service: whose API.
             path: path and query.
+            member: id of a record that the list must have.
 
         Raises:
             Unavailable: no pod that answers has it, and some pod could not be asked.
@@ -150,7 +152,7 @@ class Locator:
         bottom = pods.by_name(self.db)
         answers, missing = scatter(bottom, lambda name: self.upstream.call(
             name, service.name, "GET", path, headers=caller.headers, deadline=deadline))
-        found = [bottom[name] for name, answer in answers.items() if answer.ok and any((answer.json() or {}).values())]
+        found = [bottom[name] for name, answer in answers.items() if answer.ok and _has(answer.json(), member)]
         if found:
             return found
         broken = [*missing, *(name for name, answer in answers.items() if answer.status >= 500)]
@@ -248,6 +250,14 @@ class Recently:
             self._until[key] = time.monotonic() + self._seconds
             while len(self._until) > self._most:
                 del self._until[next(iter(self._until))]
+
+
+def _has(document: Any, member: str) -> bool:
+    values = document.values() if isinstance(document, dict) else ()
+    if not member:
+        return any(values)
+    return any(isinstance(record, dict) and record.get("id") == member
+               for value in values if isinstance(value, list) for record in value)
 
 
 def _unavailable(what: str, names: list[str]) -> Unavailable:

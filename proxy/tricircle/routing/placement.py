@@ -95,7 +95,7 @@ def _default(db: Database, path: Path, owner: str) -> dict | None:
 
 def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Homes:
     named = list(found.resources)
-    if UUID.match(path.member):
+    if UUID.match(path.member) and not path.collection.listed:
         named.insert(0, (path.service.name, path.collection.path, path.member))
     homes = _Homes()
     for (service, collection, resource_id), pod in locator.find_many(caller, list(dict.fromkeys(named))).items():
@@ -118,6 +118,8 @@ def _per_pod(db: Database, locator: Locator, caller: Caller, path: Path, found: 
         pods_there = [pod for pod in pods.bottom(db) if pod["aggregate_id"] == number]
         if not pods_there:
             raise NotFound(f"{path.member} could not be found")
+    elif path.member and path.collection.listed:
+        pods_there = locator.having(caller, path.service, path.base, path.member)
     elif path.member and not UUID.match(path.member):
         pods_there = locator.having(caller, path.service, f"{path.base}/{path.member}")
     elif found.host and not path.member:

@@ -1,5 +1,6 @@
 """A stateful Nova: version documents and the small resources; servers and flavors in the nova_* files beside."""
 import copy
+import uuid
 
 from tests.functional.standin import checks as c
 from tests.functional.standin.microversioned import Microversioned
@@ -24,6 +25,7 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
     def __init__(self, pod):
         self.templates = recorded("compute")
         self.count = 0
+        self.disabled = set()    # ids of services
         self.unplugged = {}      # {server id: its create request and the networks asked for} while ports are late
         super().__init__(pod)
 
@@ -41,7 +43,7 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
                  ("GET", f"{v}/os-hypervisors/{{pattern}}/search", self.hypervisor_search),
                  ("GET", f"{v}/os-hypervisors/{{pattern}}/servers", self.hypervisor_search),
                  ("GET", f"{v}/os-hosts/{{name}}", self.host),
-                 ("GET", f"{v}/os-services", self.services),
+                 ("GET", f"{v}/os-services", self.services), ("PUT", f"{v}/os-services/{{id}}", self.service_update),
                  ("GET", f"{v}/os-simple-tenant-usage/{{id}}", self.usage),
                  ("GET", f"{v}/os-aggregates", self.aggregates), ("POST", f"{v}/os-aggregates", self.aggregate_create),
                  ("GET", f"{v}/os-aggregates/{{id}}", self.aggregate),
@@ -132,7 +134,23 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
     def services(self, request):
         """GET os-services."""
         self.admin(request, "os_compute_api:os-services:list")
-        return Response(200, {"services": self.templates["services"]})
+        return Response(200, {"services": self._services(request)})
+
+    def service_update(self, request, id):
+        """PUT os-services/{uuid}; no GET shows one."""
+        self.admin(request, "os_compute_api:os-services:update")
+        if id not in {row["id"] for row in self._services(request)}:
+            raise Refused(404, f"Compute host {id} could not be found.")
+        (self.disabled.add if self.body(request)["status"] == "disabled" else self.disabled.discard)(id)
+        return Response(200, {"service": next(row for row in self._services(request) if row["id"] == id)})
+
+    def _services(self, request):
+        """From 2.53 on their ids are UUIDs."""
+        rows = copy.deepcopy(self.templates["services"])
+        for row in rows if request.version >= (2, 53) else ():
+            row["id"] = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{row['binary']}.{self.pod.name}"))
+            row["status"] = "disabled" if row["id"] in self.disabled else "enabled"
+        return rows
 
     def usage(self, request, id):
         """GET os-simple-tenant-usage of a project."""
