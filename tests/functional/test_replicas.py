@@ -6,7 +6,7 @@ import pytest
 from tests.functional.client import Client
 from tests.functional.gateway import until
 from tests.functional.standin.cloud import difference
-from tests.functional.user import User, flavor, holders
+from tests.functional.user import IMAGE, User, flavor, holders
 
 MARK = "tricircle:"
 
@@ -256,3 +256,18 @@ def test_quotas_are_the_same_in_every_pod(cloud, boss):
         assert pod.compute.shelf("quotas")[boss.project]["instances"] == 77
         assert pod.volume.shelf("quotas")[boss.project]["volumes"] == 66
         assert pod.network.shelf("quotas")[boss.project]["network"] == 55
+
+
+@pytest.mark.parametrize("zone", ["az1", "az2"])
+def test_a_name_that_two_groups_have_is_no_name(user, zone):
+    """Wherever they are, and wherever the server goes: as one Neutron has it."""
+    for pod_of_group in ("az1", "az2"):
+        user.net(pod_of_group)
+    for _ in range(2):
+        user.make("security-groups", name=f"twice-{zone}")
+    answer = user.compute.post("/servers", {"server": {
+        "name": "vm", "imageRef": IMAGE, "flavorRef": flavor(user.gateway), "networks": "none",
+        "availability_zone": zone, "security_groups": [{"name": f"twice-{zone}"}]}},
+        headers={"OpenStack-API-Version": "compute 2.37"})
+    assert (answer.status, "Multiple security groups" in str(answer.body)) == (409, True), answer.raw
+    assert user.compute.ok("GET", "/servers")["servers"] == []

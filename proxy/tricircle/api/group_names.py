@@ -4,7 +4,7 @@ from urllib.parse import quote, urlencode
 
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
-from tricircle.errors import Unavailable
+from tricircle.errors import Conflict, Unavailable
 from tricircle.routing.catalogue import UUID
 from tricircle.store import pods, replicas
 from tricircle.upstream import ownership
@@ -24,12 +24,13 @@ def homes(gateway: Gateway, request: Request, wanted: list[str], pod: dict) -> H
         gateway: parts.
         request: whose caller asks.
         wanted: names and ids, each once.
-        pod: row of the pod that the request goes to: of several groups with one name the one there is meant.
+        pod: row of the pod that the request goes to.
 
     Returns:
         {name or id: (home id, home pod)} of those that the caller has; others are left to the pod.
 
     Raises:
+        Conflict: several groups have one of the names.
         Unavailable: a group is in none of the pods that answer, and one does not.
         PodUnreachable: a pod that may have the original of a replica does not answer.
     """
@@ -52,11 +53,17 @@ def _by_name(gateway: Gateway, request: Request, names: list[str], pod: dict, de
     query = urlencode({"name": names, "project_id": request.caller.project_id}, doseq=True)
     listed, missing = scatter(bottom, lambda name: _listed(gateway, request, name, query, deadline))
     found: Homes = {}
+    called: dict[str, set[str]] = {}   # home ids of each name
     for name in sorted(listed, key=lambda each: each != pod["pod_name"]):
         ids = _home_ids(gateway, listed[name], bottom[name], deadline)
+        for group in listed[name]:
+            called.setdefault(group["name"], set()).add(ids.get(group["id"], group["id"]))
         new = {group["name"]: group["id"] for group in reversed(listed[name]) if group["name"] not in found}
         found |= {each: (local, bottom[name]) for each, local in new.items() if local not in ids}
         found |= _located(gateway, request, {each: ids[local] for each, local in new.items() if local in ids})
+    for each in names:
+        if len(called.get(each, ())) > 1:   # nova/network/security_group_api.py says so of the groups of one pod
+            raise Conflict(f"Multiple security groups found matching '{each}'. Use an ID to be more specific.")
     if missing and set(names) - found.keys():
         raise Unavailable(f"a security group is in none of the pods that answer, and {', '.join(missing)} cannot be "
                           "reached now: try again later")
