@@ -25,11 +25,13 @@ class Known:
         until: of the monotonic clock.
         names: of the pods that were asked.
         answers: of those that gave one.
+        others: what else they said: a redirect, or that there is nothing.
     """
 
     until: float
     names: list[str]
     answers: dict[str, Answer]
+    others: dict[str, Answer] = field(default_factory=dict)
 
     def fresh(self, names: list[str]) -> bool:
         """Whether it may still be believed, for these pods."""

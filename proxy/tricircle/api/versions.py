@@ -4,7 +4,7 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from tricircle.api.forward import upward
+from tricircle.api.forward import LINKS, upward
 from tricircle.api.gateway import Gateway, Known
 from tricircle.api.message import Request, Response
 from tricircle.errors import Unavailable
@@ -19,6 +19,7 @@ PLAIN = {"accept": "application/json"}
 # A pod that did not answer is asked again sooner; until then its last answer stands, so that the intersection does not
 # grow while a pod is away.
 BELIEVED_SECONDS, DOUBTED_SECONDS = 60.0, 5.0
+NOTHING = Known(0.0, [], {})
 SILENT_SECONDS = 1.0   # where no pod has told anything so far
 
 
@@ -35,11 +36,17 @@ def is_open(service: Service, path: str) -> bool:
 def document(gateway: Gateway, service: Service, request: Request) -> Response:
     """The version document at a path, as the intersection of what the pods answer there.
 
+    Where no pod has a document one pod's answer stands for all: Cinder redirects from `/v3` to `/v3/`, and Neutron has
+    nothing at `/v2.0`.
+
     Raises:
         Unavailable: no pod answers.
     """
-    answers = _answers(gateway, service, request.path, _headers(request))
+    known = _known(gateway, service, request.path, _headers(request))
+    answers = known.answers
     bodies = {name: answer.json() for name, answer in answers.items() if answer.json() is not None}
+    if not bodies and known.others:
+        return _other(gateway, service, request, *next(iter(known.others.items())))
     if not bodies:
         raise Unavailable("no pod tells its API versions")
     name = next(iter(bodies))
@@ -51,6 +58,14 @@ def document(gateway: Gateway, service: Service, request: Request) -> Response:
     return Response(first.status, headers, body)
 
 
+def _other(gateway: Gateway, service: Service, request: Request, pod: str, answer: Answer) -> Response:
+    """A pod's answer that is no document, with links to us."""
+    root = gateway.upstream.account.root(pod, service.name)
+    headers = [(name, rewrite.links(value.encode("latin-1"), root, request.root).decode("latin-1")
+                if name.lower() in LINKS else value) for name, value in upward(answer)]
+    return Response(answer.status, headers, rewrite.links(answer.body, root, request.root))
+
+
 def _headers(request: Request) -> dict[str, str]:
     """Nothing of the user's but the token: the answer is for all who ask."""
     return PLAIN | {"x-auth-token": request.caller.headers["x-auth-token"]} if request.caller else PLAIN
@@ -59,7 +74,8 @@ def _headers(request: Request) -> dict[str, str]:
 def span(gateway: Gateway, service: Service) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """(lowest, highest) microversion that all pods speak; None when no pod tells."""
     # The root: Cinder shows the document of one version to nobody without a token.
-    return _span(service.versions[0], tuple(answer.body for answer in _answers(gateway, service, "/", PLAIN).values()))
+    answers = _known(gateway, service, "/", PLAIN).answers.values()
+    return _span(service.versions[0], tuple(answer.body for answer in answers))
 
 
 @lru_cache(maxsize=16)   # every request with a microversion asks for it
@@ -106,7 +122,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def _answers(gateway: Gateway, service: Service, path: str, headers: dict[str, str]) -> dict[str, Answer]:
+def _known(gateway: Gateway, service: Service, path: str, headers: dict[str, str]) -> Known:
     """What the pods answer at one of the few paths of version documents.
 
     One request asks at a time. Others go on with what is known, also where that is nothing: a silent pod must not hold
@@ -115,18 +131,18 @@ def _answers(gateway: Gateway, service: Service, path: str, headers: dict[str, s
     names, key = [pod["pod_name"] for pod in pods.bottom(gateway.db)], (service.name, path)
     known = gateway.version_answers.get(key)
     if known and known.fresh(names):
-        return known.answers
+        return known
     lock = gateway.version_locks[key]
     if not lock.acquire(timeout=0 if known else gateway.upstream.conf.list_deadline):
-        return known.answers if known else {}
+        return known or NOTHING
     try:
-        known = gateway.version_answers.get(key, Known(0.0, [], {}))   # another one may have asked in between
+        known = gateway.version_answers.get(key, NOTHING)   # another one may have asked in between
         if not known.fresh(names):
             known = _asked(gateway, service, path, headers, names, known.answers)
             # What one user's token was refused says nothing to others.
             if known.answers or headers is PLAIN:
                 gateway.version_answers[key] = known
-        return known.answers
+        return known
     finally:
         lock.release()
 
@@ -140,4 +156,5 @@ def _asked(gateway: Gateway, service: Service, path: str, headers: dict[str, str
     kept = {name: sound.get(name) or before.get(name) for name in names}
     answers = {name: answer for name, answer in kept.items() if answer}
     believed = BELIEVED_SECONDS if len(sound) == len(names) else DOUBTED_SECONDS if answers else SILENT_SECONDS
-    return Known(time.monotonic() + believed, names, answers)
+    others = {name: answer for name, answer in found.items() if name not in sound and answer.status < 500}
+    return Known(time.monotonic() + believed, names, answers, others)

@@ -41,7 +41,7 @@ class Cinder(Quotas, Types, Microversioned):
     def table(self):
         """All routes."""
         v, one = "/v3", "/v3/volumes/{id}"
-        return [("GET", "/", self.versions), ("GET", v, self.versions), ("GET", f"{v}/", self.versions),
+        return [("GET", "/", self.versions), ("GET", v, self.slash), ("GET", f"{v}/", self.versions),
                 ("GET", f"{v}/volumes", self.volumes), ("GET", f"{v}/volumes/detail", self.volumes),
                 ("GET", f"{v}/volumes/summary", self.summary),
                 ("POST", f"{v}/volumes", self.volume_create),
@@ -58,6 +58,10 @@ class Cinder(Quotas, Types, Microversioned):
                 ("GET", f"{v}/os-availability-zone", self.zones),
                 ("GET", f"{v}/os-services", self.services), ("GET", f"{v}/extensions", self.extensions),
                 *self.quota_table(v)]
+
+    def slash(self, request):
+        """GET v3, as Cinder's composite of paste has it."""
+        return Response(302, b"", {"Location": f"{request.base}/v3/", "Content-Type": "text/plain; charset=utf8"})
 
     def summary(self, request):
         """GET volumes/summary."""

@@ -33,7 +33,7 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
 
     def table(self):
         """Generic routes for each kind, and the few that are no collections."""
-        table = [("GET", "/", self.versions), ("GET", "/v2.0", self.resources), ("GET", "/v2.0/", self.resources),
+        table = [("GET", "/", self.versions), ("GET", "/v2.0/", self.resources),
                  ("GET", "/v2.0/extensions", self.extensions), ("GET", "/v2.0/extensions/{alias}", self.extension),
                  ("GET", "/v2.0/availability_zones", self.fixed_list("availability_zones")),
                  ("GET", "/v2.0/agents", self.fixed_list("agents")),
