@@ -237,3 +237,20 @@ def test_a_flavor_that_a_pod_cannot_take_is_made_in_none(cloud, boss):
     with cloud.unchanged():
         assert boss.compute.post("/flavors", {"flavor": {**body, "id": id}}).status == 409
     assert boss.compute.get(f"/flavors/{id}").status == 404
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_keypairs_are_read_page_by_page(user, size):
+    """By their names, since they have no ids."""
+    asked = {"OpenStack-API-Version": "compute 2.35"}
+    names = [f"key{number}" for number in range(3)]
+    for name in names:
+        user.compute.ok("POST", "/os-keypairs", {"keypair": {"name": name}})
+    found, path = [], f"/os-keypairs?limit={size}"
+    while path:
+        page = user.compute.ok("GET", path, headers=asked)
+        found += [row["keypair"]["name"] for row in page["keypairs"]]
+        assert len(found) <= len(names), found
+        path = next((link["href"] for link in page.get("keypairs_links", []) if link["rel"] == "next"), None)
+    assert found == names
+    assert user.compute.get("/os-keypairs?limit=1&marker=nobody", headers=asked).status == 400

@@ -17,7 +17,7 @@ from tricircle.routing.catalogue import TIMES, Path
 from tricircle.store import pods, replicas, routings
 from tricircle.upstream import paging
 from tricircle.upstream.deadline import Deadline
-from tricircle.upstream.merge import collection_key, combine, common, ordered, page, unique
+from tricircle.upstream.merge import collection_key, combine, common, dig, ordered, page, unique
 from tricircle.upstream.paging import Declined, Order
 from tricircle.upstream.scatter import scatter
 
@@ -175,7 +175,8 @@ def _answer(gateway: Gateway, request: Request, path: Path, query: Query, lists:
         records, extra = [], []
     if records is not None:
         full = query.limit is not None and len(records) >= query.limit
-        links = queries.links(request, query, [record.get("id") for record in records], full) if query.limit else []
+        markers = [dig(record, path.collection.marker) for record in records]
+        links = queries.links(request, query, markers, full) if query.limit else []
         body = {**body, key: extra + records, **({f"{key}_links": links} if links else {})}
     headers = shared(next(each.headers for each in lists.values() if each.headers))
     if missing:
@@ -213,7 +214,8 @@ def _merge(path: Path, query: Query, documents: dict[str, Any]) -> tuple[Any, li
     records = ordered(merged[key], list(query.sort))
     if query.reverse:
         records.reverse()
-    records, found = page(records, query.marker if query.limit else None, query.offset, query.limit)
+    marker = query.marker if query.limit else None
+    records, found = page(records, marker, query.offset, query.limit, path.collection.marker)
     if not found:
         raise BadRequest(f"marker [{query.marker}] not found")
     if query.reverse:

@@ -15,7 +15,7 @@ from tricircle.store import replicas
 from tricircle.upstream import ownership
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
-from tricircle.upstream.merge import collection_key
+from tricircle.upstream.merge import collection_key, dig
 from tricircle.upstream.paging import Batch, Declined
 
 
@@ -76,7 +76,7 @@ class PodList:
             return document
         records = document[key]
         while _links(document, key) and document[key]:
-            last = document[key][-1].get("id")
+            last = dig(document[key][-1], self._path.collection.marker)
             document = self._document(last, None) if last else {}
             if collection_key(document) != key:
                 raise self._no_list()

@@ -73,6 +73,7 @@ class Collection:
         small: pages are cut from the pods' whole lists, whatever the service does with others.
         partial: microversion from which on the members of a pod that does not answer are shown in part.
         acting: sub-paths of members of which a GET changes something.
+        marker: field of a record by which the page behind it is asked for; dots go into nested objects.
         listed: no GET shows a member alone: where it is the list tells.
         gathers: list in a record to which each replica has something to add.
         brings: collections of whose members the pod gets a replica when a request for this one names them, though they
@@ -93,6 +94,7 @@ class Collection:
     small: bool = False
     partial: tuple[int, int] | None = None
     acting: tuple[str, ...] = ()
+    marker: str = "id"
     listed: bool = False
     gathers: str = ""
     brings: tuple[str, ...] = ()
@@ -112,7 +114,7 @@ def _table(*rows: Collection) -> dict[str, Collection]:
 COLLECTIONS = {
     "compute": _table(
         Collection("flavors", everywhere=True, natural="id"),
-        Collection("os-keypairs", everywhere=True, natural="keypair.name"),
+        Collection("os-keypairs", everywhere=True, natural="keypair.name", marker="keypair.name"),
         Collection("os-quota-sets", everywhere=True),
         Collection("os-quota-class-sets", everywhere=True),
         Collection("os-availability-zone", natural="zoneName"),
@@ -124,6 +126,7 @@ COLLECTIONS = {
         Collection("os-migrations", per_pod=True),
         Collection("os-simple-tenant-usage", natural="tenant_id", per_pod=True, totals=("*",)),
         Collection("os-floating-ip-pools", natural="name"),
+        Collection("images", natural="id"),   # Glance's, which all pods may have in common
         Collection("os-server-groups", replicable=True, gathers="members"),
         Collection("servers", brief=BRIEF, order=(("created", True),), partial=(2, 69)),
     ),
@@ -136,6 +139,8 @@ COLLECTIONS = {
                    acting=("/associate", "/disassociate", "/disassociate_all")),
         Collection("os-availability-zone", natural="zoneName"),
         Collection("extensions", natural="alias", common=True),
+        Collection("resource_filters", natural="resource"),
+        Collection("default-types", everywhere=True, natural="project_id"),
         Collection("os-services", per_pod=True, words=SERVICE_WORDS),
         Collection("os-hosts", per_pod=True),
         Collection("scheduler-stats", per_pod=True, words=("get_pools",)),

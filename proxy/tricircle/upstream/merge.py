@@ -75,21 +75,23 @@ def _rank(value: Any) -> tuple:
     return (1, value) if isinstance(value, int | float) else (2, str(value))
 
 
-def page(records: list[dict], marker: str | None, offset: int, limit: int | None) -> tuple[list[dict], bool]:
+def page(records: list[dict], marker: str | None, offset: int, limit: int | None,
+         field: str = "id") -> tuple[list[dict], bool]:
     """Cut one page.
 
     Args:
         records: all, in order.
-        marker: id of the last record of the page before.
+        marker: value of a field of the last record of the page before.
         offset: how many records behind it are passed over.
         limit: largest size of the page.
+        field: which one the marker is.
 
     Returns:
         (the page, whether the marker was found).
     """
     start, found = 0, True
     if marker:
-        places = [place for place, record in enumerate(records) if record.get("id") == marker]
+        places = [place for place, record in enumerate(records) if dig(record, field) == marker]
         found, start = bool(places), places[0] + 1 if places else 0
     rest = records[start + offset:]
     return rest if limit is None else rest[:limit], found
