@@ -215,6 +215,16 @@ def test_a_server_beside_the_wrong_network_is_refused(cloud, gateway, user):
     assert answer.status == 400
 
 
+@pytest.mark.parametrize(("hints", "pod"), [(["az2", "az1"], "Pod2"), (["az1", "az2"], "Pod1")])
+@pytest.mark.parametrize("kind", ["network", "router"])
+def test_of_several_hints_the_first_one_is_taken(cloud, user, kind, hints, pod):
+    made = user.network.ok("POST", f"/{kind}s", {kind: {"availability_zone_hints": hints}})[kind]
+    assert holders(cloud, "network", f"{kind}s", made["id"]) == [pod]
+    assert made["availability_zone_hints"] == hints[:1]
+    answer = user.network.post("/networks", {"network": {"availability_zone_hints": [*hints, "mars"]}})
+    assert (answer.status, answer["NeutronError"]["type"]) == (404, "AvailabilityZoneNotFound")
+
+
 def test_external_networks_are_hinted_with_a_pods_name(cloud, gateway, user):
     boss = User(gateway, "admin")
     body = {"name": "ext", "router:external": True, "provider:network_type": "vlan",

@@ -9,7 +9,7 @@ from tricircle.api.message import HOP_BY_HOP, Request, Response, error_body, nam
 from tricircle.errors import BadGateway, GatewayTimeout, NotFound, PodUnreachable, Unavailable
 from tricircle.routing import fields, numbers, rewrite
 from tricircle.routing.catalogue import Path
-from tricircle.store import replicas
+from tricircle.store import pods, replicas
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 
@@ -66,7 +66,7 @@ def _local_terms(gateway: Gateway, request: Request, path: Path, pod: dict, wire
     body = request.body
     if request.body_json is not None and b"availability_zone" in body and not path.collection.per_pod:
         document = json.loads(body)
-        if gateway.zones.down(path.service.name, pod, fields.members(document)):
+        if gateway.zones.down(path.service.name, pod, fields.members(document), pods.zones(gateway.db)):
             body = rewrite.dump(document)
     mapping, foreign = replicas.both(gateway.db, pod["pod_id"], rewrite.ids(wire.encode() + body))
     for home_id in away:

@@ -163,7 +163,8 @@ def _zone_pod(db: Database, owner: str, path: Path, found: Mentions, external: b
         return pinned
     if external:
         return candidates[0]
-    zone = next(zone for zone in asked if any(pod["az_name"] == zone for pod in candidates))
+    served = pods.zones(db)
+    zone = max((zone for zone in asked if zone in served), key=lambda zone: served[zone])   # the first one of the best
     return near.get(zone) or pods.pod_for_zone(db, owner, zone)
 
 

@@ -1,6 +1,6 @@
 """Availability zones: the user's on one side, each pod's own on the other."""
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from tricircle.errors import TricircleError
@@ -22,12 +22,23 @@ class Zones:
         self._upstream = upstream
         self._known: dict[str, tuple[float, str]] = {}
 
-    def down(self, service: str, pod: dict, holders: Iterable[dict]) -> list[rewrite.Change]:
-        """Translate the user's zones in some objects to the pod's own; returns what `rewrite.zones` returns."""
+    def down(self, service: str, pod: dict, holders: Iterable[dict],
+             others: Collection[str] = ()) -> list[rewrite.Change]:
+        """Translate the user's zones in some objects to the pod's own.
+
+        Args:
+            service: whose API.
+            pod: row.
+            holders: of the zones.
+            others: zones of all pods: a network's hints may name several, and this pod knows none of the others.
+
+        Returns:
+            What `rewrite.zones` returns.
+        """
         def translate(name: str, *_: Any) -> str:
             zone, colon, host = name.partition(":")
             if zone not in (pod["az_name"], pod["pod_name"]):
-                return name
+                return "" if service == "network" and name in others else name
             if service == "network":
                 return self._network_zone(pod)
             if colon:
