@@ -10,6 +10,7 @@ import orjson
 
 # A number beyond 64 bits, which orjson makes a float: nineteen digits or more behind what may stand before a number.
 # Ids and hashes have so many, too. A regular expression would take longer to look for it than the parser takes.
+# 0 is a digit, a comma what may stand before a number, x anything else.
 SHAPES = bytes.maketrans(bytes(range(256)), bytes(
     ord("0" if chr(each).isdecimal() and each < 128 else "," if chr(each) in " \t\r\n:,[-" else "x")
     for each in range(256)))

@@ -227,8 +227,8 @@ def paired(rounds: int, *calls: Callable[[], Any]) -> list[float]:
 def _row(kind: Kind, verb: str, goal: str, beside: str, found: list[float]) -> tuple[str, ...]:
     through, direct, *relayed = found
     wanted = f" (goal {GOALS[goal]:.2f})" if goal else ""
-    least = "".join(f"; {RELAY} {time:.1f} ms, {time / direct:.2f}" for time in relayed)
-    return (f"lab: {kind.collection}", verb, f"{through:.1f} ms", f"{beside} {direct:.1f} ms{least}",
+    relay_text = "".join(f"; {RELAY} {took:.1f} ms, {took / direct:.2f}" for took in relayed)
+    return (f"lab: {kind.collection}", verb, f"{through:.1f} ms", f"{beside} {direct:.1f} ms{relay_text}",
             f"{through / direct:.2f}{wanted}")
 
 

@@ -47,6 +47,7 @@ def test_plain(service, path, wanted):
     (NETWORK, "/v2.0/floatingips/networks"), (NETWORK, "/v2.0/whatever/subnets"), (NETWORK, "/v2.0/networks/index"),
     (NETWORK, f"/v2.0/networks/{ID}/index"), (NETWORK, f"/v2.0/routers/{ID}/add_router_interface/index"),
     (NETWORK, "/v2.0/networks/_lookup"), (NETWORK, "/v2.0/security-groups.foo"), (NETWORK, "/v2.0/networks.map"),
+    (NETWORK, "/v2.0/networks/.json"), (VOLUME, f"/v3/{PROJECT}/volumes/.json"),
     (NETWORK, "/v2.0/networks.json.json"), (NETWORK, f"/v2.0/routers/{ID}/add_router_interface.foo"),
     (NETWORK, f"/v2.0/networks/{ID}%20"), (NETWORK, f"/v2.0/networks/{ID[:-1]}%C3%A9"),
     (NETWORK, "/v2.0/networks%20"), (VOLUME, f"/v3/{PROJECT}/volumes/tags/x%20"),

@@ -62,7 +62,7 @@ def test_who_hangs_up_is_an_error(pair):
 
 
 def test_the_last_connection_that_came_goes_first_and_no_more_are_kept():
-    idle = sockets.Idle(2)
+    idle = sockets.IdleConnections(2)
     for each in ("a", "b"):
         idle.put(each, block=False)
     with pytest.raises(queue.Full):

@@ -345,7 +345,7 @@ def create_server(application: Any, max_body: int, max_upload: int, believed: It
         recv_bytes=BLOCK, max_request_header_size=HEADER_BYTES, max_request_body_size=sys.maxsize,
         inbuf_overflow=max(max_body, FREE_BYTES) + 2 * BLOCK,   # the last blocks may come before the limit is seen
         outbuf_overflow=sys.maxsize,   # an answer is in memory anyway: it must not depend on the disk
-        clear_untrusted_proxy_headers=False,   # _believing does
+        clear_untrusted_proxy_headers=False,   # proxies.believing does
         **adjustments)
     server.channel_class = Entrance(trusted, PATIENCE + max_upload / HONEST)
     server.maintenance = functools.partial(_maintain, server)

@@ -87,11 +87,13 @@ def _page(gateway: Gateway, request: Request, path: Path, query: Query, lists: d
         return _unknown_marker(gateway, request, path, query, lists)
     tails = paging.tails({name: each.ask for name, each in lists.items()}, order, count, known, query.marker)
     _, refused, missing = _asked(lists, lambda name: tails[name].fill())
+    for name in _odd_ones(path, {name: each.key for name, each in lists.items() if each.key}):
+        lists[name].key, tails[name].broken = None, True
     owner = next((name for name, tail in tails.items() if query.marker in tail.trail[-1:]), None)
     refusal = _refusal(refused, len(lists) - len(missing), owner)
     if refusal:
         return present(gateway, request, path, lists[refusal].pod, refused[refusal].answer)
-    shown = paging.merge(tails, order, count)
+    shown = paging.merge({name: tail for name, tail in tails.items() if not tail.broken}, order, count)
     missing = [name for name in lists if name in missing or tails[name].broken]
     if shown:
         cursors.remember(gateway, request, path, query, str(shown[-1][1]["id"]),
@@ -126,14 +128,25 @@ def _whole(gateway: Gateway, request: Request, path: Path, query: Query, lists: 
     if refusal:
         return present(gateway, request, path, lists[refusal].pod, refused[refusal].answer)
     keys = {name: collection_key(document) for name, document in documents.items()}
-    key = next(filter(None, keys.values()), None)
-    missing += [name for name in documents if keys[name] != key]   # what others have a list of
-    documents = {name: document for name, document in documents.items() if keys[name] == key}
+    missing += _odd_ones(path, keys)
+    documents = {name: document for name, document in documents.items() if name not in missing}
     if tidy:
         tidy(gateway, request, documents, {name: each.pod for name, each in lists.items()})
     if path.collection.gathers:
         documents = gather(gateway, request, path, lists, documents, not missing)
     return _answer(gateway, request, path, query, lists, missing, *_merge(path, query, documents))
+
+
+def _odd_ones(path: Path, keys: dict[str, str | None]) -> list[str]:
+    """Return the pods that have no list where others have one, or call it otherwise than the collection is called.
+
+    Args:
+        path: parsed.
+        keys: {pod: field of its document that holds the records}.
+    """
+    own = path.collection.path.rpartition("/")[2].removeprefix("os-").replace("-", "_")
+    key = own if own in keys.values() else next(filter(None, keys.values()), None)
+    return [name for name, each in keys.items() if each != key]
 
 
 def _asked(lists: dict[str, PodList], call: Callable[[str], Any]) -> tuple[dict, dict[str, Declined], list[str]]:

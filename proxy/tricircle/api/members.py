@@ -20,11 +20,13 @@ DETACH_SECONDS = 20.0   # Nova has answered, the port goes when the hypervisor l
 
 
 def followed(gateway: Gateway, request: Request, path: Path, serve: Callable[[], Response]) -> Response:
-    """Answer a request; the job `members` is announced before, when the request can change them.
+    """Answer a request; the job `members` is announced before it when the request can change members.
+
+    After a refusal the job has nothing to do, and is withdrawn.
 
     Args:
         gateway, request, path: as in `generic.serve`.
-        serve: answers it. After a refusal there is nothing to do.
+        serve: answers the request.
     """
     owners = _projects(gateway, request, path) if _changes(request, path) else ()
     bridged = {owner: owner for owner in owners if bridges.of_project(gateway.db, owner)}

@@ -69,10 +69,10 @@ class Request:
     microversion: tuple[int, int] | None = None
     upload: "Upload | None" = None
     ours: bool = False
-    _mentions: Mentions | None = field(default=None, init=False, repr=False, compare=False)
+    _mentions: tuple[str, bytes, Mentions] | None = field(default=None, init=False, repr=False, compare=False)
 
     def mentions(self, service: str) -> Mentions:
-        """Return what the body refers to, read once.
+        """Return what the body refers to; it is read again when another body has taken its place.
 
         Args:
             service: whose API the request is for.
@@ -80,9 +80,9 @@ class Request:
         Raises:
             BadRequest: as `references.mentions`.
         """
-        if self._mentions is None:
-            self._mentions = mentions(service, self.body_json)
-        return self._mentions
+        if self._mentions is None or self._mentions[0] != service or self._mentions[1] is not self.body:
+            self._mentions = service, self.body, mentions(service, self.body_json)
+        return self._mentions[2]
 
     @property
     def target(self) -> str:
@@ -184,7 +184,7 @@ class Response:
 
 def new_request_id() -> str:
     """A request id as oslo.middleware makes them."""
-    # A UUID of version 4; uuid.uuid4 asks the kernel, and takes ten times as long. It is no secret, and each process
+    # A UUID of version 4; uuid.uuid4 asks the kernel for each. It is no secret, and each process
     # has a seed of its own, also after a fork.
     text = f"{random.getrandbits(128):032x}"
     return f"req-{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[ord(text[16]) % 4]}{text[17:20]}-{text[20:]}"

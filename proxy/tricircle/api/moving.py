@@ -26,7 +26,7 @@ from tricircle.upstream.deadline import Deadline
 
 CLAIM_SECONDS = 60.0
 POLL_SECONDS = 0.05
-ATTEMPTS = 3   # where it is written to while it is copied
+ATTEMPTS = 3   # to move a network that is written to meanwhile
 JSON = {"content-type": "application/json", "accept": "application/json"}
 # What a network or a subnet is made with; whatever else is not as in the original is changed afterwards.
 NETWORK_FIELDS = ("name", "admin_state_up", "port_security_enabled", "dns_domain", "project_id")
@@ -144,15 +144,20 @@ def _movable(task: Move) -> dict:
 
 def _move(task: Move) -> None:
     """Copy it and delete the original, which must be what was copied: nothing that a user writes meanwhile is lost."""
+    last = Deadline(CLAIM_SECONDS / 2)   # of the claim, which another attempt needs, too
     for _ in range(ATTEMPTS):
         network = _movable(task)
         subnets = _subnets(task)
-        _copied(task, network, subnets)
-        if _is_gone(task, network, subnets):
+        if missing := set(network["subnets"]) - {subnet["id"] for subnet in subnets}:
+            raise task.apart(f"network {task.network_id} stays: its subnet {min(missing)} is another project's")
+        _make_copy(task, network, subnets)
+        if _delete_original(task, network, subnets):
             ids = [subnet["id"] for subnet in subnets]
             moves.at_home(task.db, task.network_id, ids, network["project_id"], task.pod)
             return
         moves.take_back(task.db, task.upstream, task.network_id, task.pod)
+        if last.passed():
+            break
     raise Unavailable(f"network {task.network_id} is being changed all the time, and cannot be moved meanwhile: "
                       "try again")
 
@@ -162,7 +167,7 @@ def _subnets(task: Move) -> list[dict]:
     return sorted(found, key=lambda subnet: subnet["id"])
 
 
-def _copied(task: Move, network: dict, subnets: list[dict]) -> None:
+def _make_copy(task: Move, network: dict, subnets: list[dict]) -> None:
     """Make the copy. Raises as `move`; nothing of it stays then."""
     # Says that the pod may have a copy, from before it has one: the job looks nowhere else.
     replicas.claim(task.db, task.network_id, task.pod["pod_id"], "networks", network["project_id"], CLAIM_SECONDS)
@@ -175,15 +180,16 @@ def _copied(task: Move, network: dict, subnets: list[dict]) -> None:
         raise
 
 
-def _is_gone(task: Move, network: dict, subnets: list[dict]) -> bool:
+def _delete_original(task: Move, network: dict, subnets: list[dict]) -> bool:
     """Delete the original; False where it was written to since it was read.
 
     Neutron counts writes to a network, its subnets and its tags in the network's revision number, and compares that
-    before it deletes (extension revision-if-match, in each of its releases since Pike). It counts a subnet's tags in
-    the subnet's own number (neutron/db/models/tag.py), so the subnets are looked at once more.
+    before it deletes (extension revision-if-match). It counts a subnet's tags in the subnet's own number
+    (neutron/db/models/tag.py), so the subnets are looked at once more. Before Wallaby the comparison fails when a
+    subnet goes with its network (bug 1909008): then the number tells us.
 
     Args:
-        network, subnets: as they were read, in that order.
+        network, subnets: the original; the network was read before its subnets.
 
     Raises:
         ApiError: it cannot be deleted, or a user has done it; nothing of the copy stays.
@@ -192,8 +198,13 @@ def _is_gone(task: Move, network: dict, subnets: list[dict]) -> bool:
         return False
     headers = {"if-match": f"revision_number={network['revision_number']}"} if "revision_number" in network else {}
     gone = _call(task, task.home, "DELETE", f"networks/{task.network_id}", headers=headers)
-    if gone.status in (204, 412):
-        return gone.status == 204
+    if gone.status == 412:
+        there = _call(task, task.home, "GET", f"networks/{task.network_id}")
+        if there.ok and _member(there, "network")["revision_number"] != network["revision_number"]:
+            return False
+        gone = _call(task, task.home, "DELETE", f"networks/{task.network_id}") if there.ok else there
+    if gone.status == 204:
+        return True
     moves.take_back(task.db, task.upstream, task.network_id, task.pod)
     if gone.status == 404:
         raise task.apart(f"Network {task.network_id} could not be found.")

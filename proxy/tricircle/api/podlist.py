@@ -93,13 +93,26 @@ class PodList:
         if document is None:
             raise PodUnreachable(self.pod["pod_name"], self._path.service.name, f"answered {answer.status}")
         key = collection_key(document)
-        if not isinstance(document, dict) or (key and not all(map(_is_record, document[key]))):
+        if not isinstance(document, dict) or (key and not all(map(self._is_record, document[key]))):
             raise self._no_list()
         if self.headers is None:
             self.headers, self.key = upward(answer), collection_key(document)
             self.frame = {name: value for name, value in document.items()
                           if name != self.key and not name.endswith("_links")} if self.key else {}
         return document
+
+    def _is_record(self, value: Any) -> bool:
+        """Whether a value has what the merging of lists goes by, in the form that it goes by."""
+        collection = self._path.collection
+        if not isinstance(value, dict) or not isinstance(value.get("project_id") or "", str):
+            return False
+        by_name = collection.everywhere and collection.natural == "name"
+        if not isinstance(value.get("id", None if collection.gathers or by_name else ""), str | int):
+            return False
+        natural = dig(value, collection.natural) if collection.natural else None
+        if not isinstance(natural, str | int | None) or (natural is None and collection.everywhere):
+            return False
+        return isinstance(value.get(collection.gathers) or [], list)
 
     def _no_list(self) -> PodUnreachable:
         return PodUnreachable(self.pod["pod_name"], self._path.service.name, "answered without a list of records")
@@ -119,9 +132,9 @@ class PodList:
         """Without what is Tricircle's, and without what is marked and may be: its original's pod does not answer."""
         parent = self._path.collection.parent
         rest = [record for record in records if not (
-            _known(record, "id", self.foreign) or (parent and _known(record, parent, self.foreign)))]
+            _is_among(record, "id", self.foreign) or (parent and _is_among(record, parent, self.foreign)))]
         ours = self._by_mark([record for record in rest if isinstance(record.get("id"), str)])
-        return [record for record in rest if not _known(record, "id", ours)]
+        return [record for record in rest if not _is_among(record, "id", ours)]
 
     def _by_mark(self, records: list[dict]) -> Iterable[str]:
         kind = self._path.collection.path
@@ -137,11 +150,7 @@ def _links(document: dict, key: str) -> list[dict]:
     return [link for link in found if isinstance(link, dict)] if isinstance(found, list) else []
 
 
-def _is_record(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("id", ""), str | int)
-
-
-def _known(record: dict, field: str, ids: Iterable[str]) -> bool:
+def _is_among(record: dict, field: str, ids: Iterable[str]) -> bool:
     """Whether a field of a record is one of some ids; a pod may have anything there."""
     value = record.get(field)
     return isinstance(value, str) and value in ids

@@ -5,8 +5,8 @@ from typing import Any
 from waitress.proxy_headers import PROXY_HEADERS, proxy_headers_middleware
 
 FORWARDED = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
-OF_PROXIES = frozenset(f"HTTP_{name}" for name in PROXY_HEADERS)   # of what waitress knows, as WSGI names them
-PREFIX = "tricircle.prefix"   # in the WSGI environment: under which users reach us, as a proxy says that is believed
+OF_PROXIES = frozenset(f"HTTP_{name}" for name in PROXY_HEADERS)   # what waitress takes from proxies, by WSGI names
+PREFIX = "tricircle.prefix"   # in the WSGI environment: the path prefix under which a trusted proxy publishes us
 
 
 def believing(application: Any, trusted: Callable[[str], bool]) -> Any:

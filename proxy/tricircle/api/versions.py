@@ -79,12 +79,12 @@ def span(gateway: Gateway, service: Service) -> tuple[tuple[int, int], tuple[int
 
 
 @lru_cache(maxsize=16)   # every request with a microversion asks for it
-def _span(wanted: str, documents: tuple[bytes, ...]) -> tuple[tuple[int, int], tuple[int, int]] | None:
+def _span(version_prefix: str, documents: tuple[bytes, ...]) -> tuple[tuple[int, int], tuple[int, int]] | None:
     bodies = [body for body in map(json.loads, documents) if body]
     if not bodies:
         return None
     versions = intersection(bodies)["versions"]
-    version = next((each for each in versions if each["id"].startswith(wanted)), None)
+    version = next((each for each in versions if each["id"].startswith(version_prefix)), None)
     if not version or not version.get("min_version"):
         return None
     return _numbers(version["min_version"]), _numbers(version["version"])

@@ -57,7 +57,7 @@ def plain(service: Service, path: str) -> str:
     tail = path[len("/".join([prefix, *rest])):]
     if service.name in DOTTED and tail in ("", "/"):
         rest[-1] = lowered(rest[-1].removesuffix(".json"))
-        if rest[-1].endswith(".json"):
+        if not rest[-1] or rest[-1].endswith(".json"):
             raise nothing(path)
     # Without an escape a canonical path has neither blanks nor accents in it.
     if "." in rest[0] or ("%" in path and not all(PLAIN.fullmatch(unquote(part)) for part in rest)):

@@ -57,8 +57,8 @@ class Database:
             found.execute("PRAGMA journal_mode=WAL")
             found.execute("PRAGMA foreign_keys=ON")
             self._local.connection, self._local.kept = found, {}
-            self._local.asking = found.cursor()   # for data_version: to make one takes a third of the question
-            self._local.asking.row_factory = None
+            self._local.version_cursor = found.cursor()   # for data_version: to make one takes a third of the question
+            self._local.version_cursor.row_factory = None
         return found
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class Database:
         version = seen.get(connection)
         if version is None:
             try:
-                version = seen[connection] = self._local.asking.execute("PRAGMA data_version").fetchone()[0]
+                version = seen[connection] = self._local.version_cursor.execute("PRAGMA data_version").fetchone()[0]
             except sqlite3.OperationalError as error:
                 raise StoreBusy(str(error)) from error
         return version, connection.total_changes

@@ -12,20 +12,20 @@ from tricircle.upstream.deadline import Deadline
 LOG = logging.getLogger(__name__)
 CHUNK = 1 << 16
 LONGEST_TEXT = 1 << 20
-SLOWEST = 1 << 14   # bytes a second of what passes through
+# What passes through may take so many seconds, and one more for each so many bytes.
+PATIENCE, SLOWEST = 60.0, 1 << 14
 MOST = 64 << 20   # of a body that is kept in memory: thirty times a page of a thousand servers
 
 
 class Paced:
-    """A body that is sent no more slowly than SLOWEST.
+    """A body that may take PATIENCE, and a second more for each SLOWEST bytes, until it is sent.
 
     Args:
         file: its bytes.
-        seconds: for all of it, with a second more for each SLOWEST bytes.
     """
 
-    def __init__(self, file: BinaryIO, seconds: float):
-        self._file, self._until = file, time.monotonic() + seconds
+    def __init__(self, file: BinaryIO):
+        self._file, self._until = file, time.monotonic() + PATIENCE
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes. Raises ReadTimeoutError when the pod takes its time over those before them."""
@@ -94,7 +94,7 @@ def pieces(response: urllib3.BaseHTTPResponse, first: bytes, pod: str, seconds: 
         response: with its body unread but for `first`.
         first: its first piece.
         pod: for the log.
-        seconds: for each piece; and for all of them, with a second more for each SLOWEST bytes.
+        seconds: for each piece. All of them together may take PATIENCE, and a second more for each SLOWEST bytes.
 
     Raises:
         urllib3.exceptions.HTTPError: it broke off. The server then cuts the client's connection without the end that
@@ -106,10 +106,10 @@ def pieces(response: urllib3.BaseHTTPResponse, first: bytes, pod: str, seconds: 
             size += len(part)
             yield part
             began = time.monotonic()
-            wire.due(response, began + seconds)
+            wire.set_deadline(response, began + seconds)
             part = read(response)
             waited += time.monotonic() - began
-            if waited > seconds + size / SLOWEST:
+            if waited > max(seconds, PATIENCE) + size / SLOWEST:
                 raise urllib3.exceptions.ReadTimeoutError(None, "", f"only {size} bytes in {waited:.0f} s")
         response.release_conn()
     except urllib3.exceptions.HTTPError as error:

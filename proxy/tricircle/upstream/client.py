@@ -220,7 +220,7 @@ class Upstream:
         connect = self.conf.connect_deadline
         if not isinstance(body, bytes | None):
             connect = deadline.seconds   # a fresh connection sends under this time-out, too: here for each block
-            body = bodies.Paced(body, deadline.seconds)
+            body = bodies.Paced(body)
         pool, prefix = self._pool(root)
         return pool.ask(method, prefix + path, body, headers, min(connect, left), left)
 

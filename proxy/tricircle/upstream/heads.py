@@ -16,7 +16,7 @@ IS_TARGET = re.compile(r"/[!-~]*").fullmatch
 HEAD = re.compile(rf"HTTP/1\.1 ([2-5]\d\d) ({VALUE})\r\n((?:{NAME}:{VALUE}\r\n)+)\r\n".encode("latin-1"))
 BODILESS = (204, 304)
 INITIALS = ("C", "c", "T", "t")   # of the headers that `parse` looks at
-LINE = re.compile(r"([^:\r]+):[ \t]*([^\r]*)\r\n")   # of what HEAD has matched
+LINE = re.compile(r"([^:\r]+):[ \t]*([^\r]*)\r\n")   # applied only to what HEAD has matched
 IS_LENGTH = re.compile(r"[0-9]{1,18}").fullmatch   # int() raises from 4300 digits on
 LONGEST_NAME = 64   # a thousand names are remembered, which are the users'
 MOST_HEADERS = 99   # http.client counts the empty line, too
@@ -49,7 +49,7 @@ def head(method: str, target: str, host: str, headers: Mapping[str, str], length
     if None in names or not names >= NEEDED or names & FRAMING or not (IS_TOKEN(method) and IS_TARGET(target)):
         return None
     try:
-        if not IS_VALUE("".join(headers.values())):   # one that is none in any of them
+        if not IS_VALUE("".join(headers.values())):   # joined: a bad character in any value makes the whole fail
             return None
     except TypeError:   # bytes, a number
         return None

@@ -33,7 +33,7 @@ def send(sock: socket.socket, data: bytes, end: float) -> None:
     Raises:
         OSError: they are not.
     """
-    _take_time_out_off(sock)
+    _make_non_blocking(sock)
     rest = memoryview(data)
     while rest:
         try:
@@ -44,7 +44,7 @@ def send(sock: socket.socket, data: bytes, end: float) -> None:
 
 def receive(sock: socket.socket, size: int, end: float) -> bytes:
     """Return what comes next, nothing at the end. Arguments and errors as of `send`."""
-    _take_time_out_off(sock)
+    _make_non_blocking(sock)
     while True:
         _wait(sock, select.POLLIN, end)
         try:
@@ -53,7 +53,7 @@ def receive(sock: socket.socket, size: int, end: float) -> bytes:
             continue   # the kernel may take back what it has said (select(2), BUGS)
 
 
-def _take_time_out_off(sock: socket.socket) -> None:
+def _make_non_blocking(sock: socket.socket) -> None:
     if sock.gettimeout() != 0:
         sock.settimeout(0)
 
@@ -65,7 +65,7 @@ def _wait(sock: socket.socket, event: int, end: float) -> None:
         raise TimeoutError
 
 
-class Idle:
+class IdleConnections:
     """Connections that wait for a call; the last one that came goes first.
 
     What urllib3's pools use of queue.LifoQueue, whose locks cost as much as a look-up in the database. Nobody waits

@@ -58,8 +58,8 @@ class Again(io.RawIOBase):
         before: these.
         rest: reads the socket.
         sock: the socket.
-        end: by the monotonic clock, when all that is asked for has to be there, see `due`. A time-out of the socket
-            alone begins anew with each byte.
+        end: by the monotonic clock, when all that is asked for has to be there, see `set_deadline`. A time-out of the
+            socket alone begins anew with each byte.
     """
 
     def __init__(self, before: bytes, rest: io.RawIOBase, sock: socket.socket, end: float):
@@ -88,12 +88,12 @@ class Again(io.RawIOBase):
 class QuickResponse(http.client.HTTPResponse):
     """An answer whose head is taken in one piece where it is plain; `fields` are its headers."""
 
-    bytes: Again | None = None
+    source: Again | None = None
 
     def after(self, data: bytes, sock: socket.socket, end: float) -> None:
         """Begin with bytes that were read before; arguments as of Again."""
-        self.bytes = Again(data, self.fp.detach(), sock, end)
-        self.fp = io.BufferedReader(self.bytes)
+        self.source = Again(data, self.fp.detach(), sock, end)
+        self.fp = io.BufferedReader(self.source)
 
     def begin(self) -> None:
         """Read the head. Raises as http.client's."""
@@ -110,11 +110,11 @@ class QuickResponse(http.client.HTTPResponse):
         self.headers = self.msg = self.fields = urllib3.HTTPHeaderDict(head.pairs)
 
 
-def due(response: urllib3.BaseHTTPResponse, end: float) -> None:
-    """Set until when, by the monotonic clock, what is read next of a body has to come in; at first the call says it."""
+def set_deadline(response: urllib3.BaseHTTPResponse, end: float) -> None:
+    """Set when, by the monotonic clock, what is read next of a body has to be there: before, that is the call's end."""
     origin = response._original_response
-    if isinstance(origin, QuickResponse) and origin.bytes:   # an upload's answer has a time-out for each byte alone
-        origin.bytes.end = end
+    if isinstance(origin, QuickResponse) and origin.source:   # an upload's answer has a time-out for each byte alone
+        origin.source.end = end
 
 
 class Quick:
@@ -200,7 +200,7 @@ class Quick:
     def _begun(self, data: bytes = b"", end: float = math.inf) -> QuickResponse:
         if self._has_timeout:
             end = min(end, time.monotonic() + self.timeout)
-        if self.sock.gettimeout() == 0:   # of `sockets`
+        if self.sock.gettimeout() == 0:   # left so by sockets.send and sockets.receive
             self.sock.settimeout(self.timeout if self._has_timeout else None)
         answer = self._answer = QuickResponse(self.sock, method=self._asked[0])
         answer.after(data, self.sock, end)
@@ -279,7 +279,7 @@ class Direct:
         return answer
 
     def _open(self, conn: Quick, seconds: float) -> None:
-        """Open a new connection. Raises as urllib3's own and, of TLS, as `ssl`."""
+        """Open a new connection. Raises what urllib3 raises for it, and for TLS what `ssl` raises."""
         conn.timeout = seconds
         try:
             self._validate_conn(conn)   # TLS, which says what it does not like about a certificate
@@ -314,13 +314,13 @@ def _known(error: BaseException) -> BaseException:
 class Pool(Direct, urllib3.HTTPConnectionPool):
     """Of `QuickHTTP`."""
 
-    ConnectionCls, QueueCls = QuickHTTP, sockets.Idle
+    ConnectionCls, QueueCls = QuickHTTP, sockets.IdleConnections
 
 
 class TLSPool(Direct, urllib3.HTTPSConnectionPool):
     """Of `QuickHTTPS`."""
 
-    ConnectionCls, QueueCls = QuickHTTPS, sockets.Idle
+    ConnectionCls, QueueCls = QuickHTTPS, sockets.IdleConnections
 
 
 def manager(**settings: Any) -> urllib3.PoolManager:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.functional.client import Client
 from tests.functional.gateway import until
 from tests.functional.user import IMAGE, User, flavor, holders
 
@@ -314,6 +315,26 @@ def test_what_is_written_while_it_moves_is_kept(cloud, user, change):
     assert kept == [{name: row[name] for name in ("id", "cidr", "dns_nameservers")}
                     for row in user.network.ok("GET", f"/subnets?network_id={network}")["subnets"]]
     assert len(rows(cloud, "Pod1", "networks", user)) + len(rows(cloud, "Pod2", "networks", user)) == 2
+
+
+def test_a_network_with_a_strangers_subnet_stays(cloud, user):
+    """An operator's, for one: its owner's list does not show the subnet, and Neutron would delete half of it."""
+    network, subnet = user.wired()
+    boss = Client(cloud["Pod1"].network.server.url + "/v2.0", cloud.token("tricircle").id)
+    other = boss.ok("POST", "/subnets", {"subnet": {"network_id": network, "ip_version": 4, "cidr": "10.66.0.0/24"}})
+    answer = user.compute.post("/servers", {"server": wish(user, network, "az2")})
+    assert (answer.status, "another project" in str(answer.body)) == (400, True), answer.raw
+    assert boss.get(f"/subnets/{other['subnet']['id']}").status == 200
+    assert user.network.get(f"/subnets/{subnet}").status == 200
+    assert rows(cloud, "Pod2", "networks", user) == {}
+
+
+def test_before_wallaby_the_number_is_compared_by_us(cloud, user):
+    """Neutron's own comparison fails there as soon as there is a subnet (bug 1909008)."""
+    network, _ = user.wired()
+    cloud["Pod1"].network.compares_twice = True
+    user.boot(network, "az2")
+    assert holders(cloud, "network", "networks", network) == []
 
 
 def test_what_is_deleted_while_it_moves_does_not_come_back(cloud, user):
