@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from tricircle.errors import BadGateway
+
 # A number beyond 64 bits, which orjson makes a float: nineteen digits or more behind what may stand before a number.
 # Ids and hashes have so many, too. A regular expression would take longer to look for it than the parser takes.
 # 0 is a digit, a comma what may stand before a number, x anything else.
@@ -47,8 +49,11 @@ def _has_long_number(data: bytes) -> bool:
 
 
 def dumps(document: Any) -> bytes:
-    """Write a document."""
+    """Write a document. Raises BadGateway: it is nested too deeply, as only a pod's may be."""
     try:
         return orjson.dumps(document)
     except orjson.JSONEncodeError:   # numbers beyond 64 bits, half characters
-        return json.dumps(document).encode()
+        try:
+            return json.dumps(document).encode()
+        except RecursionError as error:
+            raise BadGateway("a pod's answer is nested too deeply") from error

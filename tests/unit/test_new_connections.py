@@ -89,3 +89,55 @@ def test_a_connection_that_the_server_ends_is_opened_anew():
         for _ in range(3):
             found = pool.ask("GET", "/", None, SENT, 1, 5)
             assert (found.status, found.data) == (200, b"body")
+
+
+LATE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\nlate"
+
+
+@contextlib.contextmanager
+def keeping(*pieces):
+    """Yields a port: over each connection these pieces are said in a row, each after a while; the connection stays."""
+    over = threading.Event()
+
+    def serve(listening):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            while True:
+                theirs = stack.enter_context(listening.accept()[0])
+                theirs.recv(1 << 16)
+                for piece in pieces:
+                    theirs.sendall(piece)
+                    over.wait(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            over.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.mark.parametrize("status", [b"100 Continue", b"102 Processing", b"103 Early Hints", b"199 Soon"])
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_an_interim_answer_is_not_the_answer(status, first):
+    """Whoever took it for that would give the answer to the next one who uses the connection."""
+    with keeping(first + b"HTTP/1.1 %b\r\nLink: </x>\r\n\r\n" % status, LATE) as port:
+        found = wire.Pool("127.0.0.1", port).ask("GET", "/", None, SENT, 1, 5)
+        assert (found.status, found.data) == (200, b"late")
+
+
+def test_another_protocol_is_no_answer():
+    with keeping(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n") as port, \
+            pytest.raises(urllib3.exceptions.ProtocolError):
+        wire.Pool("127.0.0.1", port).ask("GET", "/", None, SENT, 1, 5)
+
+
+@pytest.mark.parametrize("head", [b"204 No Content\r\nContent-Length: 99", b"304 Not Modified\r\nContent-Length: 99"])
+def test_after_a_body_that_must_not_be_the_connection_is_not_used_again(head):
+    with keeping(b"HTTP/1.1 %b\r\n\r\n" % head, LATE) as port:
+        pool = wire.Pool("127.0.0.1", port)
+        answer = pool.ask("GET", "/", None, SENT, 1, 5)
+        assert (answer.status, answer.data) == (int(head[:3]), b"")
+        assert pool._get_conn().is_closed

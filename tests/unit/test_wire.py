@@ -60,8 +60,14 @@ def understood(connection):
 
 def alike(*args, **named):
     plain, quick = exchange(HTTPConnection, *args, **named), exchange(wire.QuickHTTP, *args, **named)
-    assert quick == plain
+    assert without_kept(quick) == without_kept(plain)
     return quick
+
+
+def without_kept(outcome):
+    """What has no body: whether its connection is kept is a matter of taste, see `FinalResponse`."""
+    sent, found = outcome
+    return (sent, found[:-1]) if isinstance(found, tuple) and found[0] in (204, 304) else outcome
 
 
 NAMES = st.one_of(

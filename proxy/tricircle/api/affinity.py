@@ -17,6 +17,7 @@ from tricircle.routing.catalogue import COMPUTE, UUID, Path, find, parse
 from tricircle.routing.references import mentions
 from tricircle.store import jobs, pods, replicas
 from tricircle.store.db import now
+from tricircle.upstream.client import member
 from tricircle.upstream.scatter import scatter
 
 GROUPS = "os-server-groups"
@@ -90,7 +91,7 @@ def _gather(gateway: Gateway, request: Request, path: Path, response: Response) 
     document = json.loads(response.body)
     field = find(GROUPS, "compute").gathers
     for answer in answers.values():
-        document["server_group"][field] += (answer.json() or {}).get("server_group", {}).get(field, [])
+        document["server_group"][field] += member(answer, "server_group").get(field, [])
     if failed:
         raise failure(next(iter(failed.values())))
     response.body = json.dumps(document).encode()

@@ -10,6 +10,7 @@ from tricircle.errors import ApiError, Conflict, NotFound, PodUnreachable
 from tricircle.routing import numbers
 from tricircle.routing.catalogue import Path
 from tricircle.store import pods
+from tricircle.upstream.client import document
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
@@ -75,7 +76,7 @@ def zones(gateway: Gateway, request: Request, path: Path) -> Response | None:
     for name, answer in answers.items():
         if not answer.ok:
             return present(gateway, request, path, rows[name], answer)
-        for zone in answer.json()["availabilityZoneInfo"]:
+        for zone in document(answer).get("availabilityZoneInfo", []):
             shown = zone["zoneName"] if zone["zoneName"] == INTERNAL else rows[name]["az_name"]
             record = records.setdefault(shown, {**zone, "hosts": {}})
             record["hosts"] = (record["hosts"] or {}) | (zone["hosts"] or {})

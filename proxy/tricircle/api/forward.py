@@ -135,9 +135,10 @@ def present(gateway: Gateway, request: Request, path: Path, pod: dict, answer: A
 
 
 def _length(answer: Answer) -> list[tuple[str, str]]:
-    """Content-Length as the pod said it, where the bytes are those that it sent."""
-    length = answer.headers.get("content-length")
-    return [("Content-Length", length)] if length and "content-encoding" not in answer.headers else []
+    """Content-Length by which the pod's answer was read, where the bytes are those that it sent."""
+    if answer.length is None or "content-encoding" in answer.headers:
+        return []
+    return [("Content-Length", str(answer.length))]
 
 
 def _of_other_bytes(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from tricircle.api.message import Request
 from tricircle.errors import PodUnreachable
 from tricircle.routing.catalogue import NETWORK, UUID, Path, parse, singular
 from tricircle.routing.replicas import Refused
+from tricircle.upstream.client import member
 
 JSON = {"content-type": "application/json", "accept": "application/json"}
 
@@ -67,4 +68,8 @@ def _ask(gateway: Gateway, request: Request, method: str, collection: str, resou
     body = translate(gateway, asked, path, home, answer.body)
     if not answer.ok:
         raise Refused(replace(answer, body=body))
-    return json.loads(body)[singular(collection)]
+    found = member(replace(answer, body=body), singular(collection))
+    if found.get("id") != resource_id or not isinstance(found.get("project_id"), str):
+        raise PodUnreachable(home["pod_name"], NETWORK.name, f"answered {answer.status} without the "
+                             f"{singular(collection)}", doubtful=method != "GET")
+    return found

@@ -31,6 +31,7 @@ LONGEST_NAME = 64   # of a header: so many characters of it are remembered, and 
 # other halves of UTF-16.
 BEFORE_JSON = b" \t\r\n\x00\xef\xbb\xbf\xff\xfe"
 PEEK = 1 << 16
+DEEPEST = 200   # far more than any API has, and far less than Python's stack takes anywhere in a request
 # Routes, which all three services use, takes the field `_method` of a form for the method of the request.
 FORM = re.compile(r"\s*(application/x-www-form-urlencoded|multipart/form-data)\b", re.I)
 # Set by keystonemiddleware for us (a pod finds out by itself from the token), and by a proxy in front of us.
@@ -113,6 +114,8 @@ class Request:
             raise BadRequest("the request's body is not JSON", "HTTPBadRequest") from error
         if not isinstance(self.body_json, dict):
             raise BadRequest("the request's body must be a JSON object", "HTTPBadRequest")
+        if self.body.count(b"{") + self.body.count(b"[") > DEEPEST and _depth(self.body_json) > DEEPEST:
+            raise BadRequest(f"the request's body is nested more than {DEEPEST} deep", "HTTPBadRequest")
         if not _is_utf_8(self.body):
             self.body = json.dumps(self.body_json).encode()
         if b"\\u" in self.body:
@@ -123,6 +126,16 @@ class Request:
         if uuids.have_capitals(self.body):
             freetext.in_document(self.body_json, uuids.lowered, freetext.ID_FIRST)
             self.body = json.dumps(self.body_json).encode()
+
+
+def _depth(document: Any) -> int:
+    """How deep objects and lists are nested, without recursion."""
+    depth, layer = 0, [document]
+    while layer:
+        depth += 1
+        layer = [inner for each in layer if isinstance(each, dict | list)
+                 for inner in (each.values() if isinstance(each, dict) else each)]
+    return depth
 
 
 def _is_utf_8(body: bytes) -> bool:

@@ -21,7 +21,7 @@ from tricircle.store import Database, jobs, prefixes, replicas, routings
 from tricircle.store.db import now
 from tricircle.store.prefixes import Look
 from tricircle.upstream import ownership
-from tricircle.upstream.client import Answer, Upstream
+from tricircle.upstream.client import Answer, Upstream, document
 from tricircle.upstream.deadline import Deadline
 
 CLAIM_SECONDS = 60.0
@@ -283,7 +283,7 @@ def _call(task: Move, pod: dict, method: str, path: str, body: dict | None = Non
 
 
 def _member(answer: Answer, member: str):
-    found = (answer.json() or {}).get(member) if answer.ok else None
+    found = document(answer).get(member) if answer.ok else None
     if found is None:
         raise Refused(answer)
     return found

@@ -13,6 +13,7 @@ from tricircle.routing import fields, numbers, rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import replicas
 from tricircle.upstream import ownership
+from tricircle.upstream.bodies import MOST
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.merge import collection_key, dig
@@ -37,6 +38,7 @@ class PodList:
         self._gateway, self._request, self._path, self.pod = gateway, request, path, pod
         self._target, self._reverse, self._deadline = target, query.reverse, deadline
         self._zoned = any(field in fields.ZONES for field, _ in query.sort)
+        self._size = 0                                       # bytes of all answers
         self.headers: list[tuple[str, str]] | None = None   # of the first answer
         self.frame: dict[str, Any] = {}                      # what it has beside the records
         self.key: str | None = None
@@ -74,10 +76,13 @@ class PodList:
         if not key:
             self.dress([document])
             return document
-        records = document[key]
+        records, asked = document[key], set()
         while _links(document, key) and document[key]:
             last = dig(document[key][-1], self._path.collection.marker)
-            document = self._document(last, None) if last else {}
+            if not last or last in asked or self._size > MOST:
+                raise self._no_list()
+            asked.add(last)
+            document = self._document(last, None)
             if collection_key(document) != key:
                 raise self._no_list()
             records += document[key]
@@ -89,6 +94,7 @@ class PodList:
         answer = send(self._gateway, self._request, self._path, self.pod, target=target, deadline=self._deadline)
         if 400 <= answer.status < 500:
             raise Declined(answer.status, answer)
+        self._size += len(answer.body)
         document = self._parsed(answer) if answer.ok else None
         if document is None:
             raise PodUnreachable(self.pod["pod_name"], self._path.service.name, f"answered {answer.status}")

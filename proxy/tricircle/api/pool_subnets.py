@@ -11,7 +11,7 @@ from tricircle.prefixes import Net
 from tricircle.routing import pooling, projects, rewrite
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.store import pods, replicas
-from tricircle.upstream.client import Answer
+from tricircle.upstream.client import Answer, member
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import records
 from tricircle.upstream.scatter import scatter
@@ -149,7 +149,7 @@ def _show(gateway: Gateway, request: Request, pool_id: str, home: dict, pod: dic
         if not replicas.to_local(gateway.db, pod["pod_id"], [pool_id]):
             raise
         answer = ask(gateway, request, pod, path)
-    return (answer.json() or {}).get("subnetpool") if answer.ok else None
+    return member(answer, "subnetpool") or None if answer.ok else None
 
 
 def ask(gateway: Gateway, request: Request, pod: dict, path: str) -> Answer:

@@ -12,6 +12,7 @@ from tricircle.errors import NotFound, PodUnreachable
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.fields import members
 from tricircle.store import default_groups, replicas
+from tricircle.upstream.client import member
 
 
 def security_groups(gateway: Gateway, request: Request, path: Path) -> Response | None:
@@ -69,7 +70,7 @@ def _groups_named(body: Any) -> set[str]:
 
 def _group_of_rule(gateway: Gateway, request: Request, path: Path, home: dict) -> set[str]:
     try:
-        rule = (send(gateway, request.question(), path, home).json() or {}).get("security_group_rule", {})
+        rule = member(send(gateway, request.question(), path, home), "security_group_rule")
     except PodUnreachable as error:
         raise failure(error) from error
     return {rule["security_group_id"]} if "security_group_id" in rule else set()

@@ -11,6 +11,7 @@ from tricircle.crosspod.members import RULES
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import bridges, pods, replicas, spans
+from tricircle.upstream.client import member
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import listed, question
 from tricircle.upstream.parts import parts
@@ -42,7 +43,7 @@ def gave_way(gateway: Gateway, response: Response, group_ids: list[str]) -> bool
     meant = {*group_ids, *(local for each in group_ids for local in replicas.of_resource(gateway.db, each).values())}
     for rule_id in uuids.ids(response.body) if response.status == 409 and pod else ():
         shown = gateway.upstream.ask(pod, "network", "GET", f"{RULES}/{rule_id}")
-        rule = (shown.json() or {}).get("security_group_rule", {}) if shown.ok else {}
+        rule = member(shown, "security_group_rule") if shown.ok else {}
         if rule.get("security_group_id") in meant and marks.is_member(rule, gateway.upstream.account.project_id()):
             return gateway.upstream.ask(pod, "network", "DELETE", f"{RULES}/{rule_id}").status in (204, 404)
     return False

@@ -13,7 +13,7 @@ from tricircle.jobs.queue import INTENT_SECONDS
 from tricircle.routing.catalogue import Path
 from tricircle.store import behind, jobs, named, pods, replicas
 from tricircle.store.db import now
-from tricircle.upstream.client import Answer
+from tricircle.upstream.client import Answer, member
 from tricircle.upstream.scatter import scatter
 
 
@@ -154,19 +154,29 @@ class Write:
         return pod, first
 
     def _learn_key(self, pod: dict, first: Answer) -> None:
-        self.key = key_of(self.shape, self.request, first.json())
+        record = self._record(first)
+        self.key = key_of(self.shape, self.request, record)
         if self.shape.named:
-            named.rename(self.db, self.shape.kind, first.json()[self.shape.member]["name"], self.key)
+            named.rename(self.db, self.shape.kind, record["name"], self.key)
         self._announce()
         self._mark([row for row in self.rows if row is not pod], pod)
+
+    def _record(self, answer: Answer) -> dict:
+        """Return what a pod says that it has made. Raises PodUnreachable where that makes no sense."""
+        record = member(answer, self.shape.member)
+        needed = ("id", "name") if self.shape.named else ()
+        if not record or not all(isinstance(record.get(name), str | int) for name in needed):
+            raise PodUnreachable(answer.pod, self.path.service.name, f"answered {answer.status} without what was made",
+                                 doubtful=True)
+        return record
 
     def _copy(self, first: Answer) -> Request:
         """What the others get: what the first pod chose by itself they must be told."""
         if not self.creating or not self.shape or not self.shape.told:
             return self.request
-        chosen, member = first.json()[self.shape.member], self.shape.member
+        chosen, name = self._record(first), self.shape.member
         told = {field: chosen[field] for field in self.shape.told if field in chosen}
-        body = {**self.request.body_json, member: self.request.body_json[member] | told}
+        body = {**self.request.body_json, name: self.request.body_json[name] | told}
         return replace(self.request, body=json.dumps(body).encode(), body_json=body)
 
     def _took(self, pod: dict, answer: Answer) -> bool:
@@ -174,7 +184,7 @@ class Write:
         if not answer.ok:
             return self.request.method == "DELETE" and answer.status == 404
         if self.creating and self.shape and self.shape.named:
-            replicas.adopt(self.db, self.key, pod["pod_id"], self.shape.kind, answer.json()[self.shape.member]["id"])
+            replicas.adopt(self.db, self.key, pod["pod_id"], self.shape.kind, self._record(answer)["id"])
         return True
 
     def _bring(self, pod: dict, answer: Answer) -> bool:
@@ -212,6 +222,6 @@ class Write:
                 if pod["pod_id"] not in self.late():
                     replicas.drop(self.db, self.key, pod["pod_id"])
         elif self.request.method == "PUT" and self.path.member:
-            record = (answer.json() or {}).get(self.shape.member) or {}
+            record = member(answer, self.shape.member)
             if record.get("name"):
                 named.rename(self.db, self.shape.kind, record["name"], self.key)

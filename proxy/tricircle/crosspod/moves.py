@@ -2,7 +2,7 @@
 from tricircle.errors import PodUnreachable
 from tricircle.store import Database, replicas, routings
 from tricircle.upstream import ownership
-from tricircle.upstream.client import Upstream
+from tricircle.upstream.client import Upstream, member
 
 
 def take_back(db: Database, upstream: Upstream, network_id: str, pod: dict) -> None:
@@ -51,4 +51,4 @@ def at_home(db: Database, network_id: str, subnets: list[str], project_id: str, 
 def _subnets(db: Database, upstream: Upstream, local: str, pod: dict) -> list[str]:
     """Home ids of a copy's subnets."""
     copy = upstream.ask(pod["pod_name"], "network", "GET", f"/v2.0/networks/{local}")
-    return list(replicas.to_home(db, pod["pod_id"], (copy.json() or {}).get("network", {}).get("subnets", [])).values())
+    return list(replicas.to_home(db, pod["pod_id"], member(copy, "network").get("subnets", [])).values())

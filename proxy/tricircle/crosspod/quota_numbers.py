@@ -4,6 +4,7 @@ import re
 from tricircle.errors import PodUnreachable
 from tricircle.store import quotas
 from tricircle.upstream.client import Answer, Upstream
+from tricircle.upstream.client import member as of_answer
 
 # (service, collection) -> (path of a set, its key in bodies, what else goes along): `own` is Tricircle's own project.
 # Nova would refuse a number below what it counts at the moment: that was looked at when the number was set.
@@ -56,7 +57,7 @@ def bring(upstream: Upstream, pod: str, resource_id: str, told: dict[str, int]) 
     answer = upstream.ask(pod, service, "GET", path)
     if answer.status == 400 and GONE.search(answer.body):
         return ["the project is gone"]
-    has = (_good(answer, service).json() or {}).get(member, {})
+    has = of_answer(_good(answer, service), member)
     # A name that the pod does not know is a volume type that it has not got.
     lacking = {name: number for name, number in told.items() if name in has and has[name] != number}
     if lacking:

@@ -15,7 +15,7 @@ from tricircle.routing.takes import Amount
 from tricircle.store import Database, claims, pods, quotas, routings
 from tricircle.store.claims import Key
 from tricircle.store.db import now
-from tricircle.upstream.client import Upstream
+from tricircle.upstream.client import Upstream, document
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
@@ -129,7 +129,7 @@ class Claimant:
             answer = self.upstream.ask(name, "compute", "GET", path, deadline=self._deadline())
         except (PodUnreachable, NotFound):
             return True   # nothing is known; a pod that was taken away meanwhile is not asked for numbers either
-        states = {server.get("OS-EXT-STS:task_state") for server in (answer.json() or {}).get("servers", [])}
+        states = {server.get("OS-EXT-STS:task_state") for server in document(answer).get("servers", [])}
         return not answer.ok or "scheduling" in states or bool(states and ON_HOST & _kinds(amount))
 
     def _numbers(self, keys: set[Key], span: set[str]) -> tuple[dict[Key, int], dict[Key, int], set[str]]:

@@ -5,7 +5,7 @@ The others are its replicas, adopted by their natural key (name and project).
 from tricircle.errors import BadGateway
 from tricircle.routing.caller import Caller
 from tricircle.store import Database, default_groups, pods, replicas, routings
-from tricircle.upstream.client import Upstream
+from tricircle.upstream.client import Upstream, document
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
@@ -59,7 +59,7 @@ def ensure(db: Database, upstream: Upstream, caller: Caller, pod: dict) -> tuple
         raise missing[pod["pod_name"]]
     seen = {}
     for name, answer in answers.items():
-        for group in (answer.json() or {}).get("security_groups", []):
+        for group in document(answer).get("security_groups", []):
             if group.get("project_id", caller.project_id) == caller.project_id:
                 seen[bottom[name]["pod_id"]] = group["id"]
     if pod["pod_id"] not in seen:

@@ -12,7 +12,7 @@ from tricircle.routing.catalogue import COMPUTE, NETWORK, Service
 from tricircle.store import Database
 from tricircle.store import replicas as rows
 from tricircle.upstream import ownership
-from tricircle.upstream.client import Answer, Upstream
+from tricircle.upstream.client import Answer, Upstream, document, member
 from tricircle.upstream.deadline import Deadline
 
 CLAIM_SECONDS = 30.0
@@ -164,7 +164,7 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
         if not made.ok:
             rows.abandon(*claimed)
             raise Refused(made)
-        local = (made.json() or {}).get(recipe.member, {}).get("id")
+        local = member(made, recipe.member).get("id")
         if not local:
             raise BadGateway(f"pod {pod['pod_name']} made a replica of {resource_id} but did not say under which id")
     rows.settle(db, resource_id, pod["pod_id"], local, row["fence"], original["project_id"])
@@ -208,7 +208,7 @@ def _adopt(db: Database, upstream: Upstream, caller: Caller, pod: dict, collecti
     if not recipe.by_user:
         return ownership.search(db, upstream, pod, collection, resource_id, project_id)
     answer = _as_caller(upstream, caller, recipe, pod, "GET", f"/{collection}")
-    listed = (answer.json() or {}).get(ownership.LISTED[collection]) if answer.ok else None
+    listed = document(answer).get(ownership.LISTED[collection]) if answer.ok else None
     if listed is None:
         raise PodUnreachable(answer.pod, recipe.service.name, f"answered {answer.status} to a search for replicas")
     return ownership.pick(db, pod, collection, resource_id, project_id, listed)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import SERVICES, UUID, Path, singular
-from tricircle.upstream.client import Upstream
+from tricircle.upstream.client import Upstream, document
 from tricircle.upstream.deadline import Deadline
 
 Units = dict[tuple[str, str], int]
@@ -68,7 +68,8 @@ class Look:
         if not key:
             return []
         found = self._get("volume", f"{collection}/detail", OF_GROUPS).get(collection)
-        return [each for each in found or () if each.get(field) == key]
+        records = found if isinstance(found, list) else []
+        return [each for each in records if isinstance(each, dict) and each.get(field) == key]
 
     def _get(self, service: str, path: str, version: dict[str, str]) -> dict:
         if (service, path) in self._seen:
@@ -77,7 +78,7 @@ class Look:
         answer = self.upstream.call(
             self.pod["pod_name"], service, "GET", f"{self.caller.prefix(SERVICES[service])}/{path}",
             deadline=self.deadline, headers=headers | version)
-        found = self._seen[service, path] = (answer.json() or {}) if answer.ok else {}
+        found = self._seen[service, path] = document(answer) if answer.ok else {}
         return found
 
     def volume(self, key: Any) -> dict:
@@ -169,25 +170,28 @@ def _volume(look: Look, given: dict, _: dict) -> Amount | None:
 def _snapshot(look: Look, given: dict, _: dict) -> Amount | None:
     # Cinder's option no_snapshot_gb_quota does not show in its API: with it the gateway is stricter than the pods.
     volume = look.volume(given.get("volume_id"))
-    return Amount(_typed({"snapshots": 1, "gigabytes": volume["size"]}, volume["volume_type"])) if volume else None
+    size = number(volume.get("size"))
+    return Amount(_typed({"snapshots": 1, "gigabytes": size}, volume.get("volume_type"))) if size else None
 
 
 def _backup(look: Look, given: dict, _: dict) -> Amount | None:
     volume = look.volume(given.get("volume_id"))
-    return Amount(_of("volume", {"backups": 1, "backup_gigabytes": volume["size"]})) if volume else None
+    size = number(volume.get("size"))
+    return Amount(_of("volume", {"backups": 1, "backup_gigabytes": size})) if size else None
 
 
 def _extend(_: Look, given: dict, volume: dict) -> Amount | None:
-    size = number(given.get("new_size"))
-    return Amount(_typed({"gigabytes": size - volume["size"]}, volume["volume_type"])) if size else None
+    size, before = number(given.get("new_size")), number(volume.get("size"))
+    return Amount(_typed({"gigabytes": size - before}, volume.get("volume_type"))) if size and before else None
 
 
 def _retype(look: Look, given: dict, volume: dict) -> Amount | None:
     """Count a retyped volume for the quotas of its new type alone."""
     kind = look.at("volume", "volume_type", "types", given.get("new_type")).get("name") or given.get("new_type")
-    if not isinstance(kind, str) or kind == volume["volume_type"]:
+    size = number(volume.get("size"))
+    if not isinstance(kind, str) or kind == volume.get("volume_type") or not size:
         return None
-    return Amount(_of("volume", {f"volumes_{kind}": 1, f"gigabytes_{kind}": volume["size"]}))
+    return Amount(_of("volume", {f"volumes_{kind}": 1, f"gigabytes_{kind}": size}))
 
 
 def _restored(look: Look, given: dict, backup: dict) -> Amount | None:

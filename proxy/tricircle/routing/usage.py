@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 from tricircle.errors import PodUnreachable
 from tricircle.store import Database, default_groups, replicas
 from tricircle.upstream import ownership
-from tricircle.upstream.client import Upstream
+from tricircle.upstream.client import Upstream, document
 from tricircle.upstream.deadline import Deadline
 
 Key = tuple[str, str]   # (service, quota name)
@@ -143,8 +143,8 @@ def combine(documents: dict[str, dict[str, Any]], binding: set[str], numbers: di
         Limits: the number that was set, else the smallest. Counts: the sum. Anything else as the first pod has it.
     """
     merged: dict[str, Any] = {}
-    for name in dict.fromkeys(name for document in documents.values() for name in document):
-        values = {pod: document[name] for pod, document in documents.items() if name in document}
+    for name in dict.fromkeys(name for body in documents.values() for name in body):
+        values = {pod: body[name] for pod, body in documents.items() if name in body}
         first = next(iter(values.values()))
         bound = [value for pod, value in values.items() if pod in binding] or list(values.values())
         if isinstance(first, dict):
@@ -157,7 +157,7 @@ def combine(documents: dict[str, dict[str, Any]], binding: set[str], numbers: di
 
 def _ask(upstream: Upstream, pod: dict, service: str, path: str, member: str, deadline: Deadline) -> Any:
     answer = upstream.ask(pod["pod_name"], service, "GET", path, deadline=deadline)
-    found = (answer.json() or {}).get(member) if answer.ok else None
+    found = document(answer).get(member) if answer.ok else None
     if found is None:
         raise PodUnreachable(pod["pod_name"], service, f"answered {answer.status} about a quota")
     return found

@@ -5,7 +5,7 @@ from typing import Any
 
 from tricircle.errors import TricircleError
 from tricircle.routing import rewrite
-from tricircle.upstream.client import Upstream
+from tricircle.upstream.client import Upstream, document
 
 BELIEVED_SECONDS = 300.0
 DEFAULT_ZONE = "nova"   # what Nova, Neutron and Cinder call theirs unless told otherwise
@@ -63,7 +63,7 @@ class Zones:
         if name and time.monotonic() - read_at < BELIEVED_SECONDS:
             return name
         try:
-            found = (self._upstream.ask(pod["pod_name"], "network", "GET", "/v2.0/availability_zones").json() or {})
+            found = document(self._upstream.ask(pod["pod_name"], "network", "GET", "/v2.0/availability_zones"))
         except TricircleError:
             return ""
         names = sorted({zone["name"] for zone in found.get("availability_zones", [])

@@ -40,6 +40,7 @@ class Answer:
         headers: case-insensitive, repeated ones kept.
         body: whole, decoded of its content encoding.
         stream: the body of an answer that passes through, in pieces; `body` is empty then.
+        length: of the stream in bytes, where the pod has framed it so.
     """
 
     pod: str
@@ -47,6 +48,7 @@ class Answer:
     headers: urllib3.HTTPHeaderDict
     body: bytes
     stream: Iterator[bytes] | None = None
+    length: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -59,6 +61,18 @@ class Answer:
             return jsons.loads(self.body)
         except ValueError:
             return None
+
+
+def document(answer: Answer) -> dict[str, Any]:
+    """Return the JSON object of an answer; {} where its body is anything else."""
+    found = answer.json()
+    return found if isinstance(found, dict) else {}
+
+
+def member(answer: Answer, name: str) -> dict[str, Any]:
+    """Return the object under a name in an answer; {} where there is none."""
+    found = document(answer).get(name)
+    return found if isinstance(found, dict) else {}
 
 
 class Upstream:
@@ -228,15 +242,17 @@ class Upstream:
     def _answer(pod: str, response: wire.Whole | urllib3.BaseHTTPResponse, deadline: Deadline, through: bool) -> Answer:
         if isinstance(response, wire.Whole):
             if through and bodies.passes_through(response):
-                return Answer(pod, response.status, response.headers, b"", (part for part in (response.data,)))
+                stream = (part for part in (response.data,))
+                return Answer(pod, response.status, response.headers, b"", stream, len(response.data))
             return Answer(pod, response.status, response.headers, response.data)
         try:
             if not bodies.decodable(response):
                 raise urllib3.exceptions.DecodeError("an encoding that was not asked for")
             if through and bodies.passes_through(response):
+                length = getattr(response._original_response, "length", None)
                 # The first piece is waited for here: a pod that dies before it can still be reported as an error.
                 stream = bodies.pieces(response, bodies.read(response), pod, deadline.seconds)
-                return Answer(pod, response.status, response.headers, b"", stream)
+                return Answer(pod, response.status, response.headers, b"", stream, length)
             return Answer(pod, response.status, response.headers, bodies.whole(response, deadline))
         except BaseException:
             response.close()

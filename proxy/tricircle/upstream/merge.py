@@ -116,8 +116,13 @@ def combine(documents: Mapping[str, Any], key: str) -> dict:
 
 
 def add_up(values: list[Any]) -> Any:
-    """The same thing as several pods count it: numbers are added, lists joined, of anything else the first is taken."""
+    """The same thing as several pods count it: numbers are added, lists joined, of anything else the first is taken.
+
+    What a pod says in another form than the first one does not count.
+    """
     first = values[0]
+    form = next((each for each in (dict, list, int | float) if isinstance(first, each)), object)
+    values = [value for value in values if isinstance(value, form)]
     if isinstance(first, dict):
         fields = dict.fromkeys(field for value in values for field in value)
         return {field: add_up([value[field] for value in values if field in value]) for field in fields}

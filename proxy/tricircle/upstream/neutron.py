@@ -38,7 +38,7 @@ def records(answer: Answer, collection: str) -> list[dict]:
     document = answer.json() if answer.ok else None
     key = collection.rpartition("/")[2].replace("-", "_")
     found = document.get(key) if isinstance(document, dict) else None
-    if not isinstance(found, list):
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise PodUnreachable(answer.pod, "network", f"answered {answer.status} to GET /v2.0/{collection}",
                              status=answer.status)
     return found

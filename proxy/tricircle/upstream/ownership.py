@@ -14,7 +14,7 @@ from typing import Any
 from tricircle import marks
 from tricircle.errors import PodUnreachable
 from tricircle.store import Database, pods, replicas, routings
-from tricircle.upstream.client import Upstream
+from tricircle.upstream.client import Upstream, document, member
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import listed, question
 from tricircle.upstream.parts import parts
@@ -149,7 +149,7 @@ def server_group(upstream: Upstream, pod: str, group_id: str, deadline: Deadline
     """A server group as a pod has it; None when it has not. Raises PodUnreachable."""
     answer = upstream.ask(pod, "compute", "GET", f"{SERVER_GROUPS}/{group_id}", deadline=deadline,
                           microversion=SERVER_GROUP_VERSION)
-    group = (answer.json() or {}).get("server_group") if answer.ok else None
+    group = member(answer, "server_group") if answer.ok else None
     if not group and answer.status != 404:
         raise PodUnreachable(pod, "compute", f"answered {answer.status} for server group {group_id}")
     return group
@@ -159,7 +159,7 @@ def server_groups(upstream: Upstream, pod: str, deadline: Deadline | None = None
     """All projects' server groups of a pod, with their owners. Raises PodUnreachable."""
     answer = upstream.ask(pod, "compute", "GET", f"{SERVER_GROUPS}?all_projects=True", deadline=deadline,
                           microversion=SERVER_GROUP_VERSION)
-    groups = (answer.json() or {}).get("server_groups") if answer.ok else None
+    groups = document(answer).get("server_groups") if answer.ok else None
     if not isinstance(groups, list):
         raise PodUnreachable(pod, "compute", f"answered {answer.status} to a list of server groups")
     return groups

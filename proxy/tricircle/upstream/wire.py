@@ -20,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from tricircle.upstream import sockets
-from tricircle.upstream.heads import Fields, head, parse
+from tricircle.upstream.heads import BODILESS, Fields, head, parse
 from tricircle.upstream.sockets import left
 
 NO_RETRIES = urllib3.Retry(total=False, redirect=False)
@@ -85,7 +85,28 @@ class Again(io.RawIOBase):
         self._rest.close()
 
 
-class QuickResponse(http.client.HTTPResponse):
+class FinalResponse(http.client.HTTPResponse):
+    """The final answer to a request. http.client takes an interim one other than 100 for it, and the final one, which
+    comes later, for the answer to the next request over the connection (RFC 9110 15.2).
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()
+        while http.client.CONTINUE < status < http.client.OK:
+            if status == http.client.SWITCHING_PROTOCOLS:
+                raise http.client.HTTPException("switches to a protocol that was not asked for")
+            http.client.parse_headers(self.fp)
+            version, status, reason = super()._read_status()
+        return version, status, reason
+
+    def begin(self) -> None:
+        """Read the head. After a body that must not be the connection is of no use (RFC 9112 6.3)."""
+        super().begin()
+        if self.status in BODILESS and (self.msg.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.msg):
+            self.will_close = True
+
+
+class QuickResponse(FinalResponse):
     """An answer whose head is taken in one piece where it is plain; `fields` are its headers."""
 
     source: Again | None = None
@@ -120,6 +141,7 @@ def set_deadline(response: urllib3.BaseHTTPResponse, end: float) -> None:
 class Quick:
     """What both kinds of connections have in common; each method does what urllib3's own one does."""
 
+    response_class = FinalResponse
     _asked: tuple[str, str, dict[str, Any]] | None = None   # method, target, options of the answer
     _answer: QuickResponse | None = None
 
