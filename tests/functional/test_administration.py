@@ -1,7 +1,7 @@
 """Hypervisors, services, aggregates: what belongs to pods, seen through the big region."""
 import pytest
 
-from tests.functional.user import User
+from tests.functional.user import IMAGE, User, flavor, holders
 
 HEADER = "X-Tricircle-Pod"
 
@@ -78,6 +78,19 @@ def test_zones_in_detail_are_for_administrators_and_show_their_hosts(boss, gatew
     assert {row["zoneName"] for row in rows} == {"az1", "az2", "internal"}
     assert all(row["hosts"] for row in rows)
     assert User(gateway).compute.get("/os-availability-zone/detail").status == 403
+
+
+@pytest.mark.parametrize("pod", ["Pod1", "Pod2"])
+@pytest.mark.parametrize("field", ["host", "hypervisor_hostname"])
+def test_a_server_goes_to_the_pod_of_the_host_that_it_names(boss, cloud, gateway, pod, field):
+    body = {"name": "vm", "imageRef": IMAGE, "flavorRef": flavor(gateway), "networks": "none"}
+    asked = {"OpenStack-API-Version": "compute 2.74"}
+    made = boss.compute.ok("POST", "/servers", {"server": {**body, field: f"{pod.lower()}-node"}}, headers=asked)
+    assert holders(cloud, "compute", "servers", made["server"]["id"]) == [pod]
+    nowhere = boss.compute.post("/servers", {"server": {**body, field: "mars"}}, headers=asked)
+    assert (nowhere.status, "mars" in str(nowhere.body)) == (400, True)
+    body[field] = f"{pod.lower()}-node"
+    assert User(gateway).compute.post("/servers", {"server": body}, headers=asked).status == 403
 
 
 def test_a_service_of_any_pod_is_disabled(boss):

@@ -43,6 +43,7 @@ def _hints(**kinds: Reference) -> dict[str, Reference]:
 # {service: {place: kind of the id, or attribute of `Mentions` for what is called by a name}}.
 PLACES: dict[str, dict[str, Reference | Beside | str]] = {
     "compute": {
+        "host": "nodes", "hypervisor_hostname": "nodes",   # of a new server (2.74)
         "availability_zone": "zone", "flavorRef": "flavors", "key_name": "keypairs", "volume_type": "types",
         "networks[].uuid": NETWORKS, "networks[].port": PORTS, "net_id": NETWORKS, "port_id": PORTS,
         "security_groups[].name": "groups", "addSecurityGroup.name": "groups", "removeSecurityGroup.name": "groups",

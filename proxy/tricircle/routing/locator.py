@@ -134,7 +134,8 @@ class Locator:
         return self.upstream.call(pod["pod_name"], service, "GET", there, headers=caller.headers,
                                   deadline=Deadline(self.upstream.conf.list_deadline)).ok
 
-    def having(self, caller: Caller, service: Service, path: str, member: str = "") -> list[dict]:
+    def having(self, caller: Caller, service: Service, path: str, member: str = "",
+               field: str = "id") -> list[dict]:
         """Rows of the pods that have something at a path: a member, or a list that is not empty.
 
         Where the caller may not look there is one that says so.
@@ -143,7 +144,8 @@ class Locator:
             caller: in whose name they are asked.
             service: whose API.
             path: path and query.
-            member: id of a record that the list must have.
+            member: value of a field of a record that the list must have.
+            field: which one.
 
         Raises:
             Unavailable: no pod that answers has it, and some pod could not be asked.
@@ -152,7 +154,7 @@ class Locator:
         bottom = pods.by_name(self.db)
         answers, missing = scatter(bottom, lambda name: self.upstream.call(
             name, service.name, "GET", path, headers=caller.headers, deadline=deadline))
-        found = [bottom[name] for name, answer in answers.items() if answer.ok and _has(answer.json(), member)]
+        found = [bottom[name] for name, answer in answers.items() if answer.ok and _has(answer.json(), member, field)]
         if found:
             return found
         broken = [*missing, *(name for name, answer in answers.items() if answer.status >= 500)]
@@ -252,11 +254,11 @@ class Recently:
                 del self._until[next(iter(self._until))]
 
 
-def _has(document: Any, member: str) -> bool:
+def _has(document: Any, member: str, field: str) -> bool:
     values = document.values() if isinstance(document, dict) else ()
     if not member:
         return any(values)
-    return any(isinstance(record, dict) and record.get("id") == member
+    return any(isinstance(record, dict) and record.get(field) == member
                for value in values if isinstance(value, list) for record in value)
 
 

@@ -11,6 +11,10 @@ from tricircle.routing.references import Mentions
 from tricircle.routing.sightings import Named
 from tricircle.store import Database, pods
 
+# Lists of Nova that show where a server may be put, up to the name, and the field that has that.
+ON_NODE = (("/os-hypervisors?hypervisor_hostname_pattern=", "hypervisor_hostname"),
+           ("/os-services?binary=nova-compute&host=", "host"))
+
 
 @dataclass
 class Placed:
@@ -61,6 +65,8 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
     homes = _homes(locator, caller, path, found)
     if path.collection.per_pod:
         homes.fixed += _per_pod(db, locator, caller, path, found)
+    elif found.nodes and not found.zone and path.collection.path == "servers" and not path.member:
+        homes.fixed += [_on_node(locator, caller, path, each) for each in found.nodes]
     # After a maintenance a project may be bound to another pod of the zone than that of its networks.
     near = {pod["az_name"]: pod for _, pod in homes.light if pods.is_enabled(pod)}
 
@@ -130,6 +136,23 @@ def _per_pod(db: Database, locator: Locator, caller: Caller, path: Path, found: 
         names = ", ".join(pod["pod_name"] for pod in pods_there)
         raise BadRequest(f"{path.member or found.host} is in several pods ({names}): name one in X-Tricircle-Pod")
     return [(path.member or found.host, pod) for pod in pods_there]
+
+
+def _on_node(locator: Locator, caller: Caller, path: Path, name: str) -> tuple[str, dict]:
+    """(what is named, row of the pod) of a host or a hypervisor that a new server asks for.
+
+    Raises:
+        BadRequest: no pod shows it to the caller, or several do.
+    """
+    base = caller.prefix(path.service)
+    rows = {pod["pod_id"]: pod for asked, field in ON_NODE
+            for pod in locator.having(caller, path.service, f"{base}{asked}{quote(name, safe='')}", name, field)}
+    if not rows:
+        raise BadRequest(f"Compute host {name} could not be found.")
+    if len(rows) > 1:
+        names = ", ".join(sorted(pod["pod_name"] for pod in rows.values()))
+        raise BadRequest(f"{name} is in several pods ({names}): name an availability zone, too")
+    return name, next(iter(rows.values()))
 
 
 def _one_pod(path: Path, fixed: list[tuple[str, dict]]) -> dict | None:

@@ -23,6 +23,7 @@ class Mentions:
         types: volume types by name or id.
         zone: the availability zone asked for; None when there is none.
         hints: availability zone hints.
+        nodes: hosts or hypervisors on which a new server is to be.
         host: the host that a service is on.
     """
 
@@ -33,6 +34,7 @@ class Mentions:
     types: list[str] = field(default_factory=list)
     zone: str | None = None
     hints: list[str] = field(default_factory=list)
+    nodes: list[str] = field(default_factory=list)
     host: str | None = None
 
 
@@ -49,7 +51,7 @@ def mentions(service: str, body: Any) -> Mentions:
     if body is None:
         return Mentions()
     found: dict[str, dict] = {"resources": {}, "flavors": {}, "keypairs": {}, "groups": {}, "types": {}, "zone": {},
-                              "hints": {}}
+                              "hints": {}, "nodes": {}}
     for member in members(body):
         for kind, value in _named(TREES[service], member):
             if isinstance(kind, str):

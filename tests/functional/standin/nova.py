@@ -95,6 +95,8 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
         """GET os-hypervisors and its detail."""
         self.admin(request, "os_compute_api:os-hypervisors:list")
         row = self._hypervisor(request)
+        if request.arg("hypervisor_hostname_pattern", "") not in row["hypervisor_hostname"]:
+            raise Refused(404, "No hypervisor matching that could be found.")
         if not request.path.endswith("/detail"):
             row = {key: row[key] for key in ("id", "hypervisor_hostname", "state", "status")}
         return Response(200, {"hypervisors": [row]})
@@ -146,7 +148,9 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
 
     def _services(self, request):
         """From 2.53 on their ids are UUIDs."""
-        rows = copy.deepcopy(self.templates["services"])
+        rows = [{**row, "host": f"{self.pod.name.lower()}-node"} for row in self.templates["services"]]
+        wanted = {name: request.arg(name, None) for name in ("host", "binary")}
+        rows = [row for row in rows if all(value in (None, row[name]) for name, value in wanted.items())]
         for row in rows if request.version >= (2, 53) else ():
             row["id"] = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{row['binary']}.{self.pod.name}"))
             row["status"] = "disabled" if row["id"] in self.disabled else "enabled"

@@ -187,6 +187,8 @@ class Servers:
             raise Refused(400, f"Flavor {given['flavorRef']} could not be found.")
         if not given.get("imageRef") and not given.get("block_device_mapping_v2"):
             raise Refused(400, "Invalid imageRef provided.")
+        if "host" in given or "hypervisor_hostname" in given:
+            self.admin(request, "compute:servers:create:requested_destination")
         zone = given.get("availability_zone", "nova").split(":")[0]
         if zone not in self.zone_names():
             raise Refused(400, "The requested availability zone is not available")
