@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from tests.functional.gateway import Gateway, children
+from tests.functional.gateway import Gateway, children, until
 
 pytestmark = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor")
 
@@ -23,6 +23,7 @@ def test_every_api_process_is_kept_on_one_processor(gateway):
 def test_an_operator_can_leave_it_to_the_kernel(cloud, tmp_path):
     gateway = Gateway(cloud, tmp_path, processes=1, api="pin_processes = false").start()
     try:
+        until(lambda: places(gateway))   # it listens before it has its child
         assert places(gateway) == [os.sched_getaffinity(0)]
     finally:
         gateway.stop()

@@ -96,7 +96,7 @@ def test_an_answer_without_end_is_not_kept(cloud, gateway, town, attacker, codin
     cloud["Pod2"].compute.faults.spoken["/dump"] = pour
     for _ in range(4):
         answer = attacker.compute.get(f"/servers/{attacker.server}/dump")
-        assert answer.status in (502, 504), "the deadline may come first"
+        assert answer.status in (502, 503, 504), "the deadline may come first, and then the attacker's own breaker"
     assert not opened(gateway)
     assert town.calls()["show servers in Pod2"]().status == 200
     (pid,) = children(gateway.api.process.pid)
