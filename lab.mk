@@ -9,7 +9,7 @@ lab-python:
 lab: lab-python $(VENV)/.ansible ## build, boot and deploy the two-node lab, Tricircle in front (root)
 	$(PLAY) playbooks/lab.yml
 
-lab-down: ## remove the lab's nodes, wires and state; what was downloaded and built stays in its cache (root)
+lab-down: $(VENV)/.ansible ## remove the lab's nodes, wires and state; what was downloaded and built stays in its cache (root)
 	$(PLAY) playbooks/lab_down.yml
 
 lab-clean: lab-down ## the same, and its cache (root)
