@@ -14,6 +14,20 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 
 @contextlib.contextmanager
+def listening_at(serve, over):
+    """Run `serve(socket)` in a thread, for a socket that listens; yields its port, and sets the event at the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            over.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@contextlib.contextmanager
 def serving(answer):
     """Yields a port: who calls there gets these bytes once its request is in; None: nothing."""
     over = threading.Event()
@@ -29,15 +43,8 @@ def serving(answer):
                         theirs.recv(1 << 16)
                         theirs.sendall(answer)
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve, args=(listening,))
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            over.set()
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join()
+    with listening_at(serve, over) as port:
+        yield port
 
 
 def outcome(pool, target="/a", seconds=5.0):
@@ -108,21 +115,14 @@ def keeping(*pieces):
                     theirs.sendall(piece)
                     over.wait(0.1)
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve, args=(listening,))
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            over.set()
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join()
+    with listening_at(serve, over) as port:
+        yield port
 
 
 @pytest.mark.parametrize("status", [b"100 Continue", b"102 Processing", b"103 Early Hints", b"199 Soon"])
 @pytest.mark.parametrize("first", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"])
 def test_an_interim_answer_is_not_the_answer(status, first):
-    """Whoever took it for that would give the answer to the next one who uses the connection."""
+    """A pool that took it for the answer would give the final answer to the connection's next request."""
     with keeping(first + b"HTTP/1.1 %b\r\nLink: </x>\r\n\r\n" % status, LATE) as port:
         found = wire.Pool("127.0.0.1", port).ask("GET", "/", None, SENT, 1, 5)
         assert (found.status, found.data) == (200, b"late")

@@ -65,7 +65,7 @@ def alike(*args, **named):
 
 
 def without_kept(outcome):
-    """What has no body: whether its connection is kept is a matter of taste, see `FinalResponse`."""
+    """Leave out of a 204's or a 304's outcome whether its connection is kept: `FinalResponse` is stricter there."""
     sent, found = outcome
     return (sent, found[:-1]) if isinstance(found, tuple) and found[0] in (204, 304) else outcome
 

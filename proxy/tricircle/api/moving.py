@@ -32,7 +32,8 @@ JSON = {"content-type": "application/json", "accept": "application/json"}
 NETWORK_FIELDS = ("name", "admin_state_up", "port_security_enabled", "dns_domain", "project_id")
 SUBNET_FIELDS = ("name", "ip_version", "cidr", "gateway_ip", "allocation_pools", "enable_dhcp", "dns_nameservers",
                  "host_routes", "ipv6_ra_mode", "ipv6_address_mode", "service_types", "project_id")
-# What is the pod's own: ids, times, the state, the wire, and what follows from things that are looked at by themselves.
+# Fields of a network or subnet that differ from pod to pod: ids, times, the state, the provider's segment, and the ids
+# of subnets and pools, which are copied by themselves.
 OF_THE_POD = frozenset({"id", "network_id", "subnetpool_id", "subnets", "created_at", "updated_at", "revision_number",
                         "status", "availability_zones", "provider:network_type", "provider:physical_network",
                         "provider:segmentation_id", "ipv4_address_scope", "ipv6_address_scope", "l2_adjacency"})
@@ -266,7 +267,7 @@ def _make_alike(task: Move, collection: str, member: str, original: dict, local:
 
 
 def _differing(original: dict, copy: dict) -> dict:
-    """What the original has otherwise than its copy; lists of Neutron have no order."""
+    """Return the fields in which a copy differs from its original, as the original has them; lists have no order."""
     return {name: value for name, value in original.items()
             if name not in OF_THE_POD and _plain(copy.get(name)) != _plain(value)}
 

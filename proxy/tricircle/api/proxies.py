@@ -1,4 +1,4 @@
-"""What a proxy in front of the gateway says of its clients, where it is one that the operator trusts."""
+"""The X-Forwarded headers of a proxy in front of the gateway: believed from those that the operator trusts alone."""
 from collections.abc import Callable
 from typing import Any
 

@@ -3,8 +3,7 @@ import re
 
 from tricircle.errors import PodUnreachable
 from tricircle.store import quotas
-from tricircle.upstream.client import Answer, Upstream
-from tricircle.upstream.client import member as of_answer
+from tricircle.upstream.client import Answer, Upstream, member
 
 # (service, collection) -> (path of a set, its key in bodies, what else goes along): `own` is Tricircle's own project.
 # Nova would refuse a number below what it counts at the moment: that was looked at when the number was set.
@@ -46,7 +45,7 @@ def bring(upstream: Upstream, pod: str, resource_id: str, told: dict[str, int]) 
         PodUnreachable: no answer, or a refusal.
     """
     service, collection, owner = parts(resource_id)
-    path, member, more = SETS[service, collection]
+    path, key, more = SETS[service, collection]
     path = path.replace("{owner}", owner)
     if "{own}" in path:
         path = path.replace("{own}", upstream.account.project_id())
@@ -57,11 +56,11 @@ def bring(upstream: Upstream, pod: str, resource_id: str, told: dict[str, int]) 
     answer = upstream.ask(pod, service, "GET", path)
     if answer.status == 400 and GONE.search(answer.body):
         return ["the project is gone"]
-    has = of_answer(_good(answer, service), member)
+    has = member(_good(answer, service), key)
     # A name that the pod does not know is a volume type that it has not got.
     lacking = {name: number for name, number in told.items() if name in has and has[name] != number}
     if lacking:
-        _good(upstream.ask(pod, service, "PUT", path, {member: lacking | more}), service)
+        _good(upstream.ask(pod, service, "PUT", path, {key: lacking | more}), service)
         done += [f"{name} is {number} now" for name, number in sorted(lacking.items())]
     return done
 

@@ -12,7 +12,7 @@ from tricircle.upstream.deadline import Deadline
 LOG = logging.getLogger(__name__)
 CHUNK = 1 << 16
 LONGEST_TEXT = 1 << 20
-# What passes through may take so many seconds, and one more for each so many bytes.
+# A body that passes through may take the pod PATIENCE seconds, and a second more for each SLOWEST bytes.
 PATIENCE, SLOWEST = 60.0, 1 << 14
 MOST = 64 << 20   # of a body that is kept in memory: thirty times a page of a thousand servers
 
