@@ -60,6 +60,10 @@ PODS = [
     cfg.FloatOpt("deadline", default=60.0, min=0.1, help="Seconds that one call to a pod may take, all in all."),
     cfg.FloatOpt("list_deadline", default=15.0, min=0.1,
                  help="Seconds that a list waits for its slowest pod; after that the pod is named as unreachable."),
+    cfg.FloatOpt("empty_pod_rate", default=10.0, min=0.1,
+                 help="Questions a second that one user's lists of one kind may cost at pods in which the project has "
+                      "nothing. What a project makes straight at such a pod is listed after as many seconds as there "
+                      "are such pods, divided by this: 0.1 s with one, 10 s with a hundred."),
     cfg.FloatOpt("connect_deadline", default=3.0, min=0.1, help="Seconds for opening a connection."),
     cfg.IntOpt("breaker_failures", default=5, min=1, help="Failed calls in a row that open a pod's breaker."),
     cfg.FloatOpt("breaker_seconds", default=10.0, min=0.1, help="Seconds until an open breaker lets one call through."),

@@ -87,8 +87,9 @@ def _shares(gateway: Gateway, request: Request, path: Path, pod: dict, take: Tak
 def _of_one(gateway: Gateway, request: Request, path: Path, look: Look, take: Take, owner: str, given: Any,
             record: dict) -> tuple[str | Response | None, Request]:
     """(claim on one project's quota, refusal, or None when there is nothing to claim; the request as above)."""
-    claimant = Claimant(gateway.db, gateway.upstream, owner, look.pod)
-    alone, claim = claimant.alone(path.service.name)
+    claimant = Claimant(gateway.db, gateway.upstream, owner, look.pod, gateway.unused_pods,
+                        (path.service.name, path.collection.path))
+    alone, claim = claimant.alone()
     if alone:
         return claim, request
     amount = take.amount(look, given, record)

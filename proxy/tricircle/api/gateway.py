@@ -9,12 +9,17 @@ from oslo_config import cfg
 from tricircle import config
 from tricircle.api.door import Door
 from tricircle.api.policy import Policy
+from tricircle.routing.empty_pods import EmptyPods
 from tricircle.routing.locator import Locator
 from tricircle.routing.pooling import Pools
 from tricircle.routing.zones import Zones
 from tricircle.store import Database
 from tricircle.upstream.account import Account
 from tricircle.upstream.client import Answer, Upstream
+
+# What a project uses of a quota is believed for so many times longer than its lists are: a create is to be as fast as
+# at the pod, and what the project makes straight at a pod meanwhile counts a little later.
+QUOTAS_LONGER = 60
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Gateway:
         policy: who may use the admin API.
         pools: hands out prefixes of subnet pools.
         door: lets requests in, and no project's more than its share.
+        empty_pods: in which pods a project has nothing, as a user has seen.
+        unused_pods: in which pods a project uses nothing of a quota.
         version_answers: the pods' version documents, by service and path.
         version_locks: who asks for them.
     """
@@ -63,6 +70,8 @@ class Gateway:
     policy: Policy
     pools: Pools
     door: Door
+    empty_pods: EmptyPods
+    unused_pods: EmptyPods
     version_answers: dict[tuple[str, str], Known] = field(default_factory=dict)
     version_locks: dict[tuple[str, str], threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
@@ -72,4 +81,5 @@ class Gateway:
         db = Database(config.database_path(conf))
         upstream = Upstream(conf, Account(conf))
         return cls(conf, db, upstream, Locator(db, upstream), Zones(upstream), Policy(conf),
-                   Pools(db, upstream), Door(conf))
+                   Pools(db, upstream), Door(conf), EmptyPods(conf.pods.empty_pod_rate),
+                   EmptyPods(conf.pods.empty_pod_rate / QUOTAS_LONGER))

@@ -7,9 +7,10 @@ from functools import partial
 from tricircle import marks
 from tricircle.api import fanout, learned, members, microversion, needs, once
 from tricircle.api.admission import within_quota
+from tricircle.api.asking import pods_to_ask
 from tricircle.api.forward import POD_HEADER, failure, present, send
 from tricircle.api.gateway import Gateway
-from tricircle.api.listing import merged_list, pods_to_ask
+from tricircle.api.listing import merged_list
 from tricircle.api.message import Request, Response
 from tricircle.api.totals import totals
 from tricircle.errors import ApiError, BadRequest, PodUnreachable, StoreBusy

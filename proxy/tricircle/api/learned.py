@@ -6,7 +6,10 @@ from tricircle.api.message import Request
 from tricircle.routing.catalogue import UUID, Path, kind_of
 from tricircle.routing.fields import project_of
 from tricircle.store import replicas, routings
-from tricircle.upstream.client import Answer
+from tricircle.upstream.client import Answer, document
+
+# Where a project takes over what was another's: collections of transfers.
+TRANSFERS = frozenset({"os-volume-transfer", "volume-transfers"})
 
 
 def remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> None:
@@ -24,17 +27,25 @@ def remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer: 
     """
     if answer.ok and request.method == "POST" and not path.member and not path.collection.everywhere:
         routings.learn(gateway.db, _made(request, path, answer.json()), pod["pod_id"])
+    if answer.ok and path.rest == "/accept" and path.collection.path in TRANSFERS:
+        routings.correct(gateway.db, _taken_over(request, document(answer).get("transfer")), pod["pod_id"])
     if UUID.match(path.member) and not path.rest:
         _end(gateway, request, path, pod, answer)
 
 
-def _made(request: Request, path: Path, document: Any) -> list[tuple[str, str, str]]:
+def _made(request: Request, path: Path, made: Any) -> list[tuple[str, str, str]]:
     """(id, kind, project) of what a POST has made."""
     kind, project_id = kind_of(path.collection.path), request.caller.project_id
-    values = document.values() if isinstance(document, dict) else ()
+    values = made.values() if isinstance(made, dict) else ()
     records = [record for value in values for record in (value if isinstance(value, list) else [value])]
     return [(record["id"], kind, project_of(record) or project_id) for record in records
             if isinstance(record, dict) and UUID.match(str(record.get("id", "")))]
+
+
+def _taken_over(request: Request, transfer: Any) -> list[tuple[str, str, str]]:
+    """(id, kind, project) of the volume that the caller's project has now."""
+    volume_id = transfer.get("volume_id") if isinstance(transfer, dict) else None
+    return [(volume_id, "volumes", request.caller.project_id)] if UUID.match(str(volume_id)) else []
 
 
 def _end(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> None:

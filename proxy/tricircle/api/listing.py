@@ -3,7 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tricircle import jsons
-from tricircle.api import cursors, partial
+from tricircle.api import asking, cursors, partial
 from tricircle.api import query as queries
 from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send, shared
 from tricircle.api.gateway import Gateway
@@ -14,7 +14,7 @@ from tricircle.api.query import Query
 from tricircle.errors import BadRequest, PodUnreachable, Unavailable
 from tricircle.routing import default_group
 from tricircle.routing.catalogue import TIMES, Path
-from tricircle.store import pods, replicas, routings
+from tricircle.store import replicas
 from tricircle.upstream import paging
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.merge import collection_key, combine, common, dig, ordered, page, unique
@@ -22,18 +22,6 @@ from tricircle.upstream.paging import Declined, Order
 from tricircle.upstream.scatter import scatter
 
 Tidy = Callable[[Gateway, Request, dict[str, Any], dict[str, dict]], None]
-
-
-def pods_to_ask(gateway: Gateway, request: Request, path: Path) -> list[dict]:
-    """The project's pods; all of them for an administrator's look at all projects, and where things are shared."""
-    bottom = pods.bottom(gateway.db)
-    collection = path.collection
-    everything = path.service.every_pod or collection.everywhere or collection.natural or collection.per_pod
-    if everything or "all_tenants" in request.query or "all_projects" in request.query:
-        return bottom
-    project = request.caller.project_id
-    mine = {row["pod_id"] for row in pods.bindings(gateway.db, project)} | routings.pods_of_project(gateway.db, project)
-    return [pod for pod in bottom if pod["pod_id"] in mine] or bottom
 
 
 def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict],
@@ -63,9 +51,11 @@ def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict
         return _alone(gateway, request, path, asked[0])
     target, deadline = queries.for_pod(request, path, query, bool(zoned)), Deadline(gateway.upstream.conf.list_deadline)
     lists = {pod["pod_name"]: PodList(gateway, request, path, pod, query, target, deadline) for pod in asked}
-    if path.order and query.limit:
-        return _page(gateway, request, path, query, lists)
-    return _whole(gateway, request, path, query, lists, tidy)
+    response = _page(gateway, request, path, query, lists) if path.order and query.limit else \
+        _whole(gateway, request, path, query, lists, tidy)
+    asking.note(gateway, request, path, query, asked,
+                [each.pod["pod_id"] for each in lists.values() if each.empty is not True])
+    return response
 
 
 def _alone(gateway: Gateway, request: Request, path: Path, pod: dict) -> Response:

@@ -42,6 +42,7 @@ class PodList:
         self.headers: list[tuple[str, str]] | None = None   # of the first answer
         self.frame: dict[str, Any] = {}                      # what it has beside the records
         self.key: str | None = None
+        self.empty: bool | None = None                       # whether its first page has no record; None: not told
         self.foreign: set[str] = set()                       # home ids of what is here as a replica only
 
     def dress(self, records: list) -> None:
@@ -102,7 +103,8 @@ class PodList:
         if not isinstance(document, dict) or (key and not all(map(self._is_record, document[key]))):
             raise self._no_list()
         if self.headers is None:
-            self.headers, self.key = upward(answer), collection_key(document)
+            self.headers, self.key = upward(answer), key
+            self.empty = bool(key) and not document[key]
             self.frame = {name: value for name, value in document.items()
                           if name != self.key and not name.endswith("_links")} if self.key else {}
         return document

@@ -1,5 +1,6 @@
 """Quotas and limits of the big region: what an administrator sets is its number, usage is the sum over the pods."""
 import json
+from typing import Any
 from urllib.parse import parse_qs
 
 from tricircle.api import fanout
@@ -11,7 +12,7 @@ from tricircle.errors import BadRequest, Unavailable
 from tricircle.jobs.queue import announced
 from tricircle.routing import usage
 from tricircle.routing.catalogue import Path
-from tricircle.store import pods, quotas, routings
+from tricircle.store import pods, quotas, spans
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
@@ -57,7 +58,7 @@ def limits(gateway: Gateway, request: Request, path: Path) -> Response | None:
 
     def merge(documents: dict[str, dict]) -> dict:
         absolute = {pod: document["absolute"] for pod, document in documents.items()}
-        merged = usage.combine(absolute, _binding(gateway, request.caller.project_id),
+        merged = usage.combine(absolute, _binding(gateway, request.caller.project_id, absolute),
                                {shown: kept[name] for shown, name in MAXIMA.items() if name in kept})
         totals = {name: sum(each.get(name, 0) for each in absolute.values())
                   for name in merged if name.startswith("total")}
@@ -71,7 +72,7 @@ def _read(gateway: Gateway, request: Request, path: Path) -> Response:
 
     def merge(documents: dict[str, dict]) -> dict:
         _leave_replicas_out(gateway, path, documents)
-        return usage.combine(documents, _binding(gateway, path.member), kept)
+        return usage.combine(documents, _binding(gateway, path.member, documents), kept)
     return _merged(gateway, request, path, quota_numbers.SETS[_key(path)[:2]][1], merge)
 
 
@@ -100,11 +101,25 @@ def _member(answer: Answer, member: str) -> dict | None:
     return found if isinstance(found, dict) else None
 
 
-def _binding(gateway: Gateway, project_id: str) -> set[str]:
-    """Names of the pods whose limits hold for a project: those in which it has something."""
-    mine = ({row["pod_id"] for row in pods.bindings(gateway.db, project_id)}
-            | routings.pods_of_project(gateway.db, project_id))
-    return {pod["pod_name"] for pod in pods.bottom(gateway.db) if pod["pod_id"] in mine}
+def _binding(gateway: Gateway, project_id: str, documents: dict[str, dict]) -> set[str]:
+    """Return the names of the pods whose limits hold for a project: those in which it has something.
+
+    Args:
+        gateway: parts.
+        project_id: whose.
+        documents: {pod: its numbers}, which may tell what is used.
+    """
+    own = spans.own(gateway.db, project_id)
+    return {pod["pod_name"] for pod in pods.bottom(gateway.db)
+            if pod["pod_id"] in own or any(map(_is_use, (documents.get(pod["pod_name"]) or {}).items()))}
+
+
+def _is_use(told: tuple[str, Any]) -> bool:
+    """Return whether one number of a quota or of limits, with its name, says that something is there."""
+    name, value = told
+    if isinstance(value, dict):
+        return any(value.get(count) for count in ("in_use", "used", "reserved"))
+    return name.startswith("total") and name.endswith("Used") and bool(value)
 
 
 def _leave_replicas_out(gateway: Gateway, path: Path, documents: dict[str, dict]) -> None:

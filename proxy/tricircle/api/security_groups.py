@@ -2,9 +2,10 @@
 from typing import Any
 
 from tricircle.api import generic, judged, unseen
+from tricircle.api.asking import pods_to_ask
 from tricircle.api.forward import failure, send
 from tricircle.api.gateway import Gateway
-from tricircle.api.listing import default_groups_once, merged_list, pods_to_ask
+from tricircle.api.listing import default_groups_once, merged_list
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
 from tricircle.api.replicated import delete_replicas

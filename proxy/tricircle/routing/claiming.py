@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from tricircle.errors import NotFound, PodUnreachable, StoreBusy
 from tricircle.routing import usage
+from tricircle.routing.empty_pods import EmptyPods
 from tricircle.routing.room import Room
 from tricircle.routing.takes import Amount
-from tricircle.store import Database, claims, pods, quotas, routings
+from tricircle.store import Database, claims, pods, quotas, spans
 from tricircle.store.claims import Key
 from tricircle.store.db import now
 from tricircle.upstream.client import Upstream, document
@@ -41,14 +42,18 @@ class Claimant:
         db, upstream: as everywhere.
         project_id: whose quota.
         pod: row of the pod that gets the request.
+        unused: in which pods a project uses nothing of a quota.
+        path: (service, collection) of what is made.
     """
 
-    def __init__(self, db: Database, upstream: Upstream, project_id: str, pod: dict):
+    def __init__(self, db: Database, upstream: Upstream, project_id: str, pod: dict, unused: EmptyPods,
+                 path: tuple[str, str]):
         self.db, self.upstream, self.project_id, self.pod = db, upstream, project_id, pod
+        self._unused, self._key = unused, (project_id, *path)
         self._seconds = upstream.conf.deadline + GRACE_SECONDS
         self._silent: set[str] = set()   # names of pods that did not answer: once is enough for one request
 
-    def alone(self, service: str) -> tuple[bool, str | None]:
+    def alone(self) -> tuple[bool, str | None]:
         """(whether the project is in this pod only, then a claim of an unknown amount).
 
         Looked at and claimed in one transaction: of two first requests to two pods the later one sees the other. When
@@ -57,7 +62,7 @@ class Claimant:
         def decide(rows: list[dict]) -> dict | None:
             if self._span(rows) != {self.pod["pod_id"]}:
                 return None
-            return {(each, claims.UNKNOWN): None for each in SERVICES.get(service, (service,))}
+            return {(each, claims.UNKNOWN): None for each in SERVICES.get(self._key[1], self._key[1:2])}
         try:
             claim = claims.take(self.db, self.project_id, self.pod["pod_id"], self._seconds, decide)
         except StoreBusy as error:
@@ -103,10 +108,9 @@ class Claimant:
         return claim, found[0], found[1]
 
     def _span(self, rows: list[dict]) -> set[str]:
-        """Ids of the pods that have, or are about to get, something of the project's."""
-        bound = {row["pod_id"] for row in pods.bindings(self.db, self.project_id)}
-        return {self.pod["pod_id"], *bound, *routings.pods_of_project(self.db, self.project_id),
-                *(row["pod_id"] for row in rows)}
+        """Ids of the pods that have, or may have, or are about to get, something of the project's."""
+        others = {pod["pod_id"] for pod in pods.bottom(self.db)} - self._unused.known(self._key)
+        return {self.pod["pod_id"], *spans.own(self.db, self.project_id), *others, *(row["pod_id"] for row in rows)}
 
     def _counted(self, rows: list[dict], amount: Amount, first: bool) -> frozenset[str]:
         """Claims that whatever the pods are asked from now on contains: the ended ones, less what Nova counts late."""
@@ -140,17 +144,32 @@ class Claimant:
             self.db, self.upstream, self.project_id, rows[name], keys, deadline))
         for name, numbers in told.items():
             claims.note_usage(self.db, self.project_id, rows[name]["pod_id"], numbers.used)
-        counts = [numbers.used for numbers in told.values()]
+        counts = {rows[name]["pod_id"]: numbers.used for name, numbers in told.items()}
         for error in failed.values():
             LOG.warning("quota of project %s: %s; it counts with what it told last", self.project_id, error)
         self._silent |= failed.keys()
-        for name in self._silent & rows.keys():
-            counts.append(claims.usage(self.db, self.project_id, rows[name]["pod_id"]))
+        silent = {rows[name]["pod_id"] for name in self._silent & rows.keys()}
+        counts |= {pod_id: claims.usage(self.db, self.project_id, pod_id) for pod_id in silent}
+        here = self._here(counts, span)
         limits = {(service, name): quotas.numbers(self.db, service, COLLECTIONS[service], self.project_id).get(
-            name, usage.smallest([numbers.limits[service, name] for numbers in told.values()
-                                  if (service, name) in numbers.limits])) for service, name in keys}
-        used = {key: sum(count.get(key, 0) for count in counts) for key in keys}
-        return limits, used, {rows[name]["pod_id"] for name in self._silent & rows.keys()}
+            name, usage.smallest([numbers.limits[service, name] for pod, numbers in told.items()
+                                  if (service, name) in numbers.limits and rows[pod]["pod_id"] in here]))
+            for service, name in keys}
+        used = {key: sum(count.get(key, 0) for count in counts.values()) for key in keys}
+        return limits, used, silent
+
+    def _here(self, counts: dict[str, dict[Key, int]], span: set[str]) -> set[str]:
+        """Return the ids of the pods whose limits hold: those that have something, or are about to.
+
+        Args:
+            counts: {pod id: what it counts}.
+            span: ids of the pods that were asked; where they are all, the others are known to have nothing.
+        """
+        used = {pod_id for pod_id, count in counts.items() if any(count.values())}
+        if span == {pod["pod_id"] for pod in pods.bottom(self.db)}:
+            self._unused.note(self._key, span, used)
+        claimed = {row["pod_id"] for row in claims.of_project(self.db, self.project_id)}
+        return {self.pod["pod_id"]} | spans.own(self.db, self.project_id) | used | claimed
 
     def _deadline(self) -> Deadline:
         return Deadline(min(ASK_SECONDS, self.upstream.conf.list_deadline))

@@ -89,9 +89,3 @@ def in_pod(db: Database, pod_id: str, kind: str, project_id: str | None, limit: 
     owned, args = ("AND project_id = ?", [project_id]) if project_id else ("", [])
     return db.rows(f"SELECT * FROM routings WHERE pod_id = ? AND kind = ? AND leaving = 0 {owned} "  # noqa: S608
                    "ORDER BY created_at DESC LIMIT ?", [pod_id, kind, *args, limit])
-
-
-def pods_of_project(db: Database, project_id: str) -> set[str]:
-    """Ids of the pods in which a project is known to have something."""
-    rows = db.rows("SELECT DISTINCT pod_id FROM routings WHERE project_id = ?", (project_id,))
-    return {row["pod_id"] for row in rows}

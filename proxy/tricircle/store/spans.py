@@ -38,6 +38,13 @@ def of_project(db: Database, project_id: str) -> set[str]:
     return {row["pod_id"] for row in rows}
 
 
+def own(db: Database, project_id: str) -> set[str]:
+    """Return the ids of the pods to which a project is bound, or in which Tricircle knows something of its own."""
+    rows = db.rows("SELECT pod_id FROM bindings WHERE tenant_id = ? UNION SELECT pod_id FROM routings "
+                   "WHERE project_id = ?", (project_id,) * 2)
+    return {row["pod_id"] for row in rows}
+
+
 def retire(db: Database, resource_id: str, pod_id: str, seconds: float) -> int | None:
     """Claim a replica in order to delete it.
 

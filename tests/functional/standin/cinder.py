@@ -3,6 +3,7 @@ import copy
 
 from tests.functional.standin import checks as c
 from tests.functional.standin.cinder_quotas import Quotas
+from tests.functional.standin.cinder_transfers import Transfers
 from tests.functional.standin.cinder_types import Types
 from tests.functional.standin.microversioned import Microversioned, newest_first
 from tests.functional.standin.service import new_id, ordered, recorded, stamp
@@ -23,7 +24,7 @@ SNAPSHOT = c.fields(("volume_id",), volume_id=c.identifier, name=c.nullable(c.te
 FILTERS = ("name", "status", "id", "availability_zone", "volume_type", "bootable", "volume_id")
 
 
-class Cinder(Quotas, Types, Microversioned):
+class Cinder(Quotas, Types, Transfers, Microversioned):
     """The volume service of a pod."""
 
     name = kind = "volume"
@@ -50,7 +51,7 @@ class Cinder(Quotas, Types, Microversioned):
                 ("GET", one + "/metadata", self.metadata), ("POST", one + "/metadata", self.metadata),
                 ("PUT", one + "/metadata", self.metadata), ("GET", one + "/metadata/{key}", self.metadata_key),
                 ("DELETE", one + "/metadata/{key}", self.metadata_key),
-                *self.types_table(v),
+                *self.types_table(v), *self.transfers_table(v),
                 ("GET", f"{v}/snapshots", self.snapshots), ("GET", f"{v}/snapshots/detail", self.snapshots),
                 ("POST", f"{v}/snapshots", self.snapshot_create), ("GET", f"{v}/snapshots/{{id}}", self.snapshot_show),
                 ("PUT", f"{v}/snapshots/{{id}}", self.snapshot_show),

@@ -1,0 +1,65 @@
+"""Which pods a list asks."""
+from collections.abc import Hashable, Iterable
+from urllib.parse import parse_qsl
+
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request
+from tricircle.api.query import Query
+from tricircle.routing.catalogue import Path
+from tricircle.store import pods, spans
+
+# What makes a list show more than the project's present things: those of others, or those that are gone.
+WIDER = frozenset({"all_tenants", "all_projects", "project_id", "tenant_id", "deleted", "changes-since",
+                   "changes-before", "status", "vm_state"})
+# What changes nothing about which records a list has in all.
+SHAPING = frozenset({"limit", "sort", "sort_key", "sort_dir", "page_reverse", "fields", "with_count"})
+
+
+def asks_all(path: Path) -> bool:
+    """Whether a list asks every pod, whoever asks: its records belong to no project, or to several."""
+    collection = path.collection
+    return bool(path.service.every_pod or collection.everywhere or collection.natural or collection.per_pod)
+
+
+def pods_to_ask(gateway: Gateway, request: Request, path: Path) -> list[dict]:
+    """Return the rows of the pods that may have something for a list; at least one, where one is registered.
+
+    Args:
+        gateway: parts.
+        request: the user's.
+        path: parsed, without a member.
+    """
+    bottom = pods.bottom(gateway.db)
+    if asks_all(path) or WIDER & _parameters(request):
+        return bottom
+    empty = gateway.empty_pods.known(_key(request, path))
+    if not empty:
+        return bottom
+    empty -= spans.own(gateway.db, request.caller.project_id)
+    return [pod for pod in bottom if pod["pod_id"] not in empty] or bottom[:1]
+
+
+def note(gateway: Gateway, request: Request, path: Path, query: Query, asked: list[dict],
+         held: Iterable[str]) -> None:
+    """Remember which pods had nothing for a list, when it was one of all that the project has.
+
+    Args:
+        gateway, request, path: as in `pods_to_ask`.
+        query: of the request.
+        asked: rows of the pods that were asked.
+        held: ids of those that had something, or did not tell.
+    """
+    bottom = {pod["pod_id"] for pod in pods.bottom(gateway.db)}
+    whole = not asks_all(path) and _parameters(request) <= SHAPING and not query.nothing
+    if whole and bottom == {pod["pod_id"] for pod in asked}:
+        own = spans.own(gateway.db, request.caller.project_id)
+        gateway.empty_pods.note(_key(request, path), bottom, own.union(held))
+
+
+def _parameters(request: Request) -> set[str]:
+    return {name for name, _ in parse_qsl(request.query, keep_blank_values=True)}
+
+
+def _key(request: Request, path: Path) -> Hashable:
+    """What one user sees is no answer for another one, nor for the same one with other roles."""
+    return request.caller.identity, path.service.name, path.collection.path
