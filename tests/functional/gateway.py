@@ -190,6 +190,7 @@ class Gateway:
             db.execute("UPDATE replicas SET claim_until = 0 WHERE local_id IS NULL")
             db.execute("UPDATE jobs SET not_before = 0, held_until = 0 WHERE state = 'queued'")
             db.execute("UPDATE intents SET until = 0")
+            db.execute("UPDATE moves SET until = 0")
 
     def end_claims(self) -> None:
         """Let the time of claims on prefixes be over whose requests were lost."""

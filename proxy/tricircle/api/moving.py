@@ -1,23 +1,24 @@
 """A network made without a zone lives in its project's default pod until its first server says otherwise.
 
 Then it is made anew in the server's pod, subnets included, and keeps its ids: those of the new one become local ids.
-It does so once: from then on the pod is where it is.
 Neutron itself tells whether anything hangs on the old one, by refusing to delete it; until it is deleted the new one is
 a replica like any other, which can be taken back. Whatever step the gateway dies after, the job `network` ends it.
 """
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tricircle import marks, trace
 from tricircle.crosspod import moves
 from tricircle.errors import ApiError, Unavailable
+from tricircle.routing import rewrite
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import UUID
 from tricircle.routing.replicas import Refused
 from tricircle.store import Database, jobs, prefixes, replicas, routings
+from tricircle.store import moves as claims
 from tricircle.store.db import now
 from tricircle.store.prefixes import Look
 from tricircle.upstream import ownership
@@ -77,21 +78,19 @@ def move(task: Move) -> None:
     while not deadline.passed():
         known = routings.home(task.db, task.network_id)
         if known and known["pod_id"] == task.pod["pod_id"]:
-            return
-        _once(task)
+            return None
         if known and known["pod_id"] != task.home["pod_id"]:
             raise task.apart(f"network {task.network_id} has just been moved to another pod")
-        # The claim is on the pod that it leaves: two servers in two zones must not both have it.
-        row = replicas.claim(task.db, task.network_id, task.home["pod_id"], "networks", task.caller.project_id,
-                             CLAIM_SECONDS)
-        if row["mine"]:
+        fence = claims.claim(task.db, task.network_id, CLAIM_SECONDS)
+        if fence:
             try:
                 # The one before us may have moved it between the look and the claim.
                 if routings.home(task.db, task.network_id) == known:
                     return _move(task)
             finally:
-                replicas.abandon(task.db, task.network_id, task.home["pod_id"], row["fence"])
-        time.sleep(POLL_SECONDS)
+                claims.release(task.db, task.network_id, fence)
+        else:
+            time.sleep(POLL_SECONDS)
     raise Unavailable(f"network {task.network_id} is being moved by another request: try again")
 
 
@@ -107,7 +106,7 @@ def others_have_moved(db: Database, network_id: str, home: dict) -> bool:
         Whether there was one, or it has left that pod already: what the pod said of it may not hold any more.
     """
     deadline, waited = Deadline(CLAIM_SECONDS), False
-    while home["pod_id"] in replicas.unfinished(db, network_id) and not deadline.passed():
+    while claims.is_claimed(db, network_id) and not deadline.passed():
         waited = True
         time.sleep(POLL_SECONDS)
         trace.waited()   # for the other one, which writes meanwhile
@@ -122,13 +121,7 @@ def check(task: Move) -> None:
         ApiError: as `move`.
         PodUnreachable: its home does not answer.
     """
-    _once(task)
     _movable(task)
-
-
-def _once(task: Move) -> None:
-    if replicas.to_local(task.db, task.home["pod_id"], [task.network_id]):
-        raise task.apart(f"network {task.network_id} has moved once, with its first server, and stays")
 
 
 def _movable(task: Move) -> dict:
@@ -154,7 +147,7 @@ def _move(task: Move) -> None:
         _make_copy(task, network, subnets)
         if _delete_original(task, network, subnets):
             ids = [subnet["id"] for subnet in subnets]
-            moves.at_home(task.db, task.network_id, ids, network["project_id"], task.pod)
+            claims.arrive(task.db, task.network_id, ids, network["project_id"], task.home["pod_id"], task.pod["pod_id"])
             return
         moves.take_back(task.db, task.upstream, task.network_id, task.pod)
         if last.passed():
@@ -278,9 +271,12 @@ def _plain(value: Any) -> Any:
 
 def _call(task: Move, pod: dict, method: str, path: str, body: dict | None = None,
           headers: dict[str, str] | None = None) -> Answer:
-    return task.upstream.call(pod["pod_name"], "network", method, f"/v2.0/{path}",
-                              headers=task.caller.headers | JSON | (headers or {}),
-                              body=json.dumps(body).encode() if body is not None else None)
+    """Ask a pod in the user's name; path and answer have home ids, since a network may have moved before."""
+    there = rewrite.down(task.db, pod["pod_id"], f"/v2.0/{path}".encode()).decode()
+    answer = task.upstream.call(pod["pod_name"], "network", method, there,
+                                headers=task.caller.headers | JSON | (headers or {}),
+                                body=json.dumps(body).encode() if body is not None else None)
+    return replace(answer, body=rewrite.up(task.db, pod["pod_id"], answer.body))
 
 
 def _member(answer: Answer, member: str):

@@ -1,6 +1,6 @@
 """How a network's move from pod to pod is taken back or ended, whatever step it was interrupted after."""
 from tricircle.errors import PodUnreachable
-from tricircle.store import Database, replicas, routings
+from tricircle.store import Database, moves, replicas, routings
 from tricircle.upstream import ownership
 from tricircle.upstream.client import Upstream, member
 
@@ -31,21 +31,17 @@ def settle(db: Database, upstream: Upstream, network_id: str, home: dict, pod: d
     Raises:
         PodUnreachable: one of them does not answer.
     """
-    there = upstream.ask(home["pod_name"], "network", "GET", f"/v2.0/networks/{network_id}")
+    # It may have moved before.
+    called = replicas.to_local(db, home["pod_id"], [network_id]).get(network_id, network_id)
+    there = upstream.ask(home["pod_name"], "network", "GET", f"/v2.0/networks/{called}")
     local = replicas.to_local(db, pod["pod_id"], [network_id]).get(network_id)
     if there.status == 404 and local:
         project_id = routings.home(db, network_id)["project_id"]
-        at_home(db, network_id, _subnets(db, upstream, local, pod), project_id, pod)
+        moves.arrive(db, network_id, _subnets(db, upstream, local, pod), project_id, home["pod_id"], pod["pod_id"])
     elif there.ok:
         take_back(db, upstream, network_id, pod)
     elif there.status != 404:
         raise PodUnreachable(home["pod_name"], "network", f"answered {there.status} for network {network_id}")
-
-
-def at_home(db: Database, network_id: str, subnets: list[str], project_id: str, pod: dict) -> None:
-    """A network and its subnets live in a pod from now on; their rows in `replicas` keep the ids apart."""
-    routings.correct(db, [(network_id, "networks", project_id), *((each, "subnets", project_id) for each in subnets)],
-                     pod["pod_id"], durable=True)
 
 
 def _subnets(db: Database, upstream: Upstream, local: str, pod: dict) -> list[str]:

@@ -230,3 +230,12 @@ def m014_refusals(db):
     db.execute("""DELETE FROM routings WHERE kind NOT IN (
         'servers', 'os-server-groups', 'volumes', 'snapshots', 'networks', 'subnets', 'ports', 'routers', 'floatingips',
         'security-groups', 'subnetpools', 'address-scopes', 'qos/policies')""")
+
+
+@migrations()
+def m015_moves(db):
+    """Networks that a request moves to another pod just now: see store/moves.py."""
+    db.execute("""CREATE TABLE moves (
+        network_id TEXT PRIMARY KEY,
+        fence TEXT NOT NULL,            -- of the request
+        until REAL NOT NULL)            -- then the request is dead""")

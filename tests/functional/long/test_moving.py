@@ -145,11 +145,15 @@ def test_servers_that_race_for_it_end_in_one_pod(cloud, user):
     assert [row["id"] for row in user.network.ok("GET", "/networks")["networks"]].count(network) == 1
 
 
+@pytest.mark.parametrize("moved", [False, True])
 @pytest.mark.parametrize(("match", "when"), [
     ("^POST /v2.0/networks", "after"), ("^POST /v2.0/subnets", "after"), ("^PUT /v2.0/networks/", "before"),
     ("^DELETE /v2.0/networks/", "before"), ("^DELETE /v2.0/networks/", "after")])
-def test_a_gateway_that_dies_in_the_middle_leaves_one_network(cloud, gateway, user, match, when):
+def test_a_gateway_that_dies_in_the_middle_leaves_one_network(cloud, gateway, user, match, when, moved):
     network, subnet = user.wired()
+    if moved:
+        gone(user, user.boot(network, "az2"), network)
+        gone(user, user.boot(network, "az1"), network)
     stop = cloud.stop_at_write(1, when, match)
     booting = threading.Thread(target=lambda: _quiet(user, network))
     booting.start()
@@ -180,18 +184,35 @@ def user_jobs(gateway, network):
     return [job for job in gateway.client("admin", "admin").ok("GET", "/jobs")["jobs"] if job["resource_id"] == network]
 
 
-def test_it_moves_once(cloud, user):
-    """And what asks for more is told at once."""
-    network, _ = user.wired()
-    server = user.boot(network, "az2")
+def gone(user, server, network):
+    """Delete a network's only server, and wait until its port is gone."""
     user.compute.ok("DELETE", f"/servers/{server}")
     until(lambda: not user.network.ok("GET", f"/ports?network_id={network}")["ports"])
-    with cloud.unchanged():
-        started = time.monotonic()
-        answer = user.compute.post("/servers", {"server": wish(user, network, "az1")})
-    assert (answer.status, "stays" in str(answer.body)) == (400, True)
-    assert time.monotonic() - started < 10
-    user.boot(network, "az2")
+
+
+def test_it_moves_on_when_nothing_uses_it(cloud, user):
+    """Reports 23: there and back again; while it is in use whoever asks is told at once."""
+    network, subnet = user.wired()
+    user.network.ok("PUT", f"/networks/{network}", {"network": {"name": "n", "description": "mine"}})
+    before = user.network.ok("GET", f"/networks/{network}")["network"]
+    for zone, other in (("az2", "az1"), ("az1", "az2"), ("az2", "az1")):
+        server = user.boot(network, zone)
+        with cloud.unchanged():
+            started = time.monotonic()
+            answer = user.compute.post("/servers", {"server": wish(user, network, other)})
+        assert (answer.status, "in use" in str(answer.body)) == (400, True)
+        assert time.monotonic() - started < 10
+        assert holders(cloud, "compute", "servers", server) == [f"Pod{zone[-1]}"]
+        after = user.network.ok("GET", f"/networks/{network}")["network"]
+        assert {name: after[name] for name in ("id", "name", "description", "subnets", "project_id")} == \
+            {name: before[name] for name in ("id", "name", "description", "subnets", "project_id")}
+        assert after["availability_zones"] == [zone]
+        assert [row["id"] for row in user.network.ok("GET", f"/subnets?network_id={network}")["subnets"]] == [subnet]
+        copies = [row for pod in ("Pod1", "Pod2") for row in rows(cloud, pod, "networks", user).values()]
+        assert [row["name"] for row in copies].count("n") == 1
+        gone(user, server, network)
+    user.network.ok("DELETE", f"/networks/{network}")
+    assert "n" not in [row["name"] for pod in ("Pod1", "Pod2") for row in rows(cloud, pod, "networks", user).values()]
 
 
 @pytest.mark.parametrize("wrong", [
