@@ -99,10 +99,26 @@ def take_along(gateway: Gateway, request: Request, path: Path, placed: Placed, r
     Raises:
         ApiError, PodUnreachable: as `moving.move`.
     """
-    missing, deadline = _networks_missed(refusal), Deadline(gateway.upstream.conf.deadline)
+    missing = _networks_missed(refusal)
     wanted = [each for each in placed.moves if each[0] in missing]
-    if not missing or len(wanted) < len(missing):
-        return False
+    return bool(missing) and len(wanted) == len(missing) and _taken(gateway, request, path, placed, wanted)
+
+
+def take_to_server(gateway: Gateway, request: Request, path: Path, placed: Placed) -> None:
+    """Bring a network to the server that it shall be attached to, where the user may see the server.
+
+    Nova's API does not look for the network: its host does, and the answer to a missing one is 500 without a reason
+    (nova/compute/api.py `attach_interface`). So the network comes first.
+
+    Args, raises: as `take_along`.
+    """
+    if judged.shows(gateway, request, path):
+        _taken(gateway, request, path, placed, list(placed.moves))
+
+
+def _taken(gateway: Gateway, request: Request, path: Path, placed: Placed, wanted: list[tuple[str, dict]]) -> bool:
+    """Move networks, all or none; whether they are in the server's pod now."""
+    deadline = Deadline(gateway.upstream.conf.deadline)
     owners = {network_id: _owner_of_movable(gateway, request, network_id, home, _cannot(path, home, placed.pod))
               for network_id, home in deadline.each(wanted)}
     if not all(owners.values()):

@@ -184,6 +184,8 @@ PROXIES = {"os-volumes": "volumes", "os-snapshots": "snapshots", "os-floating-ip
 # What stays in the pod where it is made, and draws everything else there: not made in a pod that is not enabled.
 SETTLES = frozenset({("compute", "servers"), ("volume", "volumes"), ("network", "networks"), ("network", "routers")})
 
+INTERFACE = "/os-interface"   # below a server: Nova's way to attach a network to it
+
 # Nova's and Cinder's sort keys are columns of their databases; their records call some of them otherwise.
 SORT_FIELDS = {"display_name": "name", "uuid": "id", "vm_state": "OS-EXT-STS:vm_state",
                "task_state": "OS-EXT-STS:task_state", "power_state": "OS-EXT-STS:power_state",
@@ -222,6 +224,11 @@ class Path:
     def is_total(self) -> bool:
         """Whether the answer is a sum over the pods."""
         return "*" in self.collection.totals or (not self.member and self.rest in self.collection.totals)
+
+    @property
+    def is_interface(self) -> bool:
+        """Whether the interfaces of a server are meant."""
+        return self.collection.path == "servers" and self.rest == INTERFACE
 
     @property
     def order(self) -> tuple[tuple[str, bool], ...]:

@@ -107,7 +107,7 @@ def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Ho
     for (service, collection, resource_id), pod in locator.find_many(caller, list(dict.fromkeys(named))).items():
         if pod is None:
             continue   # the pod's own answer to an unknown id is better than any of ours
-        if collection == "networks" and path.collection.path == "servers" and not path.member:
+        if collection == "networks" and path.collection.path == "servers" and (not path.member or path.is_interface):
             homes.light.append((resource_id, pod))
         elif find(collection, service).replicable or collection in path.collection.brings:
             homes.movable.append((service, collection, resource_id, pod))

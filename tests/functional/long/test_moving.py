@@ -180,6 +180,33 @@ def _quiet(user, network):
         return
 
 
+def attach(user, server, **what):
+    """Attach a network to a running server."""
+    return user.compute.post(f"/servers/{server}/os-interface", {"interfaceAttachment": what})
+
+
+def test_it_goes_to_a_running_server(cloud, user):
+    """Reports 33: an unused network without a zone is free to move; one that is used is not, nor another's."""
+    server, (network, _) = user.boot(None, "az2"), user.wired()
+    answer = attach(user, server, net_id=network)
+    assert answer.status == 200, answer.raw
+    assert answer["interfaceAttachment"]["net_id"] == network
+    assert user.network.ok("GET", f"/networks/{network}")["network"]["availability_zones"] == ["az2"]
+    used, _ = user.wired()
+    user.boot(used, "az1")
+    with cloud.unchanged():
+        refused = attach(user, server, net_id=used)
+    assert (refused.status, "in use" in str(refused.body)) == (400, True)
+
+
+def test_who_may_not_see_the_server_moves_nothing(cloud, gateway, user):
+    server, stranger = user.boot(None, "az2"), User(gateway)
+    stranger.net("az1")
+    network, _ = stranger.wired()
+    with cloud.unchanged():
+        assert attach(stranger, server, net_id=network).status == 404
+
+
 def user_jobs(gateway, network):
     return [job for job in gateway.client("admin", "admin").ok("GET", "/jobs")["jobs"] if job["resource_id"] == network]
 
