@@ -183,15 +183,27 @@ def test_two_pods_reach_each_other_over_the_bridge_or_there_is_none(case):
             continue
         assert [port.ip for port in on_bridge] == [IPS[pod]]
         assert seen.bridge.vlan == SEGMENT.vlan
-        users = {to for to, hop in seen.router.routes if ip_address(hop) not in ip_network(SEGMENT.cidr)}
+        users = users_routes(seen)
+        elsewhere = {other: users_routes(observed.pods[other]) for other in joined if other != pod}
+        nets = {cidr for each in joined for interface in observed.pods[each].router.interfaces
+                for cidr in interface.cidrs}
+        for other, theirs in elsewhere.items():
+            for to in theirs - users - nets:
+                assert (to, IPS[other]) in seen.router.routes
         for other in joined:
             for interface in observed.pods[other].router.interfaces if other != pod else ():
                 for cidr in interface.cidrs:
                     assert ((cidr, IPS[other]) in seen.router.routes) == (cidr not in users)
         gate = plan.exit_pod(observed)
-        goes_out = gate and not seen.router.has_gateway and plan.ANYWHERE not in users
+        chosen = sorted(IPS[other] for other, theirs in elsewhere.items() if plan.ANYWHERE in theirs)
+        goes_out = gate and not seen.router.has_gateway
         assert [hop for to, hop in sorted(seen.router.routes) if to == plan.ANYWHERE and hop in IPS.values()] == (
-            [IPS[gate]] if goes_out else [])
+            [] if plan.ANYWHERE in users else chosen or ([IPS[gate]] if goes_out else []))
+
+
+def users_routes(pod):
+    """Destinations that the user has routed in a pod."""
+    return {to for to, hop in pod.router.routes if ip_address(hop) not in ip_network(SEGMENT.cidr)}
 
 
 def end(case):

@@ -7,73 +7,19 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tricircle.api import generic, judged
+from tricircle.api import generic, judged, stretched
 from tricircle.api.forward import failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
+from tricircle.api.stretched import INFO, NONE
 from tricircle.errors import ApiError, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import replicas, rewrite
-from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import Path
 from tricircle.store import pods
-from tricircle.store import replicas as rows
 from tricircle.upstream.client import Answer
-from tricircle.upstream.deadline import Deadline
-from tricircle.upstream.neutron import question, records
-from tricircle.upstream.parts import parts
-from tricircle.upstream.scatter import scatter
 
 LOG = logging.getLogger(__name__)
-INFO = "external_gateway_info"
-NONE = (None, {})
-
-
-def on_replicas(gateway: Gateway, caller: Caller,
-                router_ids: list[str]) -> tuple[dict[str, dict[str, dict]], dict[str, PodUnreachable]]:
-    """The gateways of some routers that are not at home.
-
-    Returns:
-        ({router id: {pod name: external_gateway_info}}, {pod that cannot be asked: why}).
-    """
-    local = rows.of_resources(gateway.db, router_ids)
-    there = {pod["pod_name"]: pod["pod_id"] for pod in pods.bottom(gateway.db) if pod["pod_id"] in local}
-    deadline = Deadline(gateway.upstream.conf.list_deadline)
-    answers, missing = scatter(there, lambda name: _infos(gateway, caller, name, there[name],
-                                                          list(local[there[name]]), deadline))
-    found: dict[str, dict[str, dict]] = {}
-    for name, infos in answers.items():
-        for router_id, info in infos.items():
-            found.setdefault(router_id, {})[name] = info
-    return found, missing
-
-
-def _infos(gateway: Gateway, caller: Caller, name: str, pod_id: str, local: list[str],
-           deadline: Deadline) -> dict[str, dict]:
-    found = {}
-    for part in parts(local):
-        answer = gateway.upstream.call(name, "network", "GET",
-                                       f"/v2.0/routers?{question({'id': part}, ('id', INFO))}",
-                                       headers=caller.headers, deadline=deadline)
-        shown = records(replace(answer, body=rewrite.up(gateway.db, pod_id, answer.body)), "routers")
-        found |= {router["id"]: router[INFO] for router in shown if router.get(INFO)}
-    return found
-
-
-def fill(gateway: Gateway, caller: Caller, records: dict[str, dict]) -> list[str]:
-    """Show the gateways that are not at home.
-
-    Args:
-        records: {router id: the router as its home shows it}; changed in place.
-
-    Returns:
-        Pods that could not be asked.
-    """
-    bare = [router_id for router_id, record in records.items() if record[INFO] in NONE]
-    found, missing = on_replicas(gateway, caller, bare)
-    for router_id, infos in found.items():
-        records[router_id][INFO] = next(iter(infos.values()))
-    return list(missing)
 
 
 def change(gateway: Gateway, request: Request, path: Path, router: dict) -> Response | None:
@@ -93,10 +39,10 @@ def change(gateway: Gateway, request: Request, path: Path, router: dict) -> Resp
     home = gateway.locator.find(request.caller, "network", "routers", path.member)
     if request.method != "PUT" or path.rest or not isinstance(body, dict) or INFO not in body or not home:
         return None
-    had, missing = on_replicas(gateway, request.caller, [path.member])
+    had, missing = stretched.look(gateway, request.caller, [path.member])
     if missing:
         raise failure(next(iter(missing.values())))
-    away = had.get(path.member, {})
+    away = {name: router[INFO] for name, router in had.get(path.member, {}).items() if router.get(INFO)}
     aim = target(gateway, request, body[INFO])
     if not away and (aim is None or aim["pod_id"] == home["pod_id"]):
         return None

@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlencode
 
 from tricircle import marks
-from tricircle.api import gateways, generic, judged
+from tricircle.api import extraroutes, gateways, generic, judged, stretched
 from tricircle.api.forward import UNREACHABLE_HEADER, failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
@@ -36,15 +36,27 @@ def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
         return None   # no job is owed to what is not there
     if request.method == "DELETE" and not path.rest:
         return _delete_router(gateway, request, path, router)
-    _keep_plumbing(gateway, request, path, router)
     if path.rest == "/add_router_interface":
         _check_subnets(gateway, request, path.member)
     if path.rest == "/remove_router_interface":
         _check_floating_ips(gateway, request, path.member)
         return _dressed(gateway, request, path, _remove_interface(gateway, request, path, router))
     _check_outside(gateway, request, path)
+    return _dressed(gateway, request, path, _changed(gateway, request, path, router))
+
+
+def _changed(gateway: Gateway, request: Request, path: Path, router: dict) -> Response:
+    """What a change of routes or of the gateway, which may be another pod's, leads to."""
+    supernet = gateway.conf.bridge.cidr
+    if extraroutes.asked_for(request, path) is not None and len(_local(gateway, path.member)) > 1:
+        there = [_subnets(gateway, path.member, owner) for owner in (INTERFACE, GATEWAY)]
+        cidrs = {name: nets for found in there for name, nets in found.items() if nets}
+        changed = extraroutes.change(gateway, request, path, router, cidrs)
+        if changed:
+            return extraroutes.without_plumbing(changed, supernet)
+    extraroutes.keep_plumbing(request, path, router, supernet)
     changed = gateways.change(gateway, request, path, router) or _owing(gateway, request, path, router)
-    return _dressed(gateway, request, path, changed)
+    return extraroutes.without_plumbing(changed, supernet)
 
 
 def _owing(gateway: Gateway, request: Request, path: Path, router: dict) -> Response:
@@ -60,21 +72,12 @@ def _dressed(gateway: Gateway, request: Request, path: Path, response: Response)
     for router in routers:
         if "routes" in router:
             router["routes"] = view.hide(router, gateway.conf.bridge.cidr)["routes"]
-    missing = gateways.fill(gateway, request.caller, {router.get("id") or path.member: router for router in routers
-                                                      if gateways.INFO in router})
+    missing = stretched.fill(gateway, request.caller, {router.get("id") or path.member: router for router in routers
+                                                       if router.keys() & {stretched.INFO, stretched.ROUTES}})
     if missing and UNREACHABLE_HEADER not in dict(response.headers):
         response.headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
     response.body = rewrite.dump(document)
     return response
-
-
-def _keep_plumbing(gateway: Gateway, request: Request, path: Path, router: dict) -> None:
-    """A PUT of `routes` replaces the whole list: ours, which the user does not see, are put back into it."""
-    body = (request.body_json or {}).get("router")
-    if request.method != "PUT" or path.rest or not isinstance(body, dict) or not isinstance(body.get("routes"), list):
-        return
-    body["routes"] = body["routes"] + view.plumbing(router, gateway.conf.bridge.cidr)
-    request.body = rewrite.dump(request.body_json)
 
 
 def _delete_router(gateway: Gateway, request: Request, path: Path, router: dict) -> Response:
@@ -129,11 +132,11 @@ def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:
 def _check_outside(gateway: Gateway, request: Request, path: Path) -> None:
     """The same for an external network: no single pod sees all of the router's subnets. Raises BadRequest."""
     body = (request.body_json or {}).get("router")
-    if path.rest or not isinstance(body, dict) or gateways.INFO not in body:
+    if path.rest or not isinstance(body, dict) or stretched.INFO not in body:
         return
-    target = gateways.target(gateway, request, body[gateways.INFO])
+    target = gateways.target(gateway, request, body[stretched.INFO])
     if target:
-        query = urlencode({"network_id": body[gateways.INFO]["network_id"], "fields": "cidr"})
+        query = urlencode({"network_id": body[stretched.INFO]["network_id"], "fields": "cidr"})
         there = _subnets(gateway, path.member, INTERFACE)
         for subnet in listed(gateway.upstream, target["pod_name"], "subnets", query) if any(there.values()) else ():
             _refuse_overlap(target["pod_name"], subnet["cidr"], there)

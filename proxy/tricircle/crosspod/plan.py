@@ -101,18 +101,30 @@ def _wanted(pod: str, observed: Observed, allocation: Allocation, joined: list[s
 
 
 def _elsewhere(pod: str, observed: Observed, allocation: Allocation, joined: list[str]) -> frozenset[tuple[str, str]]:
-    """Routes to the subnets of the other pods and to the outside, except where the user has said otherwise."""
+    """Routes to the subnets of the other pods, to what the user routes there, and to the outside.
+
+    Not where the user has said otherwise in this pod. A subnet is nearer than what a route of the user leads to.
+    """
     here = [ip_network(cidr) for cidr in _cidrs(observed.pods[pod])]
-    router = observed.pods[pod].router
-    own = {destination for destination, hop in (router.routes if router else ())
-           if ip_address(hop) not in ip_network(allocation.segment.cidr)}
-    gate = exit_pod(observed)
-    out = gate and ANYWHERE not in own and not (router and router.has_gateway)
-    return frozenset({(ANYWHERE, allocation.ips[gate])} if out else ()) | frozenset(
-        (cidr, allocation.ips[other]) for other in joined if other != pod and other in observed.pods
-        for cidr in _cidrs(observed.pods[other])
-        # A destination that overlaps a subnet of this pod would draw traffic away from it.
-        if cidr not in own and not any(ip_network(cidr).overlaps(net) for net in here))
+    router, gate = observed.pods[pod].router, exit_pod(observed)
+    others = [other for other in joined if other != pod and other in observed.pods]
+    own = _users(observed.pods[pod], allocation)
+    # A destination that overlaps a subnet of this pod would draw traffic away from it.
+    subnets = {(cidr, allocation.ips[other]) for other in others for cidr in _cidrs(observed.pods[other])
+               if not any(ip_network(cidr).overlaps(net) for net in here)}
+    near = {str(net) for net in here} | {cidr for cidr, _ in subnets}
+    users = {(to, allocation.ips[other]) for other in others for to in _users(observed.pods[other], allocation)
+             if to not in near}
+    out = gate and not (router and router.has_gateway) and ANYWHERE not in {to for to, _ in users}
+    outside = {(ANYWHERE, allocation.ips[gate])} if out else set()
+    return frozenset((to, hop) for to, hop in subnets | users | outside if to not in own)
+
+
+def _users(pod: Pod, allocation: Allocation) -> set[str]:
+    """Return the IPv4 destinations for which the user has a route in a pod."""
+    bridge = ip_network(allocation.segment.cidr)
+    return {to for to, hop in (pod.router.routes if pod.router else ())
+            if ip_network(to).version == bridge.version and ip_address(hop) not in bridge}
 
 
 def _cidrs(pod: Pod) -> list[str]:

@@ -1,0 +1,190 @@
+"""Extra routes of a router that reaches over pods: each is put where its next hop is.
+
+A pod's Neutron takes a route only when the next hop is on a subnet of its own router. So a route to a host of another
+pod goes to the router's replica there, and the job `router` leads the other pods' traffic to it over the bridge.
+"""
+import json
+import re
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from tricircle.api import generic, stretched
+from tricircle.api.forward import failure, present, send
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response
+from tricircle.api.stretched import ROUTES
+from tricircle.crosspod import view
+from tricircle.jobs.queue import announced
+from tricircle.routing import rewrite
+from tricircle.routing.catalogue import Path
+from tricircle.store import pods
+from tricircle.upstream.client import Answer
+
+ADD, REMOVE = "/add_extraroutes", "/remove_extraroutes"
+Routes = list[dict]
+# As Neutron writes a route into the words of a refusal (neutron/db/extraroute_db.py, `InvalidRoutes`).
+SAID = re.compile(r"\{'destination': '[^']*', 'nexthop': '(?P<hop>[^']*)'\}(, )?")
+
+
+def change(gateway: Gateway, request: Request, path: Path, router: dict,
+           cidrs: dict[str, list[str]]) -> Response | None:
+    """Set, add or remove extra routes, some of which are, or shall be, in other pods than the router's home.
+
+    Args:
+        gateway, request, path: as in `generic.serve`.
+        router: as its home shows it to the user, who may change it.
+        cidrs: {pod: subnets on which the router has an address there}.
+
+    Returns:
+        The router as its home has it now, or a pod's refusal; None when the home can do it alone.
+
+    Raises:
+        ApiError: a pod that has to be asked does not answer.
+    """
+    wanted = asked_for(request, path)
+    home = gateway.locator.find(request.caller, "network", "routers", path.member)
+    if wanted is None or not home or cidrs.keys() <= {home["pod_name"]}:
+        return None
+    had, missing = stretched.look(gateway, request.caller, [path.member])
+    if missing:
+        raise failure(next(iter(missing.values())))
+    away = {name: record.get(ROUTES) or [] for name, record in had.get(path.member, {}).items()}
+    parts = split(wanted, cidrs, home["pod_name"])
+    if not any(away.values()) and parts.keys() <= {home["pod_name"]}:
+        return None
+    with announced(gateway.db, "router", {path.member: router["project_id"]}):
+        hidden = view.plumbing(router, gateway.conf.bridge.cidr)
+        return _Change(gateway, request, path, home, hidden).carry_out(parts, away)
+
+
+def asked_for(request: Request, path: Path) -> Routes | None:
+    """Return the routes in a body; None where it has none, or none that can be read: a pod says so."""
+    body = (request.body_json or {}).get("router")
+    if request.method != "PUT" or path.rest not in ("", ADD, REMOVE) or not isinstance(body, dict):
+        return None
+    routes = body.get(ROUTES)
+    return routes if isinstance(routes, list) and all(map(_is_route, routes)) else None
+
+
+def _is_route(route: Any) -> bool:
+    if not isinstance(route, dict) or route.keys() != {"destination", "nexthop"}:
+        return False
+    try:
+        return bool(ip_network(route["destination"], strict=False) and ip_address(route["nexthop"]))
+    except ValueError:
+        return False
+
+
+def split(routes: Routes, cidrs: dict[str, list[str]], home: str) -> dict[str, Routes]:
+    """Sort routes by the pod of their next hop. Pure.
+
+    Args:
+        routes: destination and nexthop of each.
+        cidrs: {pod: subnets on which the router has an address there}.
+        home: name of the pod that gets, and refuses, what is nowhere.
+
+    Returns:
+        {pod: its routes}.
+    """
+    found: dict[str, Routes] = {}
+    for route in routes:
+        hop = ip_address(route["nexthop"])
+        there = [name for name, nets in cidrs.items() if any(hop in ip_network(net) for net in nets)]
+        found.setdefault(home if home in there else next(iter(there), home), []).append(route)
+    return found
+
+
+def without_plumbing(response: Response, supernet: str) -> Response:
+    """Take the routes of the bridges out of a refusal, which repeats the whole list."""
+    if 400 <= response.status < 500 and b"'nexthop'" in response.body:
+        document = json.loads(response.body)
+        for *_, field, holder, value in rewrite.walk(document):
+            if isinstance(value, str) and isinstance(holder, dict):
+                holder[field] = SAID.sub(lambda said: "" if _within(said["hop"], supernet) else said[0], value)
+        response.body = rewrite.dump(document)
+    return response
+
+
+def _within(hop: str, supernet: str) -> bool:
+    try:
+        return ip_address(hop) in ip_network(supernet)
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class _Change:
+    """One change of a router's routes.
+
+    Args:
+        gateway, request, path: as in `generic.serve`.
+        home: row of the router's home pod.
+        hidden: the bridges' routes there.
+    """
+
+    gateway: Gateway
+    request: Request
+    path: Path
+    home: dict
+    hidden: Routes
+
+    def carry_out(self, parts: dict[str, Routes], away: dict[str, Routes]) -> Response:
+        """Do it, or leave everything as it was: what comes first, then the home, then what goes.
+
+        Args:
+            parts: {pod: routes that the user names}.
+            away: {pod: the user's routes on its replica}.
+        """
+        bottom = pods.by_name(self.gateway.db)
+        others = {name: parts.get(name, []) for name in away.keys() | parts.keys() - {self.home["pod_name"]}}
+        come = {name: [route for route in wanted if route not in away.get(name, [])] for name, wanted in others.items()
+                if self.path.rest != REMOVE}
+        go = {name: [route for route in away.get(name, []) if (route in wanted) == (self.path.rest == REMOVE)]
+              for name, wanted in others.items() if self.path.rest != ADD}
+        done: dict[str, Routes] = {}
+        for name, routes in come.items():
+            answer = self._put(bottom[name], ADD, routes) if routes else None
+            if answer is not None and not answer.ok:
+                return self._refused(bottom, done, present(self.gateway, self.request, self.path, bottom[name], answer))
+            done[name] = routes
+        response = self._at_home(parts.get(self.home["pod_name"], []))
+        if response.status != 200:
+            return self._refused(bottom, done, response)
+        for name, routes in go.items():
+            answer = self._put(bottom[name], REMOVE, routes) if routes else None
+            if answer is not None and not answer.ok and answer.status != 404:
+                return present(self.gateway, self.request, self.path, bottom[name], answer)
+        return response
+
+    def _at_home(self, routes: Routes) -> Response:
+        """The home's share; whatever else a PUT changes is the home's, too."""
+        if self.path.rest and not routes:
+            shown = replace(self.path, rest="")
+            return generic.plain(self.gateway, self.request.question(shown.whole), shown)
+        all_of_them = routes if self.path.rest else routes + self.hidden
+        document = {"router": self.request.body_json["router"] | {ROUTES: all_of_them}}
+        body = rewrite.dump(document)
+        return generic.plain(self.gateway, replace(self.request, body=body, body_json=document), self.path)
+
+    def _refused(self, bottom: dict[str, dict], done: dict[str, Routes], refusal: Response) -> Response:
+        for name, routes in done.items():
+            if routes:
+                self._put(bottom[name], REMOVE, routes)
+        return refusal
+
+    def _put(self, pod: dict, verb: str, routes: Routes) -> Answer:
+        """In the user's name."""
+        document = {"router": {ROUTES: routes}}
+        target = replace(self.path, rest=verb).whole
+        asked = replace(self.request, path=target, query="", body=rewrite.dump(document), body_json=document)
+        return send(self.gateway, asked, replace(self.path, rest=verb), pod, target=target)
+
+
+def keep_plumbing(request: Request, path: Path, router: dict, supernet: str) -> None:
+    """Put the bridges' routes, which the user does not see, back into a list that replaces all routes."""
+    body = (request.body_json or {}).get("router")
+    if request.method != "PUT" or path.rest or not isinstance(body, dict) or not isinstance(body.get(ROUTES), list):
+        return
+    body[ROUTES] = body[ROUTES] + view.plumbing(router, supernet)
+    request.body = rewrite.dump(request.body_json)
