@@ -13,13 +13,13 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import PodUnreachable
 from tricircle.jobs.queue import announced
+from tricircle.parts import parts
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.references import mentions
 from tricircle.store import jobs, pods, replicas
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import question, records
-from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 DETAILS = ("name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner")

@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlencode
 
 from tricircle import marks
-from tricircle.api import extraroutes, gateways, generic, judged, stretched
+from tricircle.api import extraroutes, gateways, generic, joining, judged, stretched
 from tricircle.api.forward import UNREACHABLE_HEADER, failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
@@ -21,6 +21,8 @@ from tricircle.upstream.neutron import listed
 from tricircle.upstream.scatter import scatter
 
 TEARDOWN_SECONDS = 40.0
+# Fields of a router that the pods alone do not tell.
+DRESSED = (b'"routes"', b'"external_gateway_info"', b'"status"')
 INTERFACE, GATEWAY = "network:router_interface", "network:router_gateway"
 
 
@@ -64,11 +66,12 @@ def _owing(gateway: Gateway, request: Request, path: Path, router: dict) -> Resp
 
 
 def _dressed(gateway: Gateway, request: Request, path: Path, response: Response) -> Response:
-    """Routers as their user knows them: without the routes of the plumbing, with the gateway that is in another pod."""
-    if b'"routes"' not in response.body and b'"external_gateway_info"' not in response.body:
+    """Routers as their user knows them: without the routes of the plumbing, with what is in other pods."""
+    if not any(field in response.body for field in DRESSED):
         return response
     document = json.loads(response.body)
     routers = [value for *_, value in rewrite.walk(document) if isinstance(value, dict)]
+    joining.mark(gateway, {router.get("id") or path.member: router for router in routers if "status" in router})
     for router in routers:
         if "routes" in router:
             router["routes"] = view.hide(router, gateway.conf.bridge.cidr)["routes"]

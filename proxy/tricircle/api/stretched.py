@@ -4,12 +4,12 @@ from dataclasses import replace
 from tricircle.api.gateway import Gateway
 from tricircle.crosspod import view
 from tricircle.errors import PodUnreachable
+from tricircle.parts import parts
 from tricircle.routing import rewrite
 from tricircle.routing.caller import Caller
 from tricircle.store import pods, replicas
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import question, records
-from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 INFO, ROUTES = "external_gateway_info", "routes"

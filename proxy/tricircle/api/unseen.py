@@ -8,13 +8,13 @@ from tricircle.api.forward import POD_HEADER, failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.crosspod.members import RULES
+from tricircle.parts import parts
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import bridges, pods, replicas, spans
 from tricircle.upstream.client import member
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import listed, question
-from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 NOVAS = "os-security-groups"

@@ -15,6 +15,7 @@ from tricircle.api import (
     floatingips,
     generic,
     health,
+    joining,
     network,
     nova_floating_ips,
     pool_subnets,
@@ -40,8 +41,8 @@ from tricircle.routing.replicas import Refused
 from tricircle.upstream.account import SERVICE_TYPES
 
 LOG = logging.getLogger(__name__)
-MODULES = (floatingips, affinity, compute, network, nova_floating_ips, pool_subnets, quotas, subnetpools, replicated,
-           routers, security_groups, unseen)
+MODULES = (floatingips, affinity, compute, joining, network, nova_floating_ips, pool_subnets, quotas, subnetpools,
+           replicated, routers, security_groups, unseen)
 NOBODY = Identity()
 # In Keystone's catalogue.
 NAMES = {**SERVICE_TYPES, "admin": ("Cascading",)}

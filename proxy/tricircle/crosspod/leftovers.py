@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from tricircle import marks
 from tricircle.crosspod.observe import SECONDS, Pods
+from tricircle.parts import parts
 from tricircle.store import Database, bridges, jobs, replicas, routings, spans
 from tricircle.upstream import ownership
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import question
-from tricircle.upstream.parts import parts
 
 # Routers have a job that looks after the rows, too.
 KINDS = ("networks", "subnets", "ports", "security-groups", "qos/policies", "subnetpools", "address-scopes")

@@ -2,11 +2,11 @@
 from tricircle import marks
 from tricircle.crosspod.observe import INTERFACES, SECONDS, Pods
 from tricircle.crosspod.shadow import Home, Interface, Port, Shadow
+from tricircle.parts import parts
 from tricircle.store import Database, replicas
 from tricircle.upstream import ownership
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import question
-from tricircle.upstream.parts import parts
 
 PORT_FIELDS = ("id", "device_id", "device_owner", "description", "project_id")
 

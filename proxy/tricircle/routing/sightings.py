@@ -4,13 +4,13 @@ from urllib.parse import urlencode
 
 from tricircle import marks
 from tricircle.errors import PodUnreachable
+from tricircle.parts import parts
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import SERVICES
 from tricircle.routing.fields import OWNERS
 from tricircle.upstream.client import Answer, Upstream
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.merge import collection_key
-from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 Named = tuple[str, str, str]   # (service, collection, id)

@@ -7,6 +7,7 @@ import random
 import sqlite3
 
 from tricircle.errors import BadRequest, Conflict, LeaseLost, NotFound, TooMany
+from tricircle.parts import parts
 from tricircle.store.db import Database, new_id, now
 
 STATES = ("queued", "running", "done", "failed", "dead", "cancelled")
@@ -69,6 +70,17 @@ def latest(db: Database, kind: str, resource_id: str) -> dict | None:
     """The newest job of one kind for a resource."""
     return db.row("SELECT * FROM jobs WHERE resource_id = ? AND kind = ? ORDER BY created_at DESC LIMIT 1",
                   (resource_id, kind))
+
+
+def states(db: Database, kind: str, resource_ids: list[str]) -> dict[str, str]:
+    """Return {resource id: state of its newest job of one kind} of those that have one."""
+    found: dict[str, str] = {}
+    for part in parts(resource_ids):
+        marks = ", ".join("?" * len(part))
+        rows = db.rows("SELECT resource_id, state FROM jobs "  # noqa: S608 - marks only
+                       f"WHERE kind = ? AND resource_id IN ({marks}) ORDER BY created_at", [kind, *part])
+        found |= {row["resource_id"]: row["state"] for row in rows}
+    return found
 
 
 def pulse(db: Database, kind: str, resource_id: str) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Stand-ins of a resource in pods that are not its home, and the claims that keep them single."""
 import sqlite3
 
+from tricircle.parts import parts
 from tricircle.store import routings
 from tricircle.store.db import Database, now
 
@@ -119,8 +120,7 @@ def home_of(db: Database, local_id: str) -> str | None:
 def homes_of(db: Database, local_ids: list[str]) -> dict[str, str]:
     """{local id: home id} of those that are called so in any pod."""
     found = {}
-    for start in range(0, len(local_ids), CHUNK):
-        part = local_ids[start:start + CHUNK]
+    for part in parts(local_ids, CHUNK):
         marks = ", ".join("?" * len(part))
         rows = db.rows("SELECT r.local_id, r.resource_id FROM pods p JOIN replicas r "  # noqa: S608 - marks only
                        f"ON r.pod_id = p.pod_id AND r.local_id IN ({marks})", part)
@@ -190,8 +190,7 @@ def unfinished(db: Database, resource_id: str) -> set[str]:
 def of_resources(db: Database, resource_ids: list[str]) -> dict[str, dict[str, str]]:
     """{pod id: {local id: home id}} of many resources' finished replicas."""
     found: dict[str, dict[str, str]] = {}
-    for start in range(0, len(resource_ids), CHUNK):
-        part = resource_ids[start:start + CHUNK]
+    for part in parts(resource_ids, CHUNK):
         marks = ", ".join("?" * len(part))
         for row in db.rows(f"SELECT pod_id, local_id, resource_id FROM replicas "  # noqa: S608 - marks only
                            f"WHERE resource_id IN ({marks}) AND local_id IS NOT NULL", part):
@@ -221,8 +220,7 @@ def lent(db: Database, project_id: str, pod_id: str, kind: str) -> int:
 def both(db: Database, pod_id: str, ids: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """(`to_local`, `to_home`) in one question: every request asks it."""
     local, home, asked = {}, {}, set(ids)
-    for start in range(0, len(ids), CHUNK):
-        part = ids[start:start + CHUNK]
+    for part in parts(ids, CHUNK):
         marks = ", ".join("?" * len(part))
         # Not OR: SQLite would go through all replicas of the pod.
         half = "SELECT resource_id, local_id FROM replicas WHERE pod_id = ? AND local_id IS NOT NULL AND "
@@ -251,8 +249,7 @@ def strangers(db: Database, pod_id: str, home_ids: list[str]) -> set[str]:
 
 def _mapping(db: Database, key: str, value: str, pod_id: str, ids: list[str]) -> dict[str, str]:
     found = {}
-    for start in range(0, len(ids), CHUNK):
-        part = ids[start:start + CHUNK]
+    for part in parts(ids, CHUNK):
         marks = ", ".join("?" * len(part))
         rows = db.kept(f"SELECT {key} AS k, {value} AS v FROM replicas "  # noqa: S608 - column names are constants
                        f"WHERE pod_id = ? AND local_id IS NOT NULL AND {key} IN ({marks})", (pod_id, *part))

@@ -2,6 +2,7 @@
 
 So no disk is waited for.
 """
+from tricircle.parts import parts
 from tricircle.store.db import Database, now
 
 CHUNK = 400   # SQLite takes 999 variables in a statement on older builds
@@ -59,8 +60,7 @@ def home_pods(db: Database, named: list[tuple[str, str]]) -> dict[tuple[str, str
 def homes(db: Database, resource_ids: list[str]) -> dict[str, dict]:
     """Homes of many resources, by id; unknown ones are left out."""
     found = {}
-    for start in range(0, len(resource_ids), CHUNK):
-        part = resource_ids[start:start + CHUNK]
+    for part in parts(resource_ids, CHUNK):
         marks = ", ".join("?" * len(part))
         rows = db.rows(f"SELECT * FROM routings WHERE resource_id IN ({marks})", part)  # noqa: S608 - marks only
         found.update((row["resource_id"], row) for row in rows)

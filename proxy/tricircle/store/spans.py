@@ -1,4 +1,5 @@
 """In which pods a router or a project has something, and how a pod's part of it is taken away without a race."""
+from tricircle.parts import parts
 from tricircle.store.db import Database, now
 
 
@@ -15,6 +16,23 @@ def pods_of(db: Database, router_id: str) -> set[str]:
 def replica_pods(db: Database, router_id: str) -> set[str]:
     """Ids of the pods that have, or may have, a replica of the router."""
     return {row["pod_id"] for row in db.rows("SELECT pod_id FROM replicas WHERE resource_id = ?", (router_id,))}
+
+
+def stretched(db: Database, router_ids: list[str]) -> set[str]:
+    """Return those of some routers that have, or may have, something in a pod other than their home."""
+    found: set[str] = set()
+    for part in parts(router_ids):
+        marks = ", ".join("?" * len(part))
+        rows = db.rows(f"SELECT resource_id AS id FROM replicas WHERE resource_id IN ({marks}) UNION "  # noqa: S608
+                       f"SELECT router_id FROM bridge_ips WHERE router_id IN ({marks})", part * 2)   # marks only
+        found |= {row["id"] for row in rows}
+    return found
+
+
+def any_router(db: Database) -> bool:
+    """Return whether any router reaches over pods."""
+    return bool(db.kept("SELECT 1 AS one FROM replicas WHERE kind = 'routers' UNION ALL "
+                        "SELECT 1 FROM bridge_ips LIMIT 1", ()))
 
 
 def routers(db: Database) -> list[dict]:

@@ -13,11 +13,11 @@ from typing import Any
 
 from tricircle import marks
 from tricircle.errors import PodUnreachable
+from tricircle.parts import parts
 from tricircle.store import Database, pods, replicas, routings
 from tricircle.upstream.client import Upstream, document, member
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import listed, question
-from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 # {collection of which there are replicas: its key in a list}

@@ -1,0 +1,82 @@
+"""Whether a router is joined over its pods, as its owner sees it: by the status of the router and of its interfaces.
+
+A job is the operator's; a tenant sees Neutron's records alone. Heat takes BUILD for "not yet", ERROR for a failure, and
+gives up at a status that it does not know (heat/engine/resources/openstack/neutron/neutron.py `is_built`); Terraform
+waits in the same way. So a router that is not joined yet is in BUILD, one whose job has given up is in ERROR.
+"""
+import json
+
+from tricircle.api import generic
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response
+from tricircle.crosspod.observe import INTERFACES
+from tricircle.routing import rewrite
+from tricircle.routing.catalogue import Path
+from tricircle.store import interfaces, jobs, replicas, spans
+
+ACTIVE = "ACTIVE"
+# State of the newest job of a router -> what its owner sees; any other state is that of the pods.
+SEEN = {"queued": "BUILD", "running": "BUILD", "dead": "ERROR"}
+
+
+def statuses(gateway: Gateway, router_ids: list[str]) -> dict[str, str]:
+    """Return {router id: status} of the routers over several pods that are not joined, or not known to be.
+
+    Args:
+        gateway: parts.
+        router_ids: home ids.
+    """
+    stretched = spans.stretched(gateway.db, router_ids)
+    states = jobs.states(gateway.db, "router", sorted(stretched))
+    return {router_id: SEEN[state] for router_id, state in states.items() if state in SEEN}
+
+
+def mark(gateway: Gateway, routers: dict[str, dict]) -> None:
+    """Show the status of routers; one that its pod has in another status than ACTIVE keeps that.
+
+    Args:
+        gateway: parts.
+        routers: {router id: record}, changed in place.
+    """
+    shown = [router_id for router_id, record in routers.items() if record.get("status") == ACTIVE]
+    for router_id, status in statuses(gateway, shown).items():
+        routers[router_id]["status"] = status
+
+
+def ports(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """Show an interface that its router's job has not joined yet as one that is being built."""
+    if request.method not in ("GET", "HEAD") or path.rest or not spans.any_router(gateway.db):
+        return None
+    response = generic.plain(gateway, request, path)
+    if response.stream is not None or b"router_interface" not in response.body:
+        return response
+    document = json.loads(response.body)
+    found = [value for *_, value in rewrite.walk(document) if isinstance(value, dict)
+             and value.get("device_owner") in INTERFACES and isinstance(value.get("device_id"), str)
+             and isinstance(value.get("status"), str)]
+    standing = statuses(gateway, list(dict.fromkeys(port["device_id"] for port in found)))
+    joined = {router_id: _joined(gateway, router_id) for router_id in standing}
+    for port in found:
+        status = standing.get(port["device_id"])
+        if status and not _addresses(port) & joined[port["device_id"]]:
+            port["status"] = status
+    response.body = rewrite.dump(document)
+    return response
+
+
+def _joined(gateway: Gateway, router_id: str) -> set[tuple[str, str]]:
+    """(subnet id, address) of the interfaces that a router had when its job last found all well."""
+    found = set()
+    for pod_id, there in interfaces.of_router(gateway.db, router_id).items():
+        homes = replicas.to_home(gateway.db, pod_id, list(there))
+        found |= {(homes.get(subnet, subnet), ip) for subnet, ip in there.items()}
+    return found
+
+
+def _addresses(port: dict) -> set[tuple[str, str]]:
+    """(subnet id, address) of a port."""
+    return {(each.get("subnet_id"), each.get("ip_address")) for each in port.get("fixed_ips") or []
+            if isinstance(each, dict)}
+
+
+HANDLERS = {("network", "ports"): ports}
