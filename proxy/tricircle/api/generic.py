@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from tricircle import marks
-from tricircle.api import fanout, learned, members, microversion, needs, once
+from tricircle.api import bulk, fanout, learned, members, microversion, needs, once
 from tricircle.api.admission import within_quota
 from tricircle.api.asking import pods_to_ask
 from tricircle.api.forward import POD_HEADER, failure, present, send
@@ -51,6 +51,9 @@ def _serve(gateway: Gateway, request: Request, path: Path, special: Handlers) ->
     if pinned:
         return exchange(gateway, request, path, pinned)
     microversion.negotiate(gateway, request, path)
+    in_parts = bulk.split(gateway, request, path, lambda part, where: _serve(gateway, part, where, special))
+    if in_parts:
+        return in_parts
     for handler in special.get((path.service.name, path.collection.path), ()):
         response = handler(gateway, request, path)
         if response:

@@ -1,0 +1,104 @@
+"""One request that makes several things, of which some belong in other pods than others: Neutron's bulk creates.
+
+Neutron makes all of them or none. So does this: what was made is deleted again when a pod refuses the rest.
+"""
+import json
+import logging
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any
+
+from tricircle.api.gateway import Gateway
+from tricircle.api.message import Request, Response
+from tricircle.errors import ApiError
+from tricircle.routing import rewrite
+from tricircle.routing.catalogue import Path, find, singular
+from tricircle.routing.references import mentions
+
+LOG = logging.getLogger(__name__)
+Serve = Callable[[Request, Path], Response]
+
+
+def split(gateway: Gateway, request: Request, path: Path, serve: Serve) -> Response | None:
+    """Serve a bulk create in parts, a pod each.
+
+    Args:
+        gateway: parts.
+        request: the user's.
+        path: parsed.
+        serve: answers one part, or a deletion.
+
+    Returns:
+        What one pod would answer: all records in the order of the request, or the refusal of one part; None where one
+        pod takes all of it, or the request is none of this kind.
+
+    Raises:
+        ApiError: as `serve`; nothing is left of the other parts.
+    """
+    plural = path.collection.path.rpartition("/")[2].replace("-", "_")
+    given = _members(request, path, plural)
+    keys = [_place(gateway, request, path, each, number) for number, each in enumerate(given)]
+    if len(set(keys)) < 2 and not any(map(_is_external, given)):
+        return None
+    made: dict[int, dict] = {}
+    try:
+        for key in dict.fromkeys(keys):
+            mine = [number for number, each in enumerate(keys) if each == key]
+            response = _part(request, path, plural, [given[number] for number in mine], serve)
+            if response.status != 201:
+                _undo(request, path, list(made.values()), serve)
+                return response
+            made |= zip(mine, _records(response, path, plural), strict=True)
+    except ApiError:
+        _undo(request, path, list(made.values()), serve)
+        raise
+    return Response(201, response.headers, rewrite.dump({plural: [made[number] for number in range(len(given))]}))
+
+
+def _members(request: Request, path: Path, plural: str) -> list[dict]:
+    """What a bulk create shall make; nothing where the body is any other, which a pod refuses."""
+    whole = path.service.name == "network" and request.method == "POST" and not (path.member or path.rest)
+    given = request.body_json.get(plural) if whole and isinstance(request.body_json, dict) else None
+    return given if isinstance(given, list) and all(isinstance(each, dict) for each in given) else []
+
+
+def _is_external(member: dict) -> bool:
+    """Whether a network's hint is the name of a pod."""
+    return bool(member.get("router:external"))
+
+
+def _place(gateway: Gateway, request: Request, path: Path, member: dict, number: int) -> Hashable:
+    """What decides about the pod of one thing: its zone, and the pods of what it cannot be away from."""
+    if _is_external(member):
+        return number
+    found = mentions("network", {singular(path.collection.path): member})
+    fixed = [each for each in found.resources if member.get(path.collection.parent) == each[2] or not (
+        find(each[1], each[0]).replicable or each[1] in path.collection.brings)]
+    homes = gateway.locator.find_many(request.caller, list(dict.fromkeys(fixed)))
+    pods = frozenset(pod["pod_id"] for pod in homes.values() if pod)
+    return pods or tuple(found.hints)
+
+
+def _part(request: Request, path: Path, plural: str, members: list[dict], serve: Serve) -> Response:
+    one = singular(path.collection.path)
+    document: dict[str, Any] = {plural: members} if len(members) > 1 else {one: members[0]}
+    return serve(replace(request, body=rewrite.dump(document), body_json=document), path)
+
+
+def _records(response: Response, path: Path, plural: str) -> list[dict]:
+    document = json.loads(response.body)
+    return document[plural] if plural in document else [document[singular(path.collection.path)]]
+
+
+def _undo(request: Request, path: Path, records: list[dict], serve: Serve) -> None:
+    """Delete what was made, the last one first; the refusal of the rest is the answer, whatever becomes of this."""
+    for record in reversed(records):
+        member = replace(path, member=record["id"])
+        try:
+            answer = serve(replace(request, method="DELETE", path=member.whole, query="", body=b"", body_json=None),
+                           member)
+        except ApiError as error:
+            answer = Response(error.status)
+        if answer.status not in (204, 404):
+            LOG.error("%s %s stays, though the request that made it was refused: %s", path.collection.path,
+                      record["id"], answer.status)
