@@ -9,8 +9,9 @@ from tricircle.routing import takes
 from tricircle.routing.caller import Caller, Identity
 from tricircle.routing.catalogue import SERVICES, parse
 from tricircle.routing.takes import Look
+from tricircle.store import Database, pods, replicas
 
-GROUP, SHOT, BACKUP, DISK = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcd")
+GROUP, SHOT, BACKUP, DISK, TYPE, TYPE_THERE = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcdef")
 VOLUMES = [{"id": "1", "size": 2, "volume_type": "std", "group_id": GROUP},
            {"id": "2", "size": 3, "volume_type": "fast", "group_id": GROUP},
            {"id": "3", "size": 50, "volume_type": "std", "group_id": None}]
@@ -22,7 +23,7 @@ SHOWN = {"volumes/detail": {"volumes": VOLUMES}, "snapshots/detail": {"snapshots
          f"group_snapshots/{SHOT}": {"group_snapshot": {"group_id": GROUP}},
          f"backups/{BACKUP}": {"backup": {"size": 4}}, "types/default": {"volume_type": {"name": "std"}},
          f"volumes/{DISK}": {"volume": {"size": 5, "volume_type": "std"}},
-         "types/fast": {"volume_type": {"name": "fast"}}}
+         "types/fast": {"volume_type": {"name": "fast"}}, f"types/{TYPE_THERE}": {"volume_type": {"name": "std"}}}
 
 
 def answer(_pod, _service, _method, path, headers, **_):
@@ -34,9 +35,20 @@ def answer(_pod, _service, _method, path, headers, **_):
     return SimpleNamespace(ok=found is not None, json=lambda: json.loads(json.dumps(found)))
 
 
-def units(path, body):
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    """A store that knows what the pod calls a volume type of the user's."""
+    made = Database(tmp_path_factory.mktemp("db") / "db")
+    made.upgrade()
+    pod = pods.create(made, "Pod1", "az1")
+    replicas.adopt(made, TYPE, pod["pod_id"], "types", TYPE_THERE)
+    return made
+
+
+def units(db, path, body):
     """{quota name: number} of a POST; None when nothing is taken."""
-    look = Look(SimpleNamespace(call=answer), Caller(Identity(project_id="mine"), {}), {"pod_name": "Pod1"}, None)
+    pod = pods.by_name(db)["Pod1"]
+    look = Look(db, SimpleNamespace(call=answer), Caller(Identity(project_id="mine"), {}), pod, None)
     parsed = parse(SERVICES["volume"], path)
     take = takes.find("POST", parsed, body)
     record = look.at(*take.record, parsed.member) if take and take.record else {}
@@ -65,9 +77,12 @@ SHOTS = {"snapshots": 2, "snapshots_std": 1, "snapshots_fast": 1, "gigabytes": 5
     ("/v3/volume-transfers/x/accept", {"accept": {"auth_key": "k"}}, {"volumes": 1, "gigabytes": 1}),
     (f"/v3/backups/{BACKUP}/restore", {"restore": {}},
      {"volumes": 1, "volumes_std": 1, "gigabytes": 4, "gigabytes_std": 4}),
-    (f"/v3/volumes/{DISK}/action", {"os-retype": {"new_type": "fast"}}, {"volumes_fast": 1, "gigabytes_fast": 5})])
-def test_amounts(path, body, wanted):
-    assert units(path, body) == wanted
+    (f"/v3/volumes/{DISK}/action", {"os-retype": {"new_type": "fast"}}, {"volumes_fast": 1, "gigabytes_fast": 5}),
+    # Reports 12: a type by the id that Tricircle shows.
+    ("/v3/volumes", {"volume": {"size": 2, "volume_type": TYPE}},
+     {"volumes": 1, "volumes_std": 1, "gigabytes": 2, "gigabytes_std": 2})])
+def test_amounts(db, path, body, wanted):
+    assert units(db, path, body) == wanted
 
 
 @pytest.mark.parametrize(("path", "body"), [
@@ -78,5 +93,5 @@ def test_amounts(path, body, wanted):
     (f"/v3/groups/{GROUP}/action", {"delete": {}}), (f"/v3/backups/{BACKUP}/restore", {"restore": {"volume_id": DISK}}),
     (f"/v3/volumes/{DISK}/action", {"os-retype": {"new_type": "std"}}),
     (f"/v3/volumes/{DISK}/action", {"os-retype": {"new_type": 5}})])
-def test_what_takes_nothing(path, body):
-    assert units(path, body) is None
+def test_what_takes_nothing(db, path, body):
+    assert units(db, path, body) is None

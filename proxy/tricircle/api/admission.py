@@ -54,7 +54,7 @@ def within_quota(gateway: Gateway, request: Request, path: Path, pod: dict, forw
 def _claim(gateway: Gateway, request: Request, path: Path, pod: dict,
            take: Take) -> tuple[list[str] | Response, Request]:
     """(claims, or a refusal; the request, perhaps for fewer servers)."""
-    look = Look(gateway.upstream, request.caller, pod, Deadline(gateway.upstream.conf.list_deadline))
+    look = Look(gateway.db, gateway.upstream, request.caller, pod, Deadline(gateway.upstream.conf.list_deadline))
     record = look.at(*take.record, path.member) if take.record else {}
     if take.record and not record:
         return [], request   # the pod's own answer is better

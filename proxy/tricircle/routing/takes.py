@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from tricircle.routing import rewrite
 from tricircle.routing.caller import Caller
 from tricircle.routing.catalogue import SERVICES, UUID, Path, singular
+from tricircle.store import Database
 from tricircle.upstream.client import Upstream, document
 from tricircle.upstream.deadline import Deadline
 
@@ -43,12 +45,14 @@ class Look:
     """Reads what a body names, in the pod that gets the request, with the caller's token.
 
     Args:
+        db: knows what the pod calls things that are the same everywhere, as volume types.
         upstream: calls.
         caller: whose token.
         pod: row.
         deadline: for all look-ups of one request.
     """
 
+    db: Database
     upstream: Upstream
     caller: Caller
     pod: dict
@@ -75,9 +79,9 @@ class Look:
         if (service, path) in self._seen:
             return self._seen[service, path]
         headers = {name: value for name, value in self.caller.headers.items() if "api-version" not in name.lower()}
-        answer = self.upstream.call(
-            self.pod["pod_name"], service, "GET", f"{self.caller.prefix(SERVICES[service])}/{path}",
-            deadline=self.deadline, headers=headers | version)
+        there = rewrite.down(self.db, self.pod["pod_id"], f"{self.caller.prefix(SERVICES[service])}/{path}".encode())
+        answer = self.upstream.call(self.pod["pod_name"], service, "GET", there.decode(), deadline=self.deadline,
+                                    headers=headers | version)
         found = self._seen[service, path] = document(answer) if answer.ok else {}
         return found
 
