@@ -4,8 +4,9 @@ from typing import Any
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.routing.catalogue import UUID, Path, kind_of
-from tricircle.routing.fields import project_of
+from tricircle.routing.fields import parent_of, project_of
 from tricircle.store import replicas, routings
+from tricircle.store.routings import Found
 from tricircle.upstream.client import Answer, document
 
 # Where a project takes over what was another's: collections of transfers.
@@ -33,19 +34,20 @@ def remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer: 
         _end(gateway, request, path, pod, answer)
 
 
-def _made(request: Request, path: Path, made: Any) -> list[tuple[str, str, str]]:
-    """(id, kind, project) of what a POST has made."""
+def _made(request: Request, path: Path, made: Any) -> list[Found]:
+    """What a POST has made."""
     kind, project_id = kind_of(path.collection.path), request.caller.project_id
     values = made.values() if isinstance(made, dict) else ()
     records = [record for value in values for record in (value if isinstance(value, list) else [value])]
-    return [(record["id"], kind, project_of(record) or project_id) for record in records
+    return [Found(record["id"], kind, project_of(record) or project_id, parent_of(record, path.collection))
+            for record in records
             if isinstance(record, dict) and UUID.match(str(record.get("id", "")))]
 
 
-def _taken_over(request: Request, transfer: Any) -> list[tuple[str, str, str]]:
-    """(id, kind, project) of the volume that the caller's project has now."""
+def _taken_over(request: Request, transfer: Any) -> list[Found]:
+    """The volume that the caller's project has now."""
     volume_id = transfer.get("volume_id") if isinstance(transfer, dict) else None
-    return [(volume_id, "volumes", request.caller.project_id)] if UUID.match(str(volume_id)) else []
+    return [Found(volume_id, "volumes", request.caller.project_id)] if UUID.match(str(volume_id)) else []
 
 
 def _end(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tricircle.freetext import FREE
+from tricircle.routing.catalogue import Collection
 
 Reference = tuple[str, str]   # (service, collection)
 NETWORKS, SUBNETS, PORTS = ("network", "networks"), ("network", "subnets"), ("network", "ports")
@@ -100,6 +101,12 @@ def members(document: Any) -> Iterator[dict]:
 def project_of(record: dict) -> str | None:
     """The project that a record names; None when it names none."""
     return next((record[name] for name in OWNERS if record.get(name) and isinstance(record[name], str)), None)
+
+
+def parent_of(record: dict, collection: Collection) -> str:
+    """Return the id of what a record goes with when that is deleted; empty for none."""
+    found = record.get(collection.parent) if collection.parent else None
+    return found if isinstance(found, str) else ""
 
 
 @dataclass(frozen=True)

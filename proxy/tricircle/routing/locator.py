@@ -12,10 +12,11 @@ from tricircle import marks, metrics, trace
 from tricircle.errors import NotFound, PodUnreachable, StoreBusy, Unavailable
 from tricircle.routing import rewrite, sightings
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import SERVICES, Service, kind_of
-from tricircle.routing.fields import project_of
+from tricircle.routing.catalogue import SERVICES, Service, find, kind_of
+from tricircle.routing.fields import parent_of, project_of
 from tricircle.routing.sightings import Named, Sightings
 from tricircle.store import Database, pods, replicas, routings
+from tricircle.store.routings import Found
 from tricircle.upstream import ownership
 from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
@@ -218,7 +219,8 @@ class Locator:
 
     def _learn(self, caller: Caller, seen: Sightings, bottom: dict[str, dict]) -> None:
         for name, pod in bottom.items():
-            rows = [(key[2], kind_of(key[1]), project_of(records[name]) or caller.project_id)
+            rows = [Found(key[2], kind_of(key[1]), project_of(records[name]) or caller.project_id,
+                          parent_of(records[name], find(key[1], key[0])))
                     for key, records in seen.shown.items() if next(iter(records), None) == name]
             try:
                 routings.correct(self.db, rows, pod["pod_id"])

@@ -239,3 +239,10 @@ def m015_moves(db):
         network_id TEXT PRIMARY KEY,
         fence TEXT NOT NULL,            -- of the request
         until REAL NOT NULL)            -- then the request is dead""")
+
+
+@migrations()
+def m016_parents(db):
+    """What goes with a resource when that goes: Neutron deletes a network's subnets and a group's rules with it."""
+    db.execute("ALTER TABLE routings ADD COLUMN parent_id TEXT NOT NULL DEFAULT ''")   # home id
+    db.execute("CREATE INDEX routings_parent ON routings (parent_id) WHERE parent_id <> ''")

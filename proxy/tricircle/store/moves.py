@@ -1,6 +1,7 @@
 """Who moves a network to another pod: one request at a time."""
 from collections.abc import Iterable
 
+from tricircle.store import routings
 from tricircle.store.db import Database, new_id, now
 
 
@@ -54,9 +55,9 @@ def arrive(db: Database, network_id: str, subnets: Iterable[str], project_id: st
         left: id of the pod that they have left.
         pod_id: id of the pod where they are.
     """
-    kinds = {network_id: "networks", **dict.fromkeys(subnets, "subnets")}
+    found = [routings.Found(network_id, "networks", project_id),
+             *(routings.Found(each, "subnets", project_id, network_id) for each in subnets)]
     with db.write() as c:
-        c.executemany("INSERT INTO routings VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (resource_id) DO UPDATE "
-                      "SET pod_id = excluded.pod_id, project_id = excluded.project_id",
-                      [(each, pod_id, kind, project_id, now()) for each, kind in kinds.items()])
-        c.executemany("DELETE FROM replicas WHERE resource_id = ? AND pod_id = ?", [(each, left) for each in kinds])
+        routings.put(c, found, pod_id, routings.OVER)
+        c.executemany("DELETE FROM replicas WHERE resource_id = ? AND pod_id = ?",
+                      [(each.resource_id, left) for each in found])

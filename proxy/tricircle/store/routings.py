@@ -2,44 +2,78 @@
 
 So no disk is waited for.
 """
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
 from tricircle.parts import parts
 from tricircle.store.db import Database, now
 
 CHUNK = 400   # SQLite takes 999 variables in a statement on older builds
-INSERT = "INSERT INTO routings (resource_id, pod_id, kind, project_id, created_at) VALUES (?, ?, ?, ?, ?) "
+# A parent comes as its pod calls it.
+INSERT = ("INSERT INTO routings (resource_id, pod_id, kind, project_id, created_at, parent_id) "
+          "VALUES (:id, :pod, :kind, :project, :at, "
+          "COALESCE((SELECT resource_id FROM replicas WHERE pod_id = :pod AND local_id = :parent), :parent)) ")
+OVER = ("ON CONFLICT (resource_id) DO UPDATE SET pod_id = excluded.pod_id, kind = excluded.kind, "
+        "project_id = excluded.project_id, parent_id = excluded.parent_id")
+OWN = ("ON CONFLICT (resource_id) DO UPDATE SET pod_id = excluded.pod_id, kind = excluded.kind, "
+       "parent_id = excluded.parent_id WHERE routings.project_id = excluded.project_id")
 
 
-def learn(db: Database, found: list[tuple[str, str, str]], pod_id: str) -> None:
+class Found(NamedTuple):
+    """A resource whose home is known.
+
+    Args:
+        resource_id: home id.
+        kind: its collection.
+        project_id: owner.
+        parent_id: home id of what it goes with when that is deleted; empty for none.
+    """
+
+    resource_id: str
+    kind: str
+    project_id: str
+    parent_id: str = ""
+
+
+def learn(db: Database, found: Iterable[tuple], pod_id: str) -> None:
     """Remember where resources live that were made now. Another project's row is left alone.
 
     Args:
-        found: (resource id, kind, project id) of each.
+        found: fields of `Found`.
         pod_id: their home.
     """
-    _put(db, found, pod_id, "ON CONFLICT (resource_id) DO UPDATE SET pod_id = excluded.pod_id, kind = excluded.kind "
-                            "WHERE routings.project_id = excluded.project_id", durable=False)
+    if found:
+        with db.write(durable=False) as c:
+            put(c, found, pod_id, OWN)
 
 
-def correct(db: Database, found: list[tuple[str, str, str]], pod_id: str, durable: bool = False) -> None:
-    """Remember where resources live, whatever was believed before: for what a pod has shown, or was moved to it.
+def correct(db: Database, found: Iterable[tuple], pod_id: str) -> None:
+    """Remember where resources live, whatever was believed before: for what a pod has shown.
 
     Args:
         found, pod_id: as in `learn`.
-        durable: the pod calls them otherwise, and would not know them.
     """
-    _put(db, found, pod_id, "ON CONFLICT (resource_id) DO UPDATE SET pod_id = excluded.pod_id, kind = excluded.kind, "
-                            "project_id = excluded.project_id", durable)
-
-
-def _put(db: Database, found: list[tuple[str, str, str]], pod_id: str, otherwise: str, durable: bool) -> None:
     if found:
-        with db.write(durable) as c:
-            c.executemany(INSERT + otherwise, [(resource_id, pod_id, kind, project_id, now())
-                                               for resource_id, kind, project_id in found])
+        with db.write(durable=False) as c:
+            put(c, found, pod_id, OVER)
+
+
+def put(c: sqlite3.Connection, found: Iterable[tuple], pod_id: str, otherwise: str) -> None:
+    """Write rows within a transaction.
+
+    Args:
+        c: the transaction's connection.
+        found, pod_id: as in `learn`.
+        otherwise: what becomes of a row that is there.
+    """
+    rows = [Found(*each) for each in found]
+    c.executemany(INSERT + otherwise, [{"id": each.resource_id, "pod": pod_id, "kind": each.kind, "at": now(),
+                                        "project": each.project_id, "parent": each.parent_id} for each in rows])
 
 
 def home(db: Database, resource_id: str) -> dict | None:
-    """Home of a resource: resource_id, pod_id, kind, project_id, created_at, leaving; None when unknown."""
+    """Home of a resource: resource_id, pod_id, kind, project_id, created_at, leaving, parent_id; None when unknown."""
     return db.row("SELECT * FROM routings WHERE resource_id = ?", (resource_id,))
 
 
@@ -68,9 +102,11 @@ def homes(db: Database, resource_ids: list[str]) -> dict[str, dict]:
 
 
 def forget(db: Database, resource_id: str) -> None:
-    """The resource is gone."""
+    """The resource is gone, and with it what belongs to it."""
     with db.write(durable=False) as c:
-        c.execute("DELETE FROM routings WHERE resource_id = ?", (resource_id,))
+        c.execute("DELETE FROM replicas WHERE resource_id IN (SELECT resource_id FROM routings WHERE parent_id = ?) "
+                  "AND pod_id = (SELECT pod_id FROM routings WHERE resource_id = ?)", (resource_id,) * 2)
+        c.execute("DELETE FROM routings WHERE resource_id = ? OR parent_id = ?", (resource_id,) * 2)
 
 
 def leave(db: Database, resource_id: str) -> None:

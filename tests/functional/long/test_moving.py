@@ -180,6 +180,22 @@ def _quiet(user, network):
         return
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_nothing_is_remembered_of_a_network_that_is_gone(gateway, user, moved):
+    """Reports 10: its subnets go with it, in the store, too."""
+    network, subnet = user.wired()
+    if moved:
+        gone(user, user.boot(network, "az2"), network)
+    port = user.make("ports", network_id=network)["id"]
+    user.network.ok("DELETE", f"/ports/{port}")
+    more = user.subnet(network)
+    user.network.ok("DELETE", f"/networks/{network}")
+    store = gateway.store()
+    left = [row for table in ("routings", "replicas") for row in store[table]
+            if {network, subnet, more, port} & set(row)]
+    assert left == []
+
+
 def attach(user, server, **what):
     """Attach a network to a running server."""
     return user.compute.post(f"/servers/{server}/os-interface", {"interfaceAttachment": what})
