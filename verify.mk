@@ -9,6 +9,7 @@ verify: venv ## walk the original's guides, then docs/guide.md, then attacks, ag
 	    ansible-playbook playbooks/verify_top.yml playbooks/verify_cross_pod.yml
 	$(BIN)/python tests/lab/run_guide.py
 	$(MAKE) attacks
+	$(ON_PATH) ansible top -m ansible.builtin.command -a "/opt/tricircle/bin/tricircle drift"
 
 attacks: venv ## try to harm one project of the running lab as another one, and as nobody (root)
 	. .lab/admin-openrc.sh && $(BIN)/python -m tests.lab.attacks

@@ -12,6 +12,7 @@ from tricircle.api.listing import merged_list
 from tricircle.api.message import Request
 from tricircle.routing.caller import Caller, Identity
 from tricircle.routing.catalogue import COMPUTE, parse
+from tricircle.routing.empty_pods import EmptyPods
 from tricircle.routing.zones import Zones
 from tricircle.store import Database, pods, replicas
 from tricircle.upstream.client import Answer
@@ -49,7 +50,7 @@ def _merge(db: Database, made: list[dict], bodies: dict[str, bytes]):
     upstream = SimpleNamespace(account=SimpleNamespace(root=lambda *_: ROOT),
                                conf=SimpleNamespace(list_deadline=60.0),
                                call=lambda pod, *_, **__: Answer(pod, 200, HEADERS, bodies[pod]))
-    here = SimpleNamespace(db=db, zones=Zones(None), upstream=upstream)
+    here = SimpleNamespace(db=db, zones=Zones(None), upstream=upstream, empty_pods=EmptyPods(1))
     request = Request("GET", "/v2.1/servers/detail", f"limit={RECORDS}", {}, b"", "http://gateway:19998", "req-1",
                       Caller(Identity("u", project_id="p")))
     path = parse(COMPUTE, request.path)

@@ -89,10 +89,13 @@ def _of_one(gateway: Gateway, request: Request, path: Path, look: Look, take: Ta
     """(claim on one project's quota, refusal, or None when there is nothing to claim; the request as above)."""
     claimant = Claimant(gateway.db, gateway.upstream, owner, look.pod, gateway.unused_pods,
                         (path.service.name, path.collection.path))
+    amount = take.amount(look, given, record) if claimant.is_unsure() else None
+    if amount and amount.units:
+        claimant.look(set(amount.units))
     alone, claim = claimant.alone()
     if alone:
         return claim, request
-    amount = take.amount(look, given, record)
+    amount = amount or take.amount(look, given, record)
     if amount is None or not amount.units:
         return None, request
     claim, count, room = claimant.among_several(amount)

@@ -32,11 +32,27 @@ def pods_to_ask(gateway: Gateway, request: Request, path: Path) -> list[dict]:
     bottom = pods.bottom(gateway.db)
     if asks_all(path) or WIDER & _parameters(request):
         return bottom
-    empty = gateway.empty_pods.known(_key(request, path))
-    if not empty:
+    seen = gateway.empty_pods.seen(_key(request, path))
+    if seen is None:
         return bottom
-    empty -= spans.own(gateway.db, request.caller.project_id)
-    return [pod for pod in bottom if pod["pod_id"] not in empty] or bottom[:1]
+    own = spans.own(gateway.db, request.caller.project_id)
+    empty = [pod for pod in bottom if pod["pod_id"] in seen.empty - own]
+    asked = [pod for pod in bottom if pod not in empty]
+    # Where the project is known to have nothing, that is the answer, whichever other pods did not tell.
+    return asked if any(pod["pod_id"] in own for pod in asked) else [*empty[:1], *asked]
+
+
+def is_silence(gateway: Gateway, request: Request, path: Path, missing: list[dict]) -> bool:
+    """Return whether those pods do not answer in which the project is known to have something, all of them.
+
+    An empty list of the others would tell a client that its things are gone.
+
+    Args:
+        gateway, request, path: as in `pods_to_ask`.
+        missing: rows of the pods that did not answer.
+    """
+    own = spans.own(gateway.db, request.caller.project_id) if missing and not asks_all(path) else set()
+    return bool(own) and own <= {pod["pod_id"] for pod in missing}
 
 
 def note(gateway: Gateway, request: Request, path: Path, query: Query, asked: list[dict],

@@ -170,7 +170,8 @@ def _answer(gateway: Gateway, request: Request, path: Path, query: Query, lists:
     """Put the answer together: what the pods have in common, the records, links, and who is missing."""
     key = next((each.key for each in lists.values() if each.key), path.collection.path)
     extra = partial.members(gateway, request, path, [lists[name].pod for name in missing])
-    if len(missing) == len(lists) and not extra:
+    silent = not records and asking.is_silence(gateway, request, path, [lists[name].pod for name in missing])
+    if (silent or len(missing) == len(lists)) and not extra:
         raise Unavailable(f"no pod gave an answer: {', '.join(missing)}")
     if len(missing) == len(lists):
         return partial.response(request, path, {key: extra}, missing)

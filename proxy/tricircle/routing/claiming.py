@@ -53,6 +53,28 @@ class Claimant:
         self._seconds = upstream.conf.deadline + GRACE_SECONDS
         self._silent: set[str] = set()   # names of pods that did not answer: once is enough for one request
 
+    def is_unsure(self) -> bool:
+        """Return whether there are pods of which nobody knows whether the project has something there."""
+        bottom = {pod["pod_id"] for pod in pods.bottom(self.db)}
+        return self._unused.seen(self._key) is None and not bottom <= self._own()
+
+    def look(self, keys: set[Key]) -> None:
+        """Ask those pods what they count; one that does not answer has what it told last.
+
+        Args:
+            keys: of the quotas that are about to be used.
+        """
+        own = self._own()
+        rows = {pod["pod_name"]: pod for pod in pods.bottom(self.db)}
+        others = [name for name, pod in rows.items() if pod["pod_id"] not in own]
+        told, failed = scatter(others, lambda name: usage.of_pod(
+            self.db, self.upstream, self.project_id, rows[name], keys, self._deadline()))
+        used = {name for name, numbers in told.items() if any(numbers.used.values())}
+        used |= {name for name in failed
+                 if any(claims.usage(self.db, self.project_id, rows[name]["pod_id"]).values())}
+        self._unused.note(self._key, [pod["pod_id"] for pod in rows.values()],
+                          own | {rows[name]["pod_id"] for name in used})
+
     def alone(self) -> tuple[bool, str | None]:
         """(whether the project is in this pod only, then a claim of an unknown amount).
 
@@ -108,9 +130,12 @@ class Claimant:
         return claim, found[0], found[1]
 
     def _span(self, rows: list[dict]) -> set[str]:
-        """Ids of the pods that have, or may have, or are about to get, something of the project's."""
-        others = {pod["pod_id"] for pod in pods.bottom(self.db)} - self._unused.known(self._key)
-        return {self.pod["pod_id"], *spans.own(self.db, self.project_id), *others, *(row["pod_id"] for row in rows)}
+        """Ids of the pods that have, or are about to get, something of the project's."""
+        seen = self._unused.seen(self._key)
+        return self._own() | (seen.held if seen else frozenset()) | {row["pod_id"] for row in rows}
+
+    def _own(self) -> set[str]:
+        return {self.pod["pod_id"]} | spans.own(self.db, self.project_id)
 
     def _counted(self, rows: list[dict], amount: Amount, first: bool) -> frozenset[str]:
         """Claims that whatever the pods are asked from now on contains: the ended ones, less what Nova counts late."""
@@ -150,26 +175,11 @@ class Claimant:
         self._silent |= failed.keys()
         silent = {rows[name]["pod_id"] for name in self._silent & rows.keys()}
         counts |= {pod_id: claims.usage(self.db, self.project_id, pod_id) for pod_id in silent}
-        here = self._here(counts, span)
         limits = {(service, name): quotas.numbers(self.db, service, COLLECTIONS[service], self.project_id).get(
-            name, usage.smallest([numbers.limits[service, name] for pod, numbers in told.items()
-                                  if (service, name) in numbers.limits and rows[pod]["pod_id"] in here]))
-            for service, name in keys}
+            name, usage.smallest([numbers.limits[service, name] for numbers in told.values()
+                                  if (service, name) in numbers.limits])) for service, name in keys}
         used = {key: sum(count.get(key, 0) for count in counts.values()) for key in keys}
         return limits, used, silent
-
-    def _here(self, counts: dict[str, dict[Key, int]], span: set[str]) -> set[str]:
-        """Return the ids of the pods whose limits hold: those that have something, or are about to.
-
-        Args:
-            counts: {pod id: what it counts}.
-            span: ids of the pods that were asked; where they are all, the others are known to have nothing.
-        """
-        used = {pod_id for pod_id, count in counts.items() if any(count.values())}
-        if span == {pod["pod_id"] for pod in pods.bottom(self.db)}:
-            self._unused.note(self._key, span, used)
-        claimed = {row["pod_id"] for row in claims.of_project(self.db, self.project_id)}
-        return {self.pod["pod_id"]} | spans.own(self.db, self.project_id) | used | claimed
 
     def _deadline(self) -> Deadline:
         return Deadline(min(ASK_SECONDS, self.upstream.conf.list_deadline))

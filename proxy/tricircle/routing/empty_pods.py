@@ -16,7 +16,7 @@ WORLDS = 16     # sets of pods that were registered at one time
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one list has shown.
+    """What the pods have shown.
 
     Args:
         until: when it ends to hold, of the clock.
@@ -27,6 +27,11 @@ class Seen:
     until: float
     asked: frozenset[str]
     held: frozenset[str]
+
+    @property
+    def empty(self) -> frozenset[str]:
+        """Ids of the pods that had nothing."""
+        return self.asked - self.held
 
 
 class EmptyPods:
@@ -46,20 +51,20 @@ class EmptyPods:
     def __len__(self) -> int:
         return len(self._seen)
 
-    def known(self, key: Hashable) -> frozenset[str]:
-        """Return the ids of the pods that have nothing, as far as is known.
+    def seen(self, key: Hashable) -> Seen | None:
+        """Return what was seen last; None when it does not hold any more.
 
         Args:
             key: whose things, and of what kind.
         """
         seen = self._seen.get(key)
-        return seen.asked - seen.held if seen and self._clock() < seen.until else frozenset()
+        return seen if seen and self._clock() < seen.until else None
 
     def note(self, key: Hashable, asked: Collection[str], held: Collection[str]) -> None:
-        """Remember what a list has shown that asked all pods.
+        """Remember what all pods have shown.
 
         Args:
-            key: as in `known`.
+            key: as in `seen`.
             asked: ids of all registered pods.
             held: ids of those that had something, or did not tell.
         """
@@ -69,6 +74,6 @@ class EmptyPods:
             world = self._worlds.setdefault(frozenset(asked), frozenset(asked))
             self._seen.pop(key, None)
             held = frozenset(held)
-            self._seen[key] = Seen(self._clock() + len(world - held) / self._rate, world, held)
+            self._seen[key] = Seen(self._clock() + max(len(world - held), 1) / self._rate, world, held)
             while len(self._seen) > MOST:
                 del self._seen[next(iter(self._seen))]
