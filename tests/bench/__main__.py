@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import convergence, fairness, lab, latency, lookup, memory, merge, throughput
+from tests.bench import convergence, empty_pods, fairness, lab, latency, lookup, memory, merge, throughput
 from tests.bench.world import world
 
 SERVED = {"latency": latency, "throughput": throughput, "memory": memory}
-ALONE = {"merge": merge, "lookup": lookup, "convergence": convergence, "fairness": fairness}
+ALONE = {"merge": merge, "lookup": lookup, "convergence": convergence, "fairness": fairness,
+         "empty_pods": empty_pods}
 
 
 def main(names: list[str]) -> None:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import convergence, fairness, latency, lists, lookup, memory, merge, throughput, world
+from tests.bench import convergence, empty_pods, fairness, latency, lists, lookup, memory, merge, throughput, world
 from tests.bench.__main__ import ALONE, SERVED
 
 SHORT = {
     latency: {"ROUNDS": 1, "SECONDS": 0.05}, throughput: {"ROUNDS": 1, "SECONDS": 0.05}, memory: {"REQUESTS": 20},
     merge: {"ROUNDS": 1, "RECORDS": 8}, lookup: {"LARGE": 2000, "ASKED": 100},
     fairness: {"ROUNDS": 1, "SECONDS": 0.1, "SETTLE": 0.1, "MANY": 20},
+    empty_pods: {"PODS": 3, "PROJECTS": 100, "SECONDS": 0.3},
     convergence: {"TURNS": {2: 1}, "SLOW": 0.02, "ROUTERS": 2},
 }
 
