@@ -113,7 +113,7 @@ def test_every_place_of_the_table_is_read():
             for told, target in cases.items():
                 member = _at(place, IDS[0])
                 if told:
-                    (member[place.split("[]")[0]][0] if "[]" in place else member)[kind.field] = told
+                    (member[place.split("[]")[0]][0] if "[]." in place else member)[kind.field] = told
                 for body in ({"member": member}, {"members": [member]}, member):
                     found = mentions(service, body)
                     if isinstance(target, str):

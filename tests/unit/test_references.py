@@ -85,3 +85,32 @@ def test_nothing_that_a_user_sends_breaks_it(body, service):
 def test_a_body_deeper_than_the_stack():
     document = json.loads('{"a":' * 900 + "1" + "}" * 900)
     assert mentions("compute", {"server": document}).resources == []
+
+
+@pytest.mark.parametrize(("body", "named"), [
+    ({"router": {"flavor_id": A}}, [("network", "flavors", A)]),
+    ({"service_profile": {"id": A}}, [("network", "service-profiles", A)]),
+    ({"local_ip": {"network_id": A, "local_port_id": B}}, [("network", "networks", A), ("network", "ports", B)]),
+    ({"port_association": {"fixed_port_id": A}}, [("network", "ports", A)]),
+    ({"ndp_proxy": {"router_id": A, "port_id": B}}, [("network", "routers", A), ("network", "ports", B)]),
+    ({"metering_label_rule": {"metering_label_id": A}}, [("network", "metering/metering-labels", A)]),
+    ({"subnet": {"segment_id": A}}, [("network", "segments", A)]),
+    ({"log": {"resource_type": "security_group", "resource_id": A, "target_id": B}},
+     [("network", "security-groups", A), ("network", "ports", B)]),
+    ({"log": {"resource_type": "other", "resource_id": A}}, []),
+    ({"endpoint_group": {"type": "subnet", "endpoints": [A]}}, [("network", "subnets", A)]),
+    ({"endpoint_group": {"type": "cidr", "endpoints": ["10.0.0.0/8"]}}, []),
+    ({"firewall_group": {"ports": [A], "ingress_firewall_policy_id": B}},
+     [("network", "ports", A), ("network", "fwaas/firewall-policies", B)]),
+    ({"ports": [{"network_id": A}]}, [("network", "networks", A)])])
+def test_of_neutrons_extensions(body, named):
+    assert mentions("network", body).resources == named
+
+
+def test_an_attachment_without_a_server():
+    assert mentions("volume", {"attachment": {"volume_uuid": A}}).resources == [("volume", "volumes", A)]
+
+
+def test_where_a_backend_has_what_cinder_shall_take():
+    assert mentions("volume", {"volume": {"host": "node2@nfs#pool", "ref": {"source-name": "x"}}}).nodes == [
+        "node2@nfs#pool"]

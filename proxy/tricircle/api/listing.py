@@ -180,7 +180,7 @@ def _answer(gateway: Gateway, request: Request, path: Path, query: Query, lists:
     if records is not None:
         full = query.limit is not None and len(records) >= query.limit
         markers = [dig(record, path.collection.marker) for record in records]
-        links = queries.links(request, query, markers, full) if query.limit else []
+        links = queries.links(request, query, markers, full) if query.limit and path.collection.marker else []
         body = {**body, key: extra + records, **({f"{key}_links": links} if links else {})}
     headers = shared(next(each.headers for each in lists.values() if each.headers))
     if missing:
@@ -218,8 +218,9 @@ def _merge(path: Path, query: Query, documents: dict[str, Any]) -> tuple[Any, li
     records = ordered(merged[key], list(query.sort))
     if query.reverse:
         records.reverse()
-    marker = query.marker if query.limit else None
-    records, found = page(records, marker, query.offset, query.limit, path.collection.marker)
+    field = path.collection.marker
+    marker, limit = (query.marker, query.limit) if field and query.limit else (None, None)
+    records, found = page(records, marker, query.offset, limit, field)
     if not found:
         raise BadRequest(f"marker [{query.marker}] not found")
     if query.reverse:

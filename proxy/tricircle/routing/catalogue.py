@@ -1,10 +1,12 @@
-"""What the three APIs look like, as data. The generic path reads this; nothing here acts.
+"""What the three APIs look like, as data (their collections: collections.py). The generic path reads this; nothing
+here acts.
 
-A collection that is not listed is an ordinary one: its members have UUIDs, live in one pod, and lists merge by
-concatenation. Sources: the API references of Nova, Cinder and Neutron.
+Sources: the API references of Nova, Cinder and Neutron.
 """
 import re
 from dataclasses import dataclass
+
+from tricircle.routing.collections import COLLECTIONS, Collection
 
 # `$` would let a newline at the end through, and what is an id becomes a part of URLs.
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
@@ -51,135 +53,14 @@ NETWORK = Service("network", ("v2.0",), False, "neutron", every_pod=True, order=
 SERVICES = {service.name: service for service in (COMPUTE, VOLUME, NETWORK)}
 
 
-@dataclass(frozen=True)
-class Collection:
-    """One collection of a service.
-
-    Args:
-        path: its path segments, `servers` or `qos/policies`.
-        everywhere: one and the same thing in every pod, under a key that the user knows (a flavor's id, a keypair's
-            name): read from any pod, written to all.
-        replicable: a pod that needs it gets a replica; a request may therefore pull it away from its home.
-        natural: field that tells whether two pods' records are the same thing; lists show it once.
-        parent: field with the id of what it belongs to; where that is a replica, so is the record.
-        common: the list shows what all pods have, not what any has.
-        brief: fields of the short list, where `/detail` gives the long one.
-        words: sub-paths that are no ids, as `detail` in `servers/detail`.
-        per_pod: belongs to the pods and not to projects, as hypervisors do: lists ask every pod, integer ids end in the
-            pod's number (`routing.numbers`), zones are the pod's own, members may be called by name.
-        totals: sub-paths whose answer is a sum over the pods; `*` for all of them.
-        order: how the pods sort it by themselves, [(field, descending)]. Without one, or with `natural`, pages are
-            cut from the pods' whole lists.
-        small: pages are cut from the pods' whole lists, whatever the service does with others.
-        partial: microversion from which on the members of a pod that does not answer are shown in part.
-        acting: sub-paths of members of which a GET changes something.
-        marker: field of a record by which the page behind it is asked for; dots go into nested objects.
-        listed: no GET shows a member alone: where it is the list tells.
-        gathers: list in a record to which each replica has something to add.
-        brings: collections of whose members the pod gets a replica when a request for this one names them, though they
-            stay where they are otherwise.
-    """
-
-    path: str
-    everywhere: bool = False
-    replicable: bool = False
-    natural: str = ""
-    parent: str = ""
-    common: bool = False
-    brief: tuple[str, ...] = ()
-    words: tuple[str, ...] = ("detail",)
-    per_pod: bool = False
-    totals: tuple[str, ...] = ()
-    order: tuple[tuple[str, bool], ...] = ()
-    small: bool = False
-    partial: tuple[int, int] | None = None
-    acting: tuple[str, ...] = ()
-    marker: str = "id"
-    listed: bool = False
-    gathers: str = ""
-    brings: tuple[str, ...] = ()
-
-
-# What an administrator does to a service is named in the path, and the service in the body.
-SERVICE_WORDS = ("enable", "disable", "disable-log-reason", "force-down", "freeze", "thaw", "failover_host", "failover",
-                 "get-log", "set-log")
-BRIEF = ("id", "name", "links")
-NEWEST = (("created_at", True),)
-
-
-def _table(*rows: Collection) -> dict[str, Collection]:
-    return {row.path: row for row in rows}
-
-
-COLLECTIONS = {
-    "compute": _table(
-        Collection("flavors", everywhere=True, natural="id"),
-        Collection("os-keypairs", everywhere=True, natural="keypair.name", marker="keypair.name"),
-        Collection("os-quota-sets", everywhere=True),
-        Collection("os-quota-class-sets", everywhere=True),
-        Collection("os-availability-zone", natural="zoneName"),
-        Collection("extensions", natural="alias", common=True),
-        Collection("os-aggregates", per_pod=True),
-        Collection("os-hypervisors", per_pod=True, words=("detail", "statistics"), totals=("/statistics",)),
-        Collection("os-services", per_pod=True, words=SERVICE_WORDS, listed=True),
-        Collection("os-hosts", per_pod=True),
-        Collection("os-migrations", per_pod=True),
-        Collection("os-simple-tenant-usage", natural="tenant_id", per_pod=True, totals=("*",)),
-        Collection("os-floating-ip-pools", natural="name"),
-        Collection("images", natural="id"),   # Glance's, which all pods may have in common
-        Collection("os-server-groups", replicable=True, gathers="members"),
-        Collection("servers", brief=BRIEF, order=(("created", True),), partial=(2, 69)),
-    ),
-    "volume": _table(
-        Collection("os-quota-sets", everywhere=True),
-        Collection("os-quota-class-sets", everywhere=True),
-        Collection("types", everywhere=True, natural="name", words=("default", "detail")),
-        Collection("group_types", everywhere=True, natural="name", words=("default", "detail")),
-        Collection("qos-specs", everywhere=True, natural="name",
-                   acting=("/associate", "/disassociate", "/disassociate_all")),
-        Collection("os-availability-zone", natural="zoneName"),
-        Collection("extensions", natural="alias", common=True),
-        Collection("resource_filters", natural="resource"),
-        Collection("default-types", everywhere=True, natural="project_id"),
-        Collection("os-services", per_pod=True, words=SERVICE_WORDS),
-        Collection("os-hosts", per_pod=True),
-        Collection("scheduler-stats", per_pod=True, words=("get_pools",)),
-        Collection("capabilities", per_pod=True),
-        Collection("volumes", words=("detail", "summary"), totals=("/summary",), brief=BRIEF, order=NEWEST),
-        Collection("snapshots", order=NEWEST),
-        Collection("backups", brief=BRIEF, order=NEWEST),
-        Collection("groups", brief=("id", "name"), words=("detail", "action"), order=NEWEST),
-        Collection("consistencygroups", words=("detail", "create_from_src")),
-        Collection("group_snapshots", brief=("id", "name", "group_type_id"), order=NEWEST),
-    ),
-    "network": _table(
-        Collection("security-groups", replicable=True, small=True),
-        Collection("security-group-rules", parent="security_group_id"),
-        Collection("routers", replicable=True),
-        Collection("floatingips", brings=("ports",)),
-        Collection("ports", parent="network_id"),
-        Collection("subnets", parent="network_id"),
-        Collection("quotas", everywhere=True, natural="project_id", words=()),
-        Collection("qos/policies", replicable=True),
-        Collection("subnetpools", replicable=True),
-        Collection("address-scopes", replicable=True),
-        Collection("rbac-policies", parent="object_id"),
-        Collection("qos/rule-types", natural="type"),
-        Collection("extensions", natural="alias", common=True),
-        Collection("availability_zones", natural="name"),
-        Collection("service-providers", natural="name"),
-        # Its records have no ids, so there is no marker.
-        Collection("network-ip-availabilities", parent="network_id", small=True),
-    ),
-}
-
 # Below these Neutron's paths name the collection.
-PREFIXES = frozenset({"qos", "metering", "log", "vpn", "fwaas", "bgpvpn", "sfc", "taas"})
+PREFIXES = frozenset({"qos", "metering", "log", "logging", "vpn", "fwaas", "bgpvpn", "sfc", "taas"})
 
-# Nova's old proxies show what another service has: {their collection: the one that the thing belongs to}.
+# Nova's old proxies show what another service has, and Cinder has a second name for its transfers: {the collection: the
+# one that the thing belongs to}.
 PROXIES = {"os-volumes": "volumes", "os-snapshots": "snapshots", "os-floating-ips": "floatingips",
            "os-security-groups": "security-groups", "os-security-group-rules": "security-group-rules",
-           "os-networks": "networks", "os-tenant-networks": "networks"}
+           "os-networks": "networks", "os-tenant-networks": "networks", "os-volume-transfer": "volume-transfers"}
 
 # What stays in the pod where it is made, and draws everything else there: not made in a pod that is not enabled.
 SETTLES = frozenset({("compute", "servers"), ("volume", "volumes"), ("network", "networks"), ("network", "routers")})
@@ -236,6 +117,11 @@ class Path:
         if self.member or self.rest not in ("", "/detail") or self.collection.natural or self.collection.small:
             return ()
         return self.collection.order or self.service.order
+
+    @property
+    def named(self) -> tuple[str, str, str]:
+        """(service, collection, id) of the thing that is addressed."""
+        return (*(self.collection.of or (self.service.name, self.collection.path)), self.member)
 
     @property
     def project(self) -> str:

@@ -17,9 +17,16 @@ ROUTERS, GROUPS, POLICIES = ("network", "routers"), ("network", "security-groups
 POOLS, SCOPES = ("network", "subnetpools"), ("network", "address-scopes")
 VOLUMES, SNAPSHOTS = ("volume", "volumes"), ("volume", "snapshots")
 SERVERS, SERVER_GROUPS = ("compute", "servers"), ("compute", "os-server-groups")
+FIREWALLS = ("network", "fwaas/firewall-policies")
+RULES = ("network", "fwaas/firewall-rules")
+ENDPOINTS = ("network", "vpn/endpoint-groups")
 # What an RBAC policy can share.
 SHARED = {"network": NETWORKS, "security_group": GROUPS, "qos_policy": POLICIES, "subnetpool": POOLS,
-          "address_scope": SCOPES, "address_group": ("network", "address-groups")}
+          "address_scope": SCOPES, "address_group": ("network", "address-groups"),
+          "bgpvpn": ("network", "bgpvpn/bgpvpns")}
+# What can be logged, and what a VPN's endpoints can be.
+LOGGED = {"security_group": GROUPS, "snat": ROUTERS, "firewall_group": ("network", "fwaas/firewall-groups")}
+ENDPOINT = {"subnet": SUBNETS, "router": ROUTERS, "network": NETWORKS}
 HINTS = ("os:scheduler_hints", "OS-SCH-HNT:scheduler_hints", "scheduler_hints")
 
 
@@ -56,9 +63,11 @@ PLACES: dict[str, dict[str, Reference | Beside | str]] = {
         "serverId": SERVERS, "instance_uuid": SERVERS, "server_uuid": SERVERS,
         **_hints(group=SERVER_GROUPS, same_host=SERVERS)},
     "volume": {
+        "host": "nodes",   # of what a backend has and Cinder shall take
         "availability_zone": "zone", "volume_type": "types", "new_type": "types",
         "volume_id": VOLUMES, "volume_uuid": VOLUMES, "source_volid": VOLUMES, "snapshot_id": SNAPSHOTS,
-        "backup_id": ("volume", "backups"), "group_id": ("volume", "groups"), "source_group_id": ("volume", "groups"),
+        "volume_types[]": "types", "backup_id": ("volume", "backups"),
+        "group_id": ("volume", "groups"), "source_group_id": ("volume", "groups"),
         "group_snapshot_id": ("volume", "group_snapshots"), "cgsnapshot_id": ("volume", "cgsnapshots"),
         "consistencygroup_id": ("volume", "consistencygroups"), "source_cgid": ("volume", "consistencygroups"),
         "instance_uuid": SERVERS, "server_uuid": SERVERS,
@@ -71,6 +80,23 @@ PLACES: dict[str, dict[str, Reference | Beside | str]] = {
         "subnetpool_id": POOLS, "address_scope_id": SCOPES,
         "security_groups[]": GROUPS, "security_group_id": GROUPS, "remote_group_id": GROUPS,
         "remote_address_group_id": ("network", "address-groups"), "object_id": Beside("object_type", SHARED),
+        "segment_id": ("network", "segments"), "flavor_id": ("network", "flavors"),
+        "service_profile.id": ("network", "service-profiles"),
+        "local_port_id": PORTS, "fixed_port_id": PORTS,   # of a local IP, of an association with it
+        "metering_label_id": ("network", "metering/metering-labels"),
+        "resource_id": Beside("resource_type", LOGGED), "target_id": PORTS,   # of a log
+        "bgp_peer_id": ("network", "bgp-peers"), "routes[].bgpvpn_id": ("network", "bgpvpn/bgpvpns"),
+        "ports[]": PORTS, "ingress_firewall_policy_id": FIREWALLS, "egress_firewall_policy_id": FIREWALLS,
+        "firewall_policy_id": FIREWALLS, "firewall_rules[]": RULES, "firewall_rule_id": RULES,
+        "insert_after": RULES, "insert_before": RULES,
+        "ingress": PORTS, "egress": PORTS, "logical_source_port": PORTS, "logical_destination_port": PORTS,
+        "logical_source_network": NETWORKS, "logical_destination_network": NETWORKS,
+        "port_pairs[]": ("network", "sfc/port-pairs"), "port_pair_groups[]": ("network", "sfc/port-pair-groups"),
+        "flow_classifiers[]": ("network", "sfc/flow-classifiers"),
+        "tap_service_id": ("network", "taas/tap-services"), "source_port": PORTS,   # a firewall rule's is a number
+        "vpnservice_id": ("network", "vpn/vpnservices"), "ikepolicy_id": ("network", "vpn/ikepolicies"),
+        "ipsecpolicy_id": ("network", "vpn/ipsecpolicies"), "local_ep_group_id": ENDPOINTS,
+        "peer_ep_group_id": ENDPOINTS, "endpoints[]": Beside("type", ENDPOINT),
         **{f"{info}.{place}": kind for info in ("external_gateway_info", "external_gateways[]") for place, kind in (
             ("network_id", NETWORKS), ("qos_policy_id", POLICIES), ("external_fixed_ips[].subnet_id", SUBNETS))}},
 }

@@ -102,7 +102,7 @@ def _default(db: Database, path: Path, owner: str) -> dict | None:
 def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Homes:
     named = list(found.resources)
     if UUID.match(path.member) and not path.collection.listed:
-        named.insert(0, (path.service.name, path.collection.path, path.member))
+        named.insert(0, path.named)
     homes = _Homes()
     for (service, collection, resource_id), pod in locator.find_many(caller, list(dict.fromkeys(named))).items():
         if pod is None:
@@ -118,8 +118,8 @@ def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Ho
 
 
 def _per_pod(db: Database, locator: Locator, caller: Caller, path: Path, found: Mentions) -> list[tuple[str, dict]]:
-    """The pod of something that is called by number, by name, or by the host that it is on."""
-    number = numbers.pod_number(path)
+    """The pod of something that is called by number, by name, or by the host or cluster that it is on."""
+    number, called = numbers.pod_number(path), path.member or _host(found) or found.cluster
     if number is not None:
         pods_there = [pod for pod in pods.bottom(db) if pod["aggregate_id"] == number]
         if not pods_there:
@@ -128,14 +128,22 @@ def _per_pod(db: Database, locator: Locator, caller: Caller, path: Path, found: 
         pods_there = locator.having(caller, path.service, path.base, path.member)
     elif path.member and not UUID.match(path.member):
         pods_there = locator.having(caller, path.service, f"{path.base}/{path.member}")
-    elif found.host and not path.member:
-        pods_there = locator.having(caller, path.service, f"{path.base}?host={quote(found.host, safe='')}")
+    elif _host(found) and not path.member:
+        pods_there = locator.having(caller, path.service,
+                                    f"{path.prefix}/os-services?host={quote(_host(found), safe='')}")
+    elif found.cluster and path.collection.path == "clusters" and not path.member:
+        pods_there = locator.having(caller, path.service, f"{path.base}?name={quote(found.cluster, safe='')}")
     else:
         return []
     if len(pods_there) > 1:
         names = ", ".join(pod["pod_name"] for pod in pods_there)
-        raise BadRequest(f"{path.member or found.host} is in several pods ({names}): name one in X-Tricircle-Pod")
-    return [(path.member or found.host, pod) for pod in pods_there]
+        raise BadRequest(f"{called} is in several pods ({names}): name one in X-Tricircle-Pod")
+    return [(called, pod) for pod in pods_there]
+
+
+def _host(found: Mentions) -> str:
+    """The host that a body names; Cinder's, for what is on a backend, may have a pool behind it."""
+    return (found.host or next(iter(found.nodes), "")).partition("#")[0]
 
 
 def _on_node(locator: Locator, caller: Caller, path: Path, name: str) -> tuple[str, dict]:

@@ -23,8 +23,9 @@ class Mentions:
         types: volume types by name or id.
         zone: the availability zone asked for; None when there is none.
         hints: availability zone hints.
-        nodes: hosts or hypervisors on which a new server is to be.
+        nodes: hosts or hypervisors on which something new is to be.
         host: the host that a service is on.
+        cluster: the cluster of Cinder's that is named.
     """
 
     resources: list[tuple[str, str, str]] = field(default_factory=list)
@@ -36,6 +37,7 @@ class Mentions:
     hints: list[str] = field(default_factory=list)
     nodes: list[str] = field(default_factory=list)
     host: str | None = None
+    cluster: str | None = None
 
 
 def mentions(service: str, body: Any) -> Mentions:
@@ -60,10 +62,11 @@ def mentions(service: str, body: Any) -> Mentions:
                 found["resources"][(*kind, value)] = None
     if sum(map(len, found.values())) > MOST:
         raise BadRequest(f"the request's body refers to more than {MOST} things: send several requests")
-    host = body.get("host") if isinstance(body, dict) else None
+    host, cluster = (value if isinstance(value, str) else None for value in (
+        (body.get("host"), body.get("name")) if isinstance(body, dict) else (None, None)))
     zone = next(iter(found.pop("zone")), None)
     return Mentions(**{name: list(values) for name, values in found.items()}, zone=zone,
-                    host=host if isinstance(host, str) else None)
+                    host=host, cluster=cluster)
 
 
 def _named(tree: dict[str, Node], holder: dict) -> Iterator[tuple[Reference | str, str]]:
