@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.functional.client import Client
 from tests.functional.gateway import children, until
 from tests.functional.user import User, flavor
 
@@ -81,6 +82,36 @@ def test_pages_show_everything_once(rich, service, path, key, limit, follow):
 def test_an_unknown_marker_is_refused(rich, service, path, key):
     answer = getattr(rich[0], service).get(f"{path}?limit=1&marker=11111111-2222-4333-8444-999999999999")
     assert answer.status in (400, 404)
+
+
+def page_of(client, url, collection):
+    """(ids, {rel: url}) of one page."""
+    body, key = client.ok("GET", url), collection.rpartition("/")[2].replace("-", "_")
+    return [row["id"] for row in body[key]], {link["rel"]: link["href"] for link in body.get(f"{key}_links", [])}
+
+
+def test_links_lead_to_the_empty_page_and_back(rich):
+    user, ids = rich
+    pages, links = [], {"next": "/networks?limit=1"}
+    while "next" in links:
+        page, links = page_of(user.network, links["next"], "networks")
+        pages += page
+    assert (page, pages) == ([], together(ids["networks"]))
+    while "previous" in links:
+        page, links = page_of(user.network, links["previous"], "networks")
+        assert page == pages[-1:]
+        pages = pages[:-1]
+
+
+@pytest.mark.parametrize("query", ["name=nothing", "name=nothing&page_reverse=True"])
+@pytest.mark.parametrize("collection", ["networks", "ports", "subnets", "subnetpools", "routers", "qos/policies",
+                                        "security-groups"])
+def test_an_empty_page_has_the_links_of_a_pods(cloud, rich, collection, query):
+    user, path = rich[0], f"/{collection}?limit=1&{query}"
+    pod = Client(cloud["Pod1"].network.server.url + "/v2.0", user.token.id)
+    there = {rel: url.partition("?")[2] for rel, url in page_of(pod, path, collection)[1].items()}
+    assert there
+    assert {rel: url.partition("?")[2] for rel, url in page_of(user.network, path, collection)[1].items()} == there
 
 
 def test_sorting_goes_over_both_pods(gateway):

@@ -130,18 +130,24 @@ def paged(target: str, marker: str | None, size: int | None, reverse: bool) -> s
 def links(request: Request, query: Query, ids: list[str], full: bool) -> list[dict]:
     """Links to the pages around one, as the service makes them: the next one is promised when this one is full.
 
+    Neutron links an empty page, too, without a marker (neutron/api/api_common.py `get_pagination_links`).
+
     Args:
         request: the user's.
         query: of the request.
         ids: of the page's records.
         full: the page has as many records as were asked for.
     """
-    found = []
-    if ids and (full or query.reverse):
-        found.append({"rel": "next", "href": _link(request, query, marker=ids[-1])})
-    if ids and query.neutron and (full or not query.reverse):
-        found.append({"rel": "previous", "href": _link(request, query, marker=ids[0], page_reverse="True")})
+    found, shown = [], bool(ids) or query.neutron
+    if shown and (full or query.reverse):
+        found.append({"rel": "next", "href": _link(request, query, **_marker(ids[-1:]))})
+    if query.neutron and (full or not query.reverse):
+        found.append({"rel": "previous", "href": _link(request, query, **_marker(ids[:1]), page_reverse="True")})
     return found
+
+
+def _marker(ids: list[str]) -> dict[str, str]:
+    return {"marker": ids[0]} if ids else {}
 
 
 def _link(request: Request, query: Query, **more: str) -> str:
