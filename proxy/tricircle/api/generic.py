@@ -43,7 +43,13 @@ def serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> 
         return _serve(gateway, request, path, special)
     refuse_marks(request, marks.field(path.collection.path))
     request.mentions(path.service.name)   # a body that names too much is refused before any handler
-    return members.followed(gateway, request, path, lambda: _serve(gateway, request, path, special))
+    try:
+        return members.followed(gateway, request, path, lambda: _serve(gateway, request, path, special))
+    except ApiError as error:
+        if request.method != "POST" or path.rest not in path.collection.blind:
+            raise
+        # A client that does not look at the status stumbles at what is no JSON.
+        return Response(error.status, [("Content-Type", "text/plain"), *error.headers], error.message.encode())
 
 
 def _serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> Response:
@@ -121,7 +127,7 @@ def perform(gateway: Gateway, request: Request, path: Path, external: bool = Fal
     response, pod = _in_its_pod(gateway, request, path, found, external)
     # Nothing was changed by a 404. Where it is the row that was wrong, it is not any more.
     if response.status == 404 and UUID.match(path.member) and response.stream is None and gateway.locator.elsewhere(
-            request.caller, path.service.name, path.collection.path, path.member, pod):
+            request.caller, *path.named, pod):
         response, _ = _in_its_pod(gateway, request, path, found, external)
     return response
 
