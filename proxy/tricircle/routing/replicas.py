@@ -26,7 +26,7 @@ class Recipe:
     Args:
         service: where.
         member: key of the body.
-        fields: what it takes over from its home.
+        fields: what it takes over from its home, where that has it.
         by_user: whoever makes it owns it (Nova's server groups): it is made with the caller's token.
         more: gives what else is in its body, of the original.
     """
@@ -51,8 +51,8 @@ RECIPES = {
                                                   "default_prefixlen", "default_quota")),
     "address-scopes": Recipe(NETWORK, "address_scope", ("ip_version",)),
     "networks": Recipe(NETWORK, "network", ("name",)),
-    "subnets": Recipe(NETWORK, "subnet", ("name", "network_id", "ip_version", "cidr", "gateway_ip"),
-                      more=lambda _: {"enable_dhcp": False}),
+    "subnets": Recipe(NETWORK, "subnet", ("name", "network_id", "ip_version", "cidr"),
+                      more=lambda subnet: {"gateway_ip": subnet["gateway_ip"], "enable_dhcp": False}),
     "ports": Recipe(NETWORK, "port", ("name", "network_id"),
                     more=lambda port: {"fixed_ips": inside(port), "security_groups": []}),
     "os-server-groups": Recipe(COMPUTE, "server_group", ("policy", "rules"), by_user=True),
@@ -181,7 +181,8 @@ def _at_home(db: Database, home: dict, seen: Answer) -> dict | None:
 def _post(db: Database, upstream: Upstream, caller: Caller, pod: dict, collection: str, resource_id: str,
           original: dict) -> Answer:
     recipe = RECIPES[collection]
-    body = {name: original[name] for name in recipe.fields if name in original and original[name] != {}}
+    # A pool without a quota shows null for it, which Neutron does not take: "'None' is not an integer".
+    body = {name: original[name] for name in recipe.fields if original.get(name) not in ({}, None)}
     body = json.loads(rewrite.down(db, pod["pod_id"], rewrite.dump(body | recipe.more(original))))
     body[marks.field(collection)] = marks.replica(resource_id)
     if recipe.by_user:

@@ -89,7 +89,7 @@ KINDS = {
     }, required=("floating_network_id",), fixed=("floating_network_id", "tenant_id", "project_id", "name")),
     "subnetpools": Kind("subnetpool", COMMON | {
         "prefixes": c.many(c.cidr), "default_prefixlen": c.integer(0, 128), "min_prefixlen": c.integer(0, 128),
-        "max_prefixlen": c.integer(0, 128), "default_quota": c.nullable(c.integer(0)), "shared": c.boolean,
+        "max_prefixlen": c.integer(0, 128), "default_quota": c.integer(0), "shared": c.boolean,
         "is_default": c.boolean, "address_scope_id": c.nullable(c.identifier),
     }, required=("name", "prefixes"), admin_only=("shared", "is_default"), fixed=("shared", "tenant_id", "project_id")),
 }
