@@ -4,8 +4,8 @@
 
 One path a line, without version and project, `{}` for what its user fills in; before it, for Nova and Cinder, the
 methods that there are. For each release that `tests/unit/test_paths.py` knows it was run with a Python that has the
-service: on a node of the lab (Zed: `ssh node1 python3 - nova < tools/api_paths.py`), or in a virtual environment of its own
-(`pip install nova==34.0.0 cinder==29.0.0 neutron==29.0.0`, of 2026.2). Nothing is asked, no database is needed.
+service: on a node of the lab (Zed: `ssh node1 python3 - nova < tools/api_paths.py`), or in a virtual environment of its
+own (`pip install nova==34.0.0 cinder==29.0.0 neutron==29.0.0`, of 2026.2). Nothing is asked, no database is needed.
 """
 import importlib
 import pkgutil

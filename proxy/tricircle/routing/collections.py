@@ -166,8 +166,8 @@ COLLECTIONS = {
         Collection("service-providers", natural="name", marker=""),
         Collection("log/loggable-resources", natural="type", marker=""),
         # Their records have no ids, so there is no marker.
-        Collection("network-ip-availabilities", parent="network_id", network="network_id", of=("network", "networks"), small=True,
-                   marker=""),
+        Collection("network-ip-availabilities", parent="network_id", network="network_id", of=("network", "networks"),
+                   small=True, marker=""),
         Collection("floatingip-pools", parent="network_id", small=True, marker=""),
         Collection("segments", parent="network_id", network="network_id"),
         Collection("agents", marker="", blind=("/dhcp-networks", "/l3-routers")),
