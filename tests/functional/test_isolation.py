@@ -104,6 +104,12 @@ def test_replicas_and_plumbing_show_to_nobody(cloud, gateway, estate):
     assert sorted(g["name"] for g in groups) == ["default", "web"]
 
 
+# Networks, where their records have no mark: (API, list, its key, field with the network's id).
+SHOWN_OTHERWISE = (("compute", "/os-networks", "networks", "id"), ("compute", "/os-tenant-networks", "networks", "id"),
+                   ("network", "/segments", "segments", "network_id"),
+                   ("network", "/network-ip-availabilities", "network_ip_availabilities", "network_id"))
+
+
 def test_what_is_ours_is_hidden_even_when_the_store_has_forgotten_it(cloud, gateway):
     """Plumbing is in no table of replicas, and a lost answer leaves replicas that nobody wrote down."""
     user = User(gateway)
@@ -127,6 +133,12 @@ def test_what_is_ours_is_hidden_even_when_the_store_has_forgotten_it(cloud, gate
                 rows = who.network.ok("GET", f"/{kind}{query}")[kind.replace("-", "_")]
                 assert id not in [row["id"] for row in rows], kind
             assert who.network.get(f"/{kind}/{id}").status == 404, kind
+        for client, path, key, field in SHOWN_OTHERWISE:
+            rows = getattr(who, client).ok("GET", path)[key]
+            assert planted["networks"] not in [row[field] for row in rows], path
+        for path in ("/os-networks", "/os-tenant-networks"):
+            assert who.compute.get(f"{path}/{planted['networks']}").status == 404, path
+            assert who.compute.get(f"{path}/{network}").status == 200, path
     assert [row["id"] for row in user.network.ok("GET", "/networks")["networks"]] == [network]
 
 

@@ -9,6 +9,7 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request
 from tricircle.api.query import Query
 from tricircle.errors import PodUnreachable
+from tricircle.parts import parts
 from tricircle.routing import fields, numbers, rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import replicas
@@ -17,6 +18,7 @@ from tricircle.upstream.bodies import MOST
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.merge import collection_key, dig
+from tricircle.upstream.neutron import listed, question
 from tricircle.upstream.paging import Batch, Declined
 
 
@@ -142,7 +144,25 @@ class PodList:
         rest = [record for record in records if not (
             _is_among(record, "id", self.foreign) or (parent and _is_among(record, parent, self.foreign)))]
         ours = self._by_mark([record for record in rest if isinstance(record.get("id"), str)])
-        return [record for record in rest if not _is_among(record, "id", ours)]
+        rest = [record for record in rest if not _is_among(record, "id", ours)]
+        field = self._path.collection.network
+        hidden = self._hidden({record[field] for record in rest if isinstance(record.get(field), str)}) \
+            if field else ()
+        return [record for record in rest if not _is_among(record, field, hidden)]
+
+    def _hidden(self, network_ids: set[str]) -> Iterable[str]:
+        """Of some networks those that are Tricircle's, by their marks, which Neutron shows to our own account.
+
+        Raises:
+            PodUnreachable: the pod's Neutron does not tell.
+        """
+        local = replicas.to_local(self._gateway.db, self.pod["pod_id"], sorted(network_ids))
+        homes = {local.get(each, each): each for each in network_ids}
+        upstream, name = self._gateway.upstream, self.pod["pod_name"]
+        seen = [record for part in parts(list(homes)) for record in listed(
+            upstream, name, "networks", question({"id": part}, ("id", "project_id", "description")), self._deadline)]
+        ours = ownership.by_mark(self._gateway.db, upstream, self.pod, "networks", seen, self._deadline)
+        return {homes[each] for each in ours}
 
     def _by_mark(self, records: list[dict]) -> Iterable[str]:
         kind = self._path.collection.path

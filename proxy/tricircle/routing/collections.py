@@ -110,8 +110,8 @@ COLLECTIONS = {
         # Cinder's and Neutron's, as Nova shows them.
         Collection("os-assisted-volume-snapshots", of=("volume", "snapshots")),
         Collection("os-security-group-rules", of=("network", "security-group-rules")),
-        Collection("os-networks", network="id", marker="", words=("add",)),
-        Collection("os-tenant-networks", network="id", marker=""),
+        Collection("os-networks", of=("network", "networks"), network="id", marker="", words=("add",)),
+        Collection("os-tenant-networks", of=("network", "networks"), network="id", marker=""),
         *_ordinary("os-volumes", "os-snapshots", "os-floating-ips", "os-security-groups",
                    "os-console-auth-tokens", "os-server-external-events", *GONE),
     ),

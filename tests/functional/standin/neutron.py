@@ -1,5 +1,6 @@
 """A stateful Neutron: generic rows here, what is special to a resource in the neutron_* files beside."""
 import copy
+import uuid
 from urllib.parse import urlencode
 
 from tests.functional.standin import checks as c
@@ -38,6 +39,8 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
                  ("GET", "/v2.0/extensions", self.extensions), ("GET", "/v2.0/extensions/{alias}", self.extension),
                  ("GET", "/v2.0/availability_zones", self.fixed_list("availability_zones")),
                  ("GET", "/v2.0/agents", self.fixed_list("agents")),
+                 ("GET", "/v2.0/segments", self.segments),
+                 ("GET", "/v2.0/network-ip-availabilities", self.availabilities),
                  *self.quota_table()]
         for action in ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes"):
             table.append(("PUT", f"/v2.0/routers/{{id}}/{action}", getattr(self, action)))
@@ -92,6 +95,18 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
             if each["alias"] == alias:
                 return Response(200, {"extension": each})
         raise Refused(404, f"Extension with alias {alias} does not exist", "HTTPNotFound")
+
+    def segments(self, request):
+        """GET: each network has one."""
+        rows = [{"id": str(uuid.uuid5(uuid.UUID(id), "segment")), "network_id": id, "network_type": "vlan",
+                 "description": None} for id in self.shelf("networks")]
+        return Response(200, {"segments": rows if request.who.admin else []})
+
+    def availabilities(self, request):
+        """GET, for administrators."""
+        rows = [{"network_id": id, "network_name": row["name"], "project_id": row["project_id"], "used_ips": 0}
+                for id, row in self.shelf("networks").items()]
+        return Response(200, {"network_ip_availabilities": rows if request.who.admin else []})
 
     def fixed_list(self, name):
         """A list that never changes."""

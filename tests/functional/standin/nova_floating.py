@@ -1,4 +1,4 @@
-"""Nova's old proxies to Neutron's floating addresses; gone from microversion 2.36 on."""
+"""Nova's old proxies to Neutron's networks and floating addresses; gone from microversion 2.36 on."""
 from tests.functional.standin import checks as c
 from tests.functional.standin.web import Refused, Response
 
@@ -10,7 +10,10 @@ class FloatingProxies:
 
     def floating_table(self, v):
         """Routes."""
-        return [("GET", f"{v}/os-floating-ip-pools", self.floating_pools),
+        return [("GET", f"{v}/os-networks", self.network_list), ("GET", f"{v}/os-networks/{{id}}", self.network_show),
+                ("GET", f"{v}/os-tenant-networks", self.network_list),
+                ("GET", f"{v}/os-tenant-networks/{{id}}", self.network_show),
+                ("GET", f"{v}/os-floating-ip-pools", self.floating_pools),
                 ("GET", f"{v}/os-floating-ips", self.floating_list),
                 ("POST", f"{v}/os-floating-ips", self.floating_create),
                 ("GET", f"{v}/os-floating-ips/{{id}}", self.floating_show),
@@ -20,6 +23,23 @@ class FloatingProxies:
     def _there(request):
         if request.version >= GONE:
             raise Refused(404, "The resource could not be found.")
+
+    def _networks(self, request):
+        self._there(request)
+        return {id: {"id": id, "label": row["name"], "cidr": None}
+                for id, row in self.pod.network.shelf("networks").items()
+                if self.pod.network.may_see(request.who, "networks", row)}
+
+    def network_list(self, request):
+        """GET os-networks, os-tenant-networks."""
+        return Response(200, {"networks": list(self._networks(request).values())})
+
+    def network_show(self, request, id):
+        """GET one."""
+        found = self._networks(request).get(id)
+        if not found:
+            raise Refused(404, f"Network {id} could not be found.")
+        return Response(200, {"network": found})
 
     def _pools(self, who):
         network = self.pod.network
