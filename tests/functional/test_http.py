@@ -104,19 +104,34 @@ def test_expect_100_continue(gateway, user):
         assert client.recv(65536).startswith(b"HTTP/1.1 201")
 
 
-@pytest.mark.parametrize("path", ["/v2.0/networks", "/v2.0/networks/{first}", "/v2.0/networks/" + "0" * 36, "/"])
-def test_head_is_get_without_a_body(gateway, user, path):
-    answers = []
-    for method in ("GET", "HEAD"):
-        connection = http.client.HTTPConnection("127.0.0.1", gateway.ports["network"], timeout=20)
-        connection.request(method, path.format(first=user.first), headers={"X-Auth-Token": user.token.id})
-        answer = connection.getresponse()
-        answers.append((answer.status, answer.headers["content-length"], answer.headers["content-type"]))
-        assert (answer.read() == b"") == (method == "HEAD")
-        connection.request("GET", "/")       # nothing of the body is left on the wire
-        assert connection.getresponse().status in (200, 300)
+def told(gateway, service, method, path, token=None):
+    """(status, length, type) of an answer, behind which the connection goes on."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.ports[service], timeout=20)
+    connection.request(method, path, headers={"X-Auth-Token": token} if token else {})
+    answer = connection.getresponse()
+    assert (answer.read() == b"") == (method == "HEAD")
+    connection.request("GET", "/")       # nothing of the body is left on the wire
+    assert connection.getresponse().status in (200, 300)
+    return answer.status, answer.headers["content-length"], answer.headers["content-type"]
+
+
+@pytest.mark.parametrize(("service", "path"), [("compute", "/"), ("compute", "/v2.1/"), ("volume", "/"),
+                                               ("volume", "/v3/")])
+def test_head_of_a_version_is_get_without_a_body(gateway, user, service, path):
+    answers = [told(gateway, service, method, path, user.token.id) for method in ("GET", "HEAD")]
     assert answers[0] == answers[1]
+    assert answers[0][0] in (200, 300)
     assert int(answers[0][1]) > 0
+
+
+@pytest.mark.parametrize(("service", "path", "status", "stranger"), [
+    ("network", "/", 405, 405), ("network", "/v2.0/", 405, 401), ("network", "/v2.0/networks", 405, 401),
+    ("network", "/v2.0/networks/{first}", 405, 401), ("compute", "/v2.1/servers", 404, 401),
+    ("compute", "/v2.1/limits", 404, 401), ("volume", "/v3/volumes", 404, 401)])
+def test_head_is_what_it_is_to_the_service(cloud, gateway, user, service, path, status, stranger):
+    with cloud.unchanged():
+        assert told(gateway, service, "HEAD", path.format(first=user.first), user.token.id)[0] == status
+        assert told(gateway, service, "HEAD", path.format(first=user.first))[0] == stranger
 
 
 def test_an_etag_is_of_the_bytes(cloud, user):

@@ -33,10 +33,19 @@ from tricircle.api.forward import failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.generic import Handlers
 from tricircle.api.message import REQUEST_ID, Request, Response, downward, error_body, new_request_id, read
-from tricircle.errors import ApiError, BadRequest, Forbidden, PodUnreachable, StoreBusy, Unavailable
+from tricircle.errors import (
+    ApiError,
+    BadRequest,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    PodUnreachable,
+    StoreBusy,
+    Unavailable,
+)
 from tricircle.routing import doors
 from tricircle.routing.caller import SERVICE_TOKEN, Caller, Identity
-from tricircle.routing.catalogue import SERVICES, Path, parse
+from tricircle.routing.catalogue import SERVICES, Path, Service, parse
 from tricircle.routing.replicas import Refused
 from tricircle.upstream.account import SERVICE_TYPES
 
@@ -201,6 +210,8 @@ def _handle(gateway: Gateway, service_name: str, environ: dict, max_body: int) -
 
 
 def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict) -> Response:
+    if environ["REQUEST_METHOD"] == "HEAD" and service_name != "admin":
+        _refuse_head(SERVICES[service_name], request.path)
     if _is_open(service_name, environ):
         if service_name == "admin":
             return admin.versions(request)
@@ -215,6 +226,18 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
         return versions.document(gateway, SERVICES[service_name], request)
     path = _place(service_name, request.path, request.caller.identity)
     return generic.serve(gateway, request, path, SPECIAL)
+
+
+def _refuse_head(service: Service, path: str) -> None:
+    """Say to a HEAD what the pods say: Nova and Cinder know it for the documents of their versions, Neutron nowhere.
+
+    Raises:
+        MethodNotAllowed, NotFound: it is none that they know.
+    """
+    if service.errors == "neutron":
+        raise MethodNotAllowed("Method HEAD is not allowed for the requested resource.", "HTTPMethodNotAllowed")
+    if path != "/" and not versions.is_version_path(service, path):
+        raise NotFound("The resource could not be found.")
 
 
 def _place(service_name: str, path: str, identity: Identity) -> Path:

@@ -243,25 +243,6 @@ def test_an_encoding_that_nobody_can_take_off(user, speak):
     assert "decoded" in answer.json()["computeFault"]["message"]
 
 
-def test_head_of_a_stream(user, speak):
-    cut = threading.Event()
-
-    def flood(handler):
-        head(handler, 100 * len(BLOCK))
-        with contextlib.suppress(OSError):
-            for _ in range(100):
-                handler.wfile.write(BLOCK)
-            assert not handler.rfile.read(1)
-        cut.set()
-        handler.close_connection = True
-    speak(flood)
-    answer = ask(user, "HEAD")
-    assert answer.status == 200, answer.data
-    assert (answer.status, answer.headers["content-length"]) == (200, str(100 * len(BLOCK)))
-    assert answer.read() == b""
-    assert cut.wait(20), "nobody reads it: the pod must not go on"
-
-
 def test_a_stream_in_http_1_0(user, speak):
     def dump(handler):
         head(handler, 4)
