@@ -114,6 +114,24 @@ def test_an_empty_page_has_the_links_of_a_pods(cloud, rich, collection, query):
     assert {rel: url.partition("?")[2] for rel, url in page_of(user.network, path, collection)[1].items()} == there
 
 
+def test_behind_a_server_that_is_gone(cloud, gateway):
+    """Nova takes a deleted server for a marker, and does not show it; nor is a stranger's one."""
+    user, stranger, made = User(gateway), User(gateway), []
+    for second in range(6):
+        pod = ("Pod1", "Pod2")[second % 2]
+        made.append(user.boot(None, {"Pod1": "az1", "Pod2": "az2"}[pod]))
+        cloud[pod].compute.shelf("servers")[made[-1]]["created"] = f"2026-01-01T00:00:0{second}Z"
+    newest = made[::-1]
+    assert user.compute.delete(f"/servers/{newest[2]}").status == 204
+    assert user.compute.get(f"/servers/{newest[2]}").status == 404
+    for path in ("/servers", "/servers/detail"):
+        page = user.compute.ok("GET", f"{path}?limit=2&marker={newest[2]}")["servers"]
+        assert [server["id"] for server in page] == newest[3:5]
+    for zone in ("az1", "az2"):
+        stranger.boot(None, zone)
+    assert stranger.compute.get(f"/servers?limit=2&marker={newest[2]}").status == 400
+
+
 def test_sorting_goes_over_both_pods(gateway):
     user = User(gateway)
     for name, zone in (("b", "az1"), ("a", "az2"), ("d", "az2"), ("c", "az1")):

@@ -10,8 +10,13 @@ from tricircle.api.message import Request
 from tricircle.api.query import PAGING, Query
 from tricircle.errors import PodUnreachable, StoreBusy
 from tricircle.routing.catalogue import Path
-from tricircle.store import cursors as rows
+from tricircle.routing.fields import project_of
+from tricircle.store import cursors as kept_cursors
+from tricircle.store import pods
+from tricircle.upstream.deadline import Deadline
+from tricircle.upstream.merge import collection_key
 from tricircle.upstream.paging import Order, forgotten
+from tricircle.upstream.scatter import scatter
 
 LOG = logging.getLogger(__name__)
 
@@ -22,7 +27,7 @@ def remember(gateway: Gateway, request: Request, path: Path, query: Query, marke
     When the database cannot take it the page is found by the marker's sort values instead.
     """
     try:
-        rows.put(gateway.db, _key(request, path, query, marker), json.dumps(cursor))
+        kept_cursors.put(gateway.db, _key(request, path, query, marker), json.dumps(cursor))
     except StoreBusy as error:
         LOG.warning("no cursor for %s: %s", request.path, error)
 
@@ -36,15 +41,36 @@ def recall(gateway: Gateway, request: Request, path: Path, query: Query, order: 
         Unavailable, BadGateway, GatewayTimeout: its home does not answer.
     """
     marker = query.marker
-    kept = rows.get(gateway.db, _key(request, path, query, marker))
+    kept = kept_cursors.get(gateway.db, _key(request, path, query, marker))
     if kept:
         return json.loads(kept)
-    home = gateway.locator.find(request.caller, path.service.name, path.collection.path, marker) \
-        if uuids.UUIDS.fullmatch(marker.encode()) else None
-    record = _record(gateway, request, path, home, marker) if home else None
-    if record is None:
+    if not uuids.UUIDS.fullmatch(marker.encode()):
         return None
-    return forgotten(order, home["pod_name"], record)
+    home = gateway.locator.find(request.caller, path.service.name, path.collection.path, marker)
+    record = _record(gateway, request, path, home, marker) if home else None
+    if record is None and path.collection.buried:
+        home, record = _buried(gateway, request, path, marker)
+    return forgotten(order, home["pod_name"], record) if record else None
+
+
+def _buried(gateway: Gateway, request: Request, path: Path, marker: str) -> tuple[dict | None, dict | None]:
+    """(row of its pod, the record) of a member that was deleted, if it was one that the list could have shown.
+
+    Users' tokens do not show it. Our own account's do, and what is believed is only that it was the caller's project's.
+    """
+    everybody = request.caller.is_admin and "all_tenants" in request.query
+    target = f"/{path.service.versions[0]}/{path.collection.path}{path.collection.buried}{marker}"
+    deadline = Deadline(gateway.upstream.conf.list_deadline)
+    rows = pods.by_name(gateway.db)
+    answers, _ = scatter(rows, lambda name: gateway.upstream.ask(name, path.service.name, "GET", target,
+                                                                 deadline=deadline))
+    for name, answer in answers.items():
+        document = json.loads(translate(gateway, request, path, rows[name], answer.body)) \
+            if answer.ok and isinstance(answer.json(), dict) else {}
+        for record in filter(lambda each: isinstance(each, dict), document.get(collection_key(document) or "", ())):
+            if record.get("id") == marker and (everybody or project_of(record) == request.caller.project_id):
+                return rows[name], record
+    return None, None
 
 
 def _record(gateway: Gateway, request: Request, path: Path, home: dict, marker: str) -> dict | None:

@@ -33,6 +33,8 @@ class Collection:
         acting: sub-paths of members of which a GET changes something.
         marker: field of a record by which the page behind it is asked for; dots go into nested objects. Empty where the
             service cuts no pages.
+        buried: path and query of a list that shows a member to an administrator after it was deleted, up to its id; as
+            markers the service takes such ones, too.
         listed: no GET shows a member alone: where it is the list tells.
         gathers: list in a record to which each replica has something to add.
         of: (service, collection) whose ids its members have, where it shows another side of those.
@@ -58,6 +60,7 @@ class Collection:
     partial: tuple[int, int] | None = None
     acting: tuple[str, ...] = ()
     marker: str = "id"
+    buried: str = ""
     listed: bool = False
     gathers: str = ""
     of: tuple[str, str] | None = None
@@ -106,7 +109,9 @@ COLLECTIONS = {
         Collection("images", natural="id"),   # Glance's, which all pods may have in common
         Collection("limits"),                 # api/quotas.py
         Collection("os-server-groups", replicable=True, gathers="members"),
-        Collection("servers", brief=BRIEF, order=(("created", True),), partial=(2, 69)),
+        # nova/compute/instance_list.py `get_marker_record`
+        Collection("servers", brief=BRIEF, order=(("created", True),), partial=(2, 69),
+                   buried="/detail?all_tenants=True&deleted=True&uuid="),
         # Cinder's and Neutron's, as Nova shows them.
         Collection("os-assisted-volume-snapshots", of=("volume", "snapshots")),
         Collection("os-security-group-rules", of=("network", "security-group-rules")),
