@@ -271,3 +271,36 @@ def test_a_name_that_two_groups_have_is_no_name(user, zone):
         headers={"OpenStack-API-Version": "compute 2.37"})
     assert (answer.status, "Multiple security groups" in str(answer.body)) == (409, True), answer.raw
     assert user.compute.ok("GET", "/servers")["servers"] == []
+
+
+# A subnet pool and its address scope, each with a home of its own
+
+def test_a_pool_joins_a_scope_of_another_pod(cloud, gateway):
+    user = User(gateway)
+    there = Client(cloud["Pod2"].network.server.url + "/v2.0", user.token.id)
+    scope = there.ok("POST", "/address-scopes", {"address_scope": {"name": "s", "ip_version": 4}})["address_scope"]["id"]
+    id = user.make("subnetpools", name="p", prefixes=["10.0.0.0/16"], default_prefixlen=24)["id"]
+    assert holders(cloud, "network", "subnetpools", id) == ["Pod1"]
+    joined = user.network.ok("PUT", f"/subnetpools/{id}", {"subnetpool": {"address_scope_id": scope}})["subnetpool"]
+    assert joined["address_scope_id"] == scope
+    copy, = [row for row in cloud["Pod1"].network.shelf("address-scopes").values() if row["name"] == MARK + scope]
+    assert cloud["Pod1"].network.shelf("subnetpools")[id]["address_scope_id"] == copy["id"]
+    for zone in ("az1", "az2"):   # the scope's own pod is one where the pool is a replica
+        subnet = user.make("subnets", network_id=user.net(zone), ip_version=4, subnetpool_id=id)
+        assert subnet["subnetpool_id"] == id
+    replica, = [row for row in cloud["Pod2"].network.shelf("subnetpools").values() if row["description"] == MARK + id]
+    assert replica["address_scope_id"] == scope
+    # Pools of one scope have no address in common, wherever they are.
+    apart = user.make("subnetpools", name="q", prefixes=["10.1.0.0/16"], address_scope_id=scope)["id"]
+    assert holders(cloud, "network", "subnetpools", apart) == ["Pod2"]
+    alone = user.make("subnetpools", name="r", prefixes=["10.1.128.0/17"])["id"]
+    assert holders(cloud, "network", "subnetpools", alone) == ["Pod1"]
+    with cloud.unchanged():
+        for method, path, body in (
+                ("PUT", f"/subnetpools/{alone}", {"subnetpool": {"address_scope_id": scope}}),
+                ("PUT", f"/subnetpools/{id}", {"subnetpool": {"prefixes": ["10.0.0.0/15"]}}),
+                ("PUT", f"/subnetpools/{id}/add_prefixes", {"prefixes": ["10.1.2.0/24"]})):
+            answer = user.network.call(method, path, body)
+            assert (answer.status, answer["NeutronError"]["type"]) == (409, "AddressScopePrefixConflict"), path
+    user.network.ok("PUT", f"/subnetpools/{alone}", {"subnetpool": {"prefixes": ["10.1.128.0/17", "10.3.0.0/16"]}})
+    assert user.network.delete(f"/address-scopes/{scope}").status == 409

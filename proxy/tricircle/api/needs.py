@@ -244,12 +244,25 @@ def bring(gateway: Gateway, request: Request, collection: str, shown: dict, home
 def _bring_pool(gateway: Gateway, request: Request, collection: str, shown: dict, home: dict,
                 pod: dict) -> list[tuple[str, str]]:
     """A pool after its address scope, which the caller need not see."""
-    made, scope = [], shown.get("address_scope_id")
-    if scope:
-        own = {"X-Auth-Token": gateway.upstream.account.token()}
-        ours = replace(request, caller=replace(request.caller, headers=own))
-        made = bring(gateway, ours, "address-scopes", {"id": scope, "project_id": shown["project_id"]}, home, pod)
+    scope = shown.get("address_scope_id")
+    made = bring_scope(gateway, request, scope, pod) if scope else []
     return bring(gateway, request, collection, shown, home, pod) + made
+
+
+def bring_scope(gateway: Gateway, request: Request, scope: str, pod: dict) -> list[tuple[str, str]]:
+    """See to it that a pod has an address scope that a pool which the caller uses is in, or joins.
+
+    Args, returns, raises: as of `bring`; `scope` is the home id.
+    """
+    own = {"X-Auth-Token": gateway.upstream.account.token()}
+    # What our account is shown must not answer the user's own question about the same id.
+    identity = replace(request.caller.identity, user_id="")
+    ours = replace(request, caller=replace(request.caller, identity=identity, headers=own))
+    home = gateway.locator.find(ours.caller, "network", "address-scopes", scope)
+    if not home or home["pod_id"] == pod["pod_id"]:
+        return []
+    shown = judged.seen(gateway, ours, "address-scopes", scope)
+    return bring(gateway, ours, "address-scopes", shown, home, pod) if shown else []
 
 
 def _bring_groups(gateway: Gateway, request: Request, names: list[str], pod: dict,

@@ -1,6 +1,7 @@
 """Changes of a subnet pool that its home alone would let pass, since it does not know what other pods have of it."""
 import json
 from dataclasses import replace
+from typing import Any
 
 from tricircle.api import generic, judged, needs
 from tricircle.api.gateway import Gateway
@@ -12,6 +13,9 @@ from tricircle.prefixes import Net, nets, without
 from tricircle.routing import pooling
 from tricircle.routing.catalogue import UUID, Path, parse
 from tricircle.store import pods, prefixes, replicas
+from tricircle.upstream.neutron import listed as records_of
+from tricircle.upstream.neutron import question
+from tricircle.upstream.scatter import scatter
 
 
 def subnetpools(gateway: Gateway, request: Request, path: Path) -> Response | None:
@@ -35,14 +39,18 @@ def _create(gateway: Gateway, request: Request, path: Path, home: None, pool: di
     given = _given(body)
     asked = given.get("prefixes")
     net = net_of(asked[0]) if isinstance(asked, list) and asked else None
+    _refuse_overlap(gateway, request, "", given.get("address_scope_id"), asked)
     if given.get("is_default") and net:
         _refuse_second_default(gateway, request, path, net.version)
 
 
 def _update(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> None:
     given = _given(body)
+    if given.keys() & {"address_scope_id", "prefixes"}:
+        _refuse_overlap(gateway, request, path.member, given.get("address_scope_id", pool["address_scope_id"]),
+                        given.get("prefixes", pool["prefixes"]))
     if UUID.match(str(given.get("address_scope_id"))):
-        _bring_scope(gateway, request, path, given["address_scope_id"], home)
+        _bring_scope(gateway, request, path, given["address_scope_id"])
     if given.get("is_default"):
         _refuse_second_default(gateway, request, path, pool["ip_version"])
 
@@ -64,6 +72,10 @@ def _refuse_second_default(gateway: Gateway, request: Request, path: Path, versi
     if any(pool_id != path.member for pool_id, _ in defaults(gateway, request, version)):
         raise BadRequest("Invalid input for operation: A default subnetpool for this IP family has already been set. "
                          "Only one default may exist per IP family.", "InvalidInput")
+
+
+def _add(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> None:
+    _refuse_overlap(gateway, request, path.member, pool["address_scope_id"], body.get("prefixes"))
 
 
 def _remove(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> Response:
@@ -113,25 +125,53 @@ def _change(gateway: Gateway, request: Request, path: Path, action: str, found: 
     return followed(gateway, own, parse(path.service, own.path))
 
 
-def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str, home: dict) -> None:
-    """Where the pool's replicas are its new scope is, too; what a scope's pools must not share its home sees.
+def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str) -> None:
+    """Where the pool's replicas are its new scope is, too; where its home is the generic path sees to it.
 
     Raises:
-        Conflict: pool and scope have two homes.
+        Refused: the user does not see the scope.
         PodUnreachable: a pod with a replica does not answer.
     """
-    other = gateway.locator.find(request.caller, "network", "address-scopes", scope)
-    if not other:
-        return   # the pod says so
-    if other["pod_id"] != home["pod_id"]:
-        raise Conflict(f"subnet pool {path.member} is in pod {home['pod_name']}, address scope {scope} is in pod "
-                       f"{other['pod_name']}: they cannot be used together")
     replicated = replicas.of_resource(gateway.db, path.member)
-    shown = judged.seen(gateway, request, "address-scopes", scope) if replicated else None
-    for pod_id in replicated if shown else ():
-        needs.bring(gateway, request, "address-scopes", shown, home, pods.show(gateway.db, pod_id))
+    if replicated and judged.seen(gateway, request, "address-scopes", scope):
+        for pod_id in replicated:
+            needs.bring_scope(gateway, request, scope, pods.show(gateway.db, pod_id))
 
 
-CHANGES = {("POST", ""): _create, ("PUT", ""): _update, ("DELETE", ""): _delete, ("PUT", "/remove_prefixes"): _remove,
+def _refuse_overlap(gateway: Gateway, request: Request, pool_id: str, scope: Any, prefixes: Any) -> None:
+    """No two pools of an address scope have an address in common; a pod knows its own only.
+
+    Args:
+        gateway, request: as everywhere.
+        pool_id: home id of the pool; empty for a new one.
+        scope: home id of the scope; what is no id is left to the pod.
+        prefixes: of the pool.
+
+    Raises:
+        Conflict: another pool, in whatever pod, has one of its addresses.
+        PodUnreachable: a pod with pools of the scope does not answer.
+    """
+    home = gateway.locator.find(request.caller, "network", "address-scopes", scope) if UUID.match(str(scope)) else None
+    copies = replicas.of_resource(gateway.db, scope) if home else {}
+    if not copies or not judged.seen(gateway, request, "address-scopes", scope):
+        return
+    own = [net for each in (prefixes if isinstance(prefixes, list) else ()) if (net := net_of(each))]
+    rows = {pod["pod_name"]: pod for pod in pods.bottom(gateway.db) if pod["pod_id"] in {home["pod_id"], *copies}}
+    asked = {name: question({"address_scope_id": copies.get(pod["pod_id"], scope)}, ("id", "prefixes"))
+             for name, pod in rows.items()}
+    answers, failed = scatter(rows, lambda name: records_of(gateway.upstream, name, "subnetpools", asked[name]))
+    for error in failed.values():
+        raise error
+    for name, found in answers.items():
+        homes = replicas.to_home(gateway.db, rows[name]["pod_id"], [pool["id"] for pool in found])
+        others = nets(each for pool in found if homes.get(pool["id"], pool["id"]) != pool_id
+                      for each in pool["prefixes"])
+        if any(net.version == other.version and net.overlaps(other) for net in own for other in others):
+            raise Conflict("Failed to associate address scope: subnetpools within an address scope must have unique "
+                           "prefixes.", "AddressScopePrefixConflict")
+
+
+CHANGES = {("POST", ""): _create, ("PUT", ""): _update, ("DELETE", ""): _delete, ("PUT", "/add_prefixes"): _add,
+           ("PUT", "/remove_prefixes"): _remove,
            ("PUT", "/onboard_network_subnets"): _onboard}
 HANDLERS = {("network", "subnetpools"): subnetpools}

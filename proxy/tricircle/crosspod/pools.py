@@ -31,8 +31,10 @@ def steps(home: dict, replica: dict) -> list[dict]:
 def plan(db: Database, _: Upstream, pair: Pair) -> list[dict]:
     """What the replica of a pair lacks."""
     scope = pair.original["address_scope_id"]
-    known = replicas.to_local(db, pair.pod["pod_id"], [scope]) if scope else {}
-    return steps({**pair.original, "address_scope_id": known.get(scope, scope)}, pair.replica)
+    if scope:   # which has a home of its own
+        scope = replicas.to_home(db, pair.home["pod_id"], [scope]).get(scope, scope)
+        scope = replicas.to_local(db, pair.pod["pod_id"], [scope]).get(scope, scope)
+    return steps({**pair.original, "address_scope_id": scope}, pair.replica)
 
 
 def _prefixes(path: str, action: str, found: list) -> list[dict]:

@@ -177,7 +177,7 @@ COLLECTIONS = {
         Collection("segments", parent="network_id", network="network_id"),
         Collection("agents", marker="", blind=("/dhcp-networks", "/l3-routers")),
         Collection("flavors", blind=("/service_profiles",)),
-        # By project, so that a zone may have one: the project's default pod makes it.
+        # Its members are projects' ids: the project's default pod has it, and makes it.
         *_ordinary("auto-allocated-topology", "auto-allocated-topologies"),
         *_ordinary("address-groups", "service-profiles", "local-ips", "ndp-proxies", "network-segment-ranges", "trunks",
                    "metering/metering-labels", "metering/metering-label-rules", "log/logs",
