@@ -114,6 +114,26 @@ def test_an_empty_page_has_the_links_of_a_pods(cloud, rich, collection, query):
     assert {rel: url.partition("?")[2] for rel, url in page_of(user.network, path, collection)[1].items()} == there
 
 
+def test_a_filter_that_neutron_applies_to_its_pages(cloud, gateway):
+    """A page without such a network does not end the list."""
+    user, boss = User(gateway), User(gateway, "admin")
+    query = f"/networks?provider:network_type=vlan&project_id={user.project}"
+    for zone in ("az1", "az2"):
+        for _ in range(12):
+            user.net(zone)
+        made = user.net(zone)
+        rows = cloud[{"az1": "Pod1", "az2": "Pod2"}[zone]].network.shelf("networks")
+        last = "f" * 35 + zone[-1]
+        rows[last] = rows.pop(made) | {"id": last, "provider:network_type": "vlan"}
+    seen, url = [], f"{query}&limit=1"
+    for _ in range(3):
+        page, links = page_of(boss.network, url, "networks")
+        seen.append(page)
+        url = links.get("next")
+    assert [len(page) for page in seen] == [1, 1, 0]
+    assert sorted(id for page in seen for id in page) == [row["id"] for row in boss.network.ok("GET", query)["networks"]]
+
+
 def test_behind_a_server_that_is_gone(cloud, gateway):
     """Nova takes a deleted server for a marker, and does not show it; nor is a stranger's one."""
     user, stranger, made = User(gateway), User(gateway), []

@@ -44,6 +44,13 @@ class Query:
         return dict(self.pairs).get(name)
 
     @property
+    def sieves(self) -> bool:
+        """Whether a filter is one that Neutron applies to the page that it has cut, which may then be empty and the last
+        one though more follows (neutron/plugins/ml2/plugin.py `get_networks`).
+        """
+        return self.neutron and any(name.startswith("provider:") for name, _ in self.pairs)
+
+    @property
     def nothing(self) -> bool:
         """Nova and Cinder take a limit of 0 by its word; to Neutron it is none."""
         return not self.neutron and _number(self.value("limit") or "") == 0

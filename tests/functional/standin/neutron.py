@@ -164,7 +164,7 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
         rows = [row for row in self.shelf(plural).values() if self.may_see(request.who, plural, row)]
         given = request.args()
         for name, values in given.items():
-            if name not in PAGING:
+            if name not in PAGING and not name.startswith("provider:"):
                 rows = [row for row in rows if self._fits(plural, row, name, values)]
         limit, backwards = self._limit(request), request.arg("page_reverse", "").lower() == "true"
         marker = request.arg("marker") if limit else None       # Neutron looks at it only when it pages
@@ -179,6 +179,8 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
         rows, _ = page(rows, limit, marker, self.absent(plural, marker))
         if backwards and limit:
             rows.reverse()
+        for late in (each for each in given if each.startswith("provider:")):   # ML2 looks at what the page has
+            rows = [row for row in rows if self._fits(plural, row, late, given[late])]
         answer = {name: [self.view(plural, row, given.get("fields"), request.who) for row in rows]}
         links = self._page_links(request, [row["id"] for row in rows], limit, backwards) if limit else []
         if links:
