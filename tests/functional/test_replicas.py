@@ -278,7 +278,8 @@ def test_a_name_that_two_groups_have_is_no_name(user, zone):
 def test_a_pool_joins_a_scope_of_another_pod(cloud, gateway):
     user = User(gateway)
     there = Client(cloud["Pod2"].network.server.url + "/v2.0", user.token.id)
-    scope = there.ok("POST", "/address-scopes", {"address_scope": {"name": "s", "ip_version": 4}})["address_scope"]["id"]
+    body = {"address_scope": {"name": "s", "ip_version": 4}}
+    scope = there.ok("POST", "/address-scopes", body)["address_scope"]["id"]
     id = user.make("subnetpools", name="p", prefixes=["10.0.0.0/16"], default_prefixlen=24)["id"]
     assert holders(cloud, "network", "subnetpools", id) == ["Pod1"]
     joined = user.network.ok("PUT", f"/subnetpools/{id}", {"subnetpool": {"address_scope_id": scope}})["subnetpool"]

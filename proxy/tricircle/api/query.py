@@ -45,8 +45,8 @@ class Query:
 
     @property
     def sieves(self) -> bool:
-        """Whether a filter is one that Neutron applies to the page that it has cut, which may then be empty and the last
-        one though more follows (neutron/plugins/ml2/plugin.py `get_networks`).
+        """Whether a filter is one that Neutron applies to the page that it has cut, which may then be empty, and the
+        last one, though more follows (neutron/plugins/ml2/plugin.py `get_networks`).
         """
         return self.neutron and any(name.startswith("provider:") for name, _ in self.pairs)
 

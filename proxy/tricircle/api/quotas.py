@@ -1,5 +1,6 @@
 """Quotas and limits of the big region: what an administrator sets is its number, usage is the sum over the pods."""
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -17,6 +18,7 @@ from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
+NUMBER = re.compile(r"-?[0-9]{1,18}")
 DEFAULTS = ("/defaults", "/default")
 NEUTRONS_OWN_PROJECT = ("tenant", "project")   # /quotas/project says whose token it is
 # What Nova and Cinder call a quota in `limits`; what begins with `total` there is a count.
@@ -148,12 +150,24 @@ def _write(gateway: Gateway, request: Request, path: Path) -> Response:
         if 400 <= response.status < 500:
             owed.refused()
         if 200 <= response.status < 300 and request.method == "PUT":
-            # As the pod shows it: it reads "5" as 5, and passes over what is null.
             shown = json.loads(response.body).get(member, {})
-            quotas.put(gateway.db, *key, {name: shown[name] for name in given if isinstance(shown.get(name), int)})
+            quotas.put(gateway.db, *key, {name: _number(given[name], shown[name]) for name in given
+                                          if isinstance(shown.get(name), int)})
         elif 200 <= response.status < 300:
             quotas.reset(gateway.db, *key)
     return response
+
+
+def _number(given: Any, shown: int) -> int:
+    """Return the number that was set: the pod's answer may have another one, which the job of an earlier write has
+    brought in between (Neutron reads its answer from the database after the write).
+
+    Args:
+        given: by the user; a pod reads "5" as 5, and passes over what is null.
+        shown: by the pod.
+    """
+    text = str(given)
+    return int(text) if not isinstance(given, bool) and NUMBER.fullmatch(text) else shown
 
 
 def _refuse_less(gateway: Gateway, request: Request, path: Path, given: dict) -> None:
