@@ -305,3 +305,20 @@ def test_a_pool_joins_a_scope_of_another_pod(cloud, gateway):
             assert (answer.status, answer["NeutronError"]["type"]) == (409, "AddressScopePrefixConflict"), path
     user.network.ok("PUT", f"/subnetpools/{alone}", {"subnetpool": {"prefixes": ["10.1.128.0/17", "10.3.0.0/16"]}})
     assert user.network.delete(f"/address-scopes/{scope}").status == 409
+
+
+# QoS
+
+def test_a_rule_without_its_policy_is_carried_over_too(cloud, gateway):
+    boss = User(gateway, gateway.cloud.identity.newcomer(("admin", "member")))
+    policy = boss.network.ok("POST", "/qos/policies", {"policy": {"name": "slow"}})["policy"]["id"]
+    home, = holders(cloud, "network", "qos/policies", policy)
+    rule = boss.network.ok("POST", f"/qos/policies/{policy}/bandwidth_limit_rules",
+                           {"bandwidth_limit_rule": {"max_kbps": 100}})["bandwidth_limit_rule"]["id"]
+    boss.make("ports", network_id=boss.net({"Pod1": "az2", "Pod2": "az1"}[home]), qos_policy_id=policy)
+    gateway.forget_jobs()
+    body = {"alias_bandwidth_limit_rule": {"max_kbps": 300}}
+    assert boss.network.ok("PUT", f"/qos/alias-bandwidth-limit-rules/{rule}", body) == {
+        "alias_bandwidth_limit_rule": {"id": rule, "max_kbps": 300, "max_burst_kbps": 0, "direction": "egress"}}
+    job, = gateway.client("admin", "admin").ok("GET", f"/jobs?resource_id={policy}")["jobs"]
+    assert (job["kind"], job["state"]) == ("qos_policy", "queued")

@@ -7,11 +7,13 @@ from tricircle.api.forward import failure, present, send
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
+from tricircle.api.pool_subnets import listed
 from tricircle.crosspod import followers, pairing, rbac
 from tricircle.errors import PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import replicas as make
 from tricircle.routing.catalogue import UUID, Path
+from tricircle.routing.collections import ALIAS_RULES
 from tricircle.routing.references import mentions
 from tricircle.store import pods, replicas, routings
 
@@ -59,6 +61,20 @@ def followed(gateway: Gateway, request: Request, path: Path) -> Response | None:
                  {path.member: changed["project_id"]} if changed else {})
 
 
+def alias_rules(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """The same for a rule that is called without its policy (Neutron's extension `qos-rules-alias`)."""
+    if request.method in ("GET", "HEAD") or not UUID.match(path.member):
+        return None
+    home = gateway.locator.find(request.caller, *path.named)
+    policies = listed(gateway, request, home, "qos/policies", "fields=id&fields=rules") if home else ()
+    policy = next((each["id"] for each in policies if any(rule.get("id") == path.member
+                                                          for rule in each.get("rules") or ())), None)
+    if not policy or not replicas.of_resource(gateway.db, policy):
+        return None
+    changed = judged.changeable(gateway, request, "qos/policies", policy)
+    return owing(gateway, request, path, "qos_policy", {policy: changed["project_id"]} if changed else {})
+
+
 def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """Whom a thing is shared with is carried to its replicas."""
     if request.method in ("GET", "HEAD"):
@@ -103,4 +119,4 @@ def _withdraw(gateway: Gateway, request: Request, path: Path, object_id: str, po
 
 
 HANDLERS = {**{("network", collection): followed for collection in followers.JOBS},
-            ("network", "rbac-policies"): rbac_policies}
+            **{("network", path): alias_rules for path in ALIAS_RULES}, ("network", "rbac-policies"): rbac_policies}

@@ -77,6 +77,9 @@ NEWEST = (("created_at", True),)
 # Any pod says that they are gone (410), or what else it says: nothing is there to be merged.
 GONE = ("os-agents", "os-cells", "os-certificates", "os-cloudpipe", "os-fixed-ips", "os-floating-ip-dns",
         "os-floating-ips-bulk", "os-fping", "os-security-group-default-rules")
+# Rules of QoS policies, called without their policy.
+ALIAS_RULES = tuple(f"qos/alias-{kind}-rules" for kind in (
+    "bandwidth-limit", "dscp-marking", "minimum-bandwidth", "minimum-packet-rate"))
 
 
 def _table(*rows: Collection) -> dict[str, Collection]:
@@ -182,12 +185,11 @@ COLLECTIONS = {
         *_ordinary("address-groups", "service-profiles", "local-ips", "ndp-proxies", "network-segment-ranges", "trunks",
                    "metering/metering-labels", "metering/metering-label-rules", "log/logs",
                    "logging/logging-resources", "default-security-group-rules", "security-groups-default-statefulness"),
-        *_ordinary(*(f"qos/alias-{kind}-rules" for kind in (
-            "bandwidth-limit", "dscp-marking", "minimum-bandwidth", "minimum-packet-rate"))),
+        *_ordinary(*ALIAS_RULES),
         # Of projects beside Neutron, which neutron-lib describes.
         *_ordinary("bgp-peers", "bgp-speakers", "bgpvpn/bgpvpns", "fwaas/firewall-groups", "fwaas/firewall-policies",
                    "fwaas/firewall-rules", "sfc/flow-classifiers", "sfc/port-chains", "sfc/port-pair-groups",
-                   "sfc/port-pairs", "taas/tap-flows", "taas/tap-mirrors", "taas/tap-services", "vpn/endpoint-groups",
+                   "sfc/port-pairs", "sfc/service-graphs", "taas/tap-flows", "taas/tap-mirrors", "taas/tap-services", "vpn/endpoint-groups",
                    "vpn/ikepolicies", "vpn/ipsec-site-connections", "vpn/ipsecpolicies", "vpn/vpnservices"),
     ),
 }

@@ -30,7 +30,9 @@ class Policies:
             path = f"/v2.0/qos/policies/{{id}}/{kind}_rules"
             table += [("GET", path, self.bound(self.rule_list, kind)),
                       ("POST", path, self.bound(self.rule_create, kind)),
-                      *((method, path + "/{rule}", self.bound(self.rule, kind)) for method in ("GET", "PUT", "DELETE"))]
+                      *((method, path + "/{rule}", self.bound(self.rule, kind)) for method in ("GET", "PUT", "DELETE")),
+                      *((method, f"/v2.0/qos/alias-{kind.replace('_', '-')}-rules/{{rule}}",
+                         self.bound(self.alias_rule, kind)) for method in ("GET", "PUT", "DELETE"))]
         for plural in TAGGED:
             path = f"/v2.0/{plural}/{{id}}/tags"
             table += [("DELETE", path, self.bound(self.tags, plural)),
@@ -64,7 +66,13 @@ class Policies:
         policy["rules"].append({"id": new_id(), "type": kind, "qos_policy_id": id, **rule})
         return Response(201, {f"{kind}_rule": self._rule_view(policy["rules"][-1])})
 
-    def rule(self, request, kind, id, rule):
+    def alias_rule(self, request, kind, rule):
+        """One rule, whosever it is."""
+        id = next((policy["id"] for policy in self.shelf("qos/policies").values()
+                   if any(each["id"] == rule for each in policy["rules"])), None)
+        return self.rule(request, kind, id, rule, "alias_")
+
+    def rule(self, request, kind, id, rule, alias=""):
         """One rule."""
         policy = self._policy(request, id, f"update_policy_{kind}_rule")
         found = next((each for each in policy["rules"] if each["id"] == rule and each["type"] == kind), None)
@@ -74,8 +82,8 @@ class Policies:
             policy["rules"].remove(found)
             return Response(204)
         if request.method == "PUT":
-            found |= self._checked(RULES[kind][0], self._member(request, f"{kind}_rule"))
-        return Response(200, {f"{kind}_rule": self._rule_view(found)})
+            found |= self._checked(RULES[kind][0], self._member(request, f"{alias}{kind}_rule"))
+        return Response(200, {f"{alias}{kind}_rule": self._rule_view(found)})
 
     def deleted_qos_policies(self, who, row):
         """Not while a port or network has it."""
