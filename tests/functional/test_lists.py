@@ -103,6 +103,16 @@ def test_links_lead_to_the_empty_page_and_back(rich):
         pages = pages[:-1]
 
 
+@pytest.mark.parametrize(("service", "path", "key"), [
+    ("network", "/extensions", "extensions"), ("network", "/availability_zones", "availability_zones"),
+    ("network", "/agents", "agents"), ("compute", "/os-services", "services")])
+def test_lists_of_which_a_service_cuts_no_pages(gateway, service, path, key):
+    client = getattr(User(gateway, "admin"), service)
+    whole = client.ok("GET", path)
+    assert len(whole[key]) > 1
+    assert client.ok("GET", f"{path}?limit=1") == whole
+
+
 @pytest.mark.parametrize("query", ["name=nothing", "name=nothing&page_reverse=True"])
 @pytest.mark.parametrize("collection", ["networks", "ports", "subnets", "subnetpools", "routers", "qos/policies",
                                         "security-groups"])

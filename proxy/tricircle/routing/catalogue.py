@@ -114,7 +114,8 @@ class Path:
     @property
     def order(self) -> tuple[tuple[str, bool], ...]:
         """How the list at this path is sorted by itself; empty where it is cut from the pods' whole lists."""
-        if self.member or self.rest not in ("", "/detail") or self.collection.natural or self.collection.small:
+        whole = self.collection.natural or self.collection.small or not self.collection.marker
+        if self.member or self.rest not in ("", "/detail") or whole:
             return ()
         return self.collection.order or self.service.order
 

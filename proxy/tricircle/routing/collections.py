@@ -142,7 +142,7 @@ COLLECTIONS = {
         Collection("scheduler-stats", per_pod=True, words=("get_pools",), marker=""),
         Collection("capabilities", per_pod=True),
         # What a backend has and Cinder does not: the records have no ids, and a reference of the backend's own.
-        *(Collection(path, per_pod=True, small=True, marker="") for path in (
+        *(Collection(path, per_pod=True, marker="") for path in (
             "manageable_volumes", "manageable_snapshots", "os-volume-manage", "os-snapshot-manage")),
         Collection("volumes", words=("detail", "summary"), totals=("/summary",), brief=BRIEF, order=NEWEST),
         Collection("snapshots", order=NEWEST),
@@ -175,8 +175,8 @@ COLLECTIONS = {
         Collection("log/loggable-resources", natural="type", marker=""),
         # Their records have no ids, so there is no marker.
         Collection("network-ip-availabilities", parent="network_id", network="network_id", of=("network", "networks"),
-                   small=True, marker=""),
-        Collection("floatingip-pools", parent="network_id", small=True, marker=""),
+                   marker=""),
+        Collection("floatingip-pools", parent="network_id", marker=""),
         Collection("segments", parent="network_id", network="network_id"),
         Collection("agents", marker="", blind=("/dhcp-networks", "/l3-routers")),
         Collection("flavors", blind=("/service_profiles",)),
@@ -189,7 +189,8 @@ COLLECTIONS = {
         # Of projects beside Neutron, which neutron-lib describes.
         *_ordinary("bgp-peers", "bgp-speakers", "bgpvpn/bgpvpns", "fwaas/firewall-groups", "fwaas/firewall-policies",
                    "fwaas/firewall-rules", "sfc/flow-classifiers", "sfc/port-chains", "sfc/port-pair-groups",
-                   "sfc/port-pairs", "sfc/service-graphs", "taas/tap-flows", "taas/tap-mirrors", "taas/tap-services", "vpn/endpoint-groups",
+                   "sfc/port-pairs", "sfc/service-graphs",
+                   "taas/tap-flows", "taas/tap-mirrors", "taas/tap-services", "vpn/endpoint-groups",
                    "vpn/ikepolicies", "vpn/ipsec-site-connections", "vpn/ipsecpolicies", "vpn/vpnservices"),
     ),
 }
