@@ -66,3 +66,10 @@ def test_a_record_gathers_what_its_replicas_add_whatever_comes_first():
     lists = {"Pod1": [row("a", "mark", 2), row("b", "mark", 3)], "Pod2": [row("a", "g", 1), row("c", "h")]}
     found = merge.gathered(lists, "members", {"Pod1": {"a", "b"}, "Pod2": set()})
     assert found == [row("a", "g", 1, 2), row("c", "h")]
+
+
+def test_a_marker_may_be_a_number():
+    """Hypervisors have such ids before compute 2.53; a query has text only."""
+    records = [{"id": 1001}, {"id": 1002}, {"name": "odd"}, {"id": 2001}]
+    assert merge.page(records, "1002", 0, 1) == ([{"name": "odd"}], True)
+    assert merge.page(records, "None", 0, 1)[1] is False

@@ -91,7 +91,8 @@ def page(records: list[dict], marker: str | None, offset: int, limit: int | None
     """
     start, found = 0, True
     if marker:
-        places = [place for place, record in enumerate(records) if dig(record, field) == marker]
+        places = [place for place, record in enumerate(records)
+                  if (value := dig(record, field)) is not None and str(value) == marker]
         found, start = bool(places), places[0] + 1 if places else 0
     rest = records[start + offset:]
     return rest if limit is None else rest[:limit], found
