@@ -1,8 +1,10 @@
 """Floating IPs for ports in the external network's pod and in others: the user sees his own, and one NAT's worth."""
+import sys
 import uuid
 
 import pytest
 
+from tests.functional import quick_worker
 from tests.functional.gateway import until
 from tests.functional.scene import PATIENCE
 from tests.functional.user import User
@@ -224,6 +226,35 @@ def test_a_port_or_server_that_is_gone_has_no_floating_ip_in_anybodys_eyes(case)
     case.user.compute.ok("DELETE", f"/servers/{server}")
     assert case.show(floating)["port_id"] is None
     assert set(case.jobs()) == {case.nets["Pod1"]}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("match", ["ports", "routers", "networks"])
+def test_nobody_sees_a_shadow_while_it_is_taken_away(case, match, when):
+    """Each write of the job is held, and what the user sees meanwhile is what he has; his network is gone, too."""
+    before = {kind: case.user.network.ok("GET", f"/{kind}")[kind] for kind in ("networks", "subnets", "ports")}
+    network, subnet = case.user.wired("az1")
+    case.user.network.ok("PUT", f"/routers/{case.router}/add_router_interface", {"subnet_id": subnet})
+    server = case.user.boot(network, "az1")
+    port, = [p["id"] for p in case.user.network.ok("GET", f"/ports?device_id={server}")["ports"]]
+    floating = case.floating(port_id=port)
+    case.nets["Pod1"], case.subnets["Pod1"], case.ports["Pod1"] = network, subnet, {"id": port}
+    case.user.compute.ok("DELETE", f"/servers/{server}")
+    for row in [row for row in case.cloud["Pod1"].network.shelf("ports").values() if row["network_id"] == network]:
+        del case.cloud["Pod1"].network.shelf("ports")[row["id"]]   # in the pod's own API
+    case.user.network.ok("DELETE", f"/networks/{network}")
+    stop = case.cloud.stop_at_write(1, when, f"^(DELETE|PUT) /v2.0/{match}/")
+    worker = case.gateway.worker(command=(sys.executable, "-m", quick_worker.__name__))
+    try:
+        assert stop.wait()
+        assert {kind: case.user.network.ok("GET", f"/{kind}")[kind] for kind in before} == before
+        assert case.show(floating)["port_id"] is None
+        stop.release()
+        case.settle()
+    finally:
+        worker.stop()
+    assert [case.shadows(kind) for kind in ("networks", "subnets", "ports")] == [[], [], []]
+    assert [row for row in case.gateway.store()["replicas"] if row[0] in (network, subnet, port)] == []
 
 
 def test_two_projects_may_have_the_same_addresses(gateway, outside):

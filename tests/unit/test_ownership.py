@@ -7,7 +7,7 @@ from pod_model import SERVICE, Cloud
 from tricircle import marks
 from tricircle.crosspod import followers, pairing
 from tricircle.errors import PodUnreachable
-from tricircle.store import Database, pods, replicas, routings
+from tricircle.store import Database, pods, replicas, routings, spans
 from tricircle.upstream import ownership
 
 HOME, OTHER, LOCAL, SECOND = (f"{number}1111111-1111-4111-8111-111111111111" for number in range(4))
@@ -89,6 +89,15 @@ def test_an_original_is_no_replica_and_has_one_at_most(world):
     assert world.ours() == {SECOND: HOME}
     world.record(HOME, "another")
     assert world.ours() == {}, "the store has another one"
+
+
+def test_a_replica_that_is_taken_away_is_known_by_its_row_when_its_original_is_gone(world):
+    world.add("Pod2", LOCAL, "a", marks.replica(OTHER))
+    world.add("Pod2", SECOND, "b", marks.replica(OTHER))
+    world.record(OTHER, LOCAL)
+    assert spans.retire(world.db, OTHER, world.ids["Pod2"], 20) is not None
+    assert world.ours() == {LOCAL: OTHER}
+    assert world.ours("networks") == {}
 
 
 def test_what_has_moved_is_asked_for_by_its_own_name(world):

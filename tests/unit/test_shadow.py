@@ -218,6 +218,32 @@ def test_a_dead_pod_is_waited_for(context):
     context.assert_gone()
 
 
+def test_what_a_pod_still_shows_has_its_name_for_the_users(context, monkeypatch):
+    """A floating IP would show its port under the pod's name, and lists the shadow itself."""
+    del context.home.rows["ports"][PORT]
+    call, named = context.away.call, []
+
+    def seen(method, path, body=None):
+        ports = [row["id"] for row in context.away.rows["ports"].values() if row["description"] == f"tricircle:{PORT}"]
+        named.append(replicas.to_home(context.db, context.ids["Pod2"], ports) == dict.fromkeys(ports, PORT))
+        return call(method, path, body)
+
+    monkeypatch.setattr(context.away, "call", seen)
+    job.converge(context)
+    assert all(named)
+    context.assert_gone()
+
+
+def test_what_a_dead_worker_has_left_rows_of_is_forgotten_with_the_network(context):
+    replicas.record(context.db, "P3", context.ids["Pod2"], "ports", "P", "gone")
+    replicas.record(context.db, "P4", context.ids["Pod2"], "ports", "P", "moved")
+    routings.learn(context.db, [("P4", "ports", "P")], context.ids["Pod2"])
+    context.disassociate()
+    job.converge(context)
+    context.assert_gone()
+    assert [bool(replicas.of_resource(context.db, each)) for each in ("P3", "P4")] == [False, True]
+
+
 class PowerCut(Exception):
     """The worker and its playbook are gone."""
 

@@ -144,9 +144,14 @@ def _oust(gateway: Gateway, pod: dict, port: dict) -> None:
         for other in found:
             half_made = marks.original(other) not in ("", port["id"]) and marks.owner(other) == port["project_id"]
             if other["id"] in known or half_made:
-                rows.forget(gateway.db, {"resource_id": known.get(other["id"]), "pod_id": pod["pod_id"],
-                                         "local_id": other["id"]})
-                gateway.upstream.ask(pod["pod_name"], "network", "DELETE", f"/v2.0/ports/{other['id']}")
+                _delete(gateway, pod, other["id"], known.get(other["id"]))
+
+
+def _delete(gateway: Gateway, pod: dict, local_id: str, port_id: str | None) -> None:
+    """Delete a port's shadow, and its row (if it has one) when it is gone: what a pod shows needs its name."""
+    answer = gateway.upstream.ask(pod["pod_name"], "network", "DELETE", f"/v2.0/ports/{local_id}")
+    if port_id and answer.status in (204, 404):
+        rows.forget(gateway.db, {"resource_id": port_id, "pod_id": pod["pod_id"], "local_id": local_id})
 
 
 def _agree(gateway: Gateway, pod: dict, port: dict) -> None:

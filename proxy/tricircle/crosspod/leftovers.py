@@ -71,7 +71,7 @@ class LeftPods(Pods):
     def look(self, db: Database, pod: dict) -> Leftovers:
         """All that is left in a pod."""
         name, own = pod["pod_name"], {"project_id": self.upstream.account.project_id()}
-        rows = self._gone(name, replicas.in_pod(db, pod["pod_id"], KINDS))
+        rows = self.gone(name, replicas.in_pod(db, pod["pod_id"], KINDS))
         networks = self._all(name, "networks", own, ("id", "description"))
         ports = self._all(name, "ports", own, ("id", "description", "network_id"))
         routers = self._all(name, "routers", {}, ("id", "description", "project_id"))
@@ -83,16 +83,6 @@ class LeftPods(Pods):
 
     def _all(self, pod: str, collection: str, which: dict, fields: Iterable[str]) -> list[dict]:
         return self._list(pod, collection, question(which, fields), Deadline(SECONDS))
-
-    def _gone(self, pod: str, rows: list[dict]) -> list[dict]:
-        """Those whose local id the pod does not know."""
-        gone = []
-        for kind in dict.fromkeys(row["kind"] for row in rows):
-            mine = [row for row in rows if row["kind"] == kind]
-            for part in parts(mine):
-                there = {each["id"] for each in self._all(pod, kind, {"id": [row["local_id"] for row in part]}, ["id"])}
-                gone += [row for row in part if row["local_id"] not in there]
-        return gone
 
 
 def _owners(db: Database, router_ids: list[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from tricircle.crosspod.model import Bridge, BridgePort, Interface, Lost, Observ
 from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import listed, one, question
+from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 INTERFACES = ("network:router_interface", "network:router_interface_distributed",
@@ -103,6 +104,17 @@ class Pods:
             for segment in network.get("segments") or [network]:
                 (own if mine else others).add(segment.get("provider:segmentation_id"))
         return own - {None}, others - {None}
+
+    def gone(self, pod: str, rows: list[dict]) -> list[dict]:
+        """Those rows of `replicas` whose local id their pod does not know (any more). Raises PodUnreachable."""
+        gone = []
+        for kind in dict.fromkeys(row["kind"] for row in rows):
+            mine = [row for row in rows if row["kind"] == kind]
+            for part in parts(mine):
+                query = question({"id": [row["local_id"] for row in part]}, ["id"])
+                there = {each["id"] for each in self._list(pod, kind, query, Deadline(SECONDS))}
+                gone += [row for row in part if row["local_id"] not in there]
+        return gone
 
     def _pod(self, pod: str, is_home: bool, known: str | None, router_id: str, project_id: str) -> Pod:
         deadline = Deadline(SECONDS)

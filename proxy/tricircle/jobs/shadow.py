@@ -51,6 +51,7 @@ class _Network:
         self.fences: dict[str, int] = {}
         self.unreachable: dict[str, str] = {}
         self.is_home_known = True
+        self.owner = project_id
         self.leaving = False
         self.freed: set[str] = set()
 
@@ -68,11 +69,13 @@ class _Network:
         for name, pod, each in self._of(seen):
             if name not in self.fences:
                 continue
+            if each and (steps := shadow.undo(each, home)):
+                self.freed |= {interface.router_id for interface in shadow.unused_interfaces(each, home)}
+                todo[name] = steps
+                continue
+            self._forget_gone(pod, home)
             if each is None:
                 replicas.abandon(self.db, self.network_id, pod["pod_id"], self.fences.pop(name))
-            elif steps := shadow.undo(each, home):
-                self._forget(pod, each, home)
-                todo[name] = steps
             else:
                 replicas.settle(self.db, self.network_id, pod["pod_id"], each.network_id, self.fences.pop(name))
         return todo
@@ -96,7 +99,7 @@ class _Network:
         at = known["pod_id"] if known else self._found()
         home = self.pods.home(self.db, self.network_id, self.rows[at]) if at else Home()
         self.is_home_known = at is not None
-        owner = known["project_id"] if known else self.project_id
+        owner = self.owner = known["project_id"] if known else self.project_id
         there = {self.rows[pod_id]["pod_name"]: self.rows[pod_id]
                  for pod_id in spans.replica_pods(self.db, self.network_id) - {at}}
         seen, failed = scatter(there, lambda name: self.pods.shadow(self.db, self.network_id, owner, there[name], home))
@@ -118,10 +121,14 @@ class _Network:
         """Where nothing is seen the row is wrong; if no home is known, it may be the row of a network that moved."""
         return bool(shadow.undo(seen, home)) if seen else self.is_home_known
 
-    def _forget(self, pod: dict, seen: Shadow, home: Home) -> None:
-        """Rows go before what they speak of: who is interrupted in between finds the rest by its mark."""
-        gone = {port.port_id: port.home_id for port in shadow.unused_ports(seen, home)}
-        gone |= seen.subnets if shadow.is_unused(seen, home) else {}
-        for local_id, resource_id in gone.items():
-            replicas.forget(self.db, {"resource_id": resource_id, "pod_id": pod["pod_id"], "local_id": local_id})
-        self.freed |= {interface.router_id for interface in shadow.unused_interfaces(seen, home)}
+    def _forget_gone(self, pod: dict, home: Home) -> None:
+        """Rows go after what they speak of: as long as the pod shows it, its name for the users is needed.
+
+        The network's row, which guards them, goes last. Whoever is interrupted in between leaves rows of what is gone,
+        so all are looked at that the owners concerned have in the pod. Raises PodUnreachable.
+        """
+        owners = {self.project_id, self.owner, *home.owners.values()}
+        rows = replicas.in_pod(self.db, pod["pod_id"], ("subnets", "ports"), owners)
+        strangers = replicas.strangers(self.db, pod["pod_id"], [row["resource_id"] for row in rows])
+        for row in self.pods.gone(pod["pod_name"], [row for row in rows if row["resource_id"] in strangers]):
+            replicas.forget(self.db, row)

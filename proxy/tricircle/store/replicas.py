@@ -1,5 +1,6 @@
 """Stand-ins of a resource in pods that are not its home, and the claims that keep them single."""
 import sqlite3
+from collections.abc import Iterable
 
 from tricircle.parts import parts
 from tricircle.store import routings
@@ -156,11 +157,25 @@ def forget(db: Database, row: dict) -> bool:
                               (row["resource_id"], row["pod_id"], row["local_id"])).rowcount)
 
 
-def in_pod(db: Database, pod_id: str, kinds: tuple[str, ...]) -> list[dict]:
-    """The rows of a pod's finished replicas of some kinds."""
+def in_pod(db: Database, pod_id: str, kinds: tuple[str, ...], projects: Iterable[str] | None = None) -> list[dict]:
+    """The rows of a pod's finished replicas of some kinds; of some projects, or (None) of all."""
     marks = ", ".join("?" * len(kinds))
-    return db.rows(f"SELECT * FROM replicas WHERE pod_id = ? AND kind IN ({marks}) "  # noqa: S608 - marks only
+    rows = db.rows(f"SELECT * FROM replicas WHERE pod_id = ? AND kind IN ({marks}) "  # noqa: S608 - marks only
                    "AND local_id IS NOT NULL ORDER BY kind, resource_id", [pod_id, *kinds])
+    wanted = None if projects is None else set(projects)
+    return [row for row in rows if wanted is None or row["project_id"] in wanted]
+
+
+def being_made(db: Database, pod_id: str, kind: str, resource_ids: list[str]) -> dict[str, str]:
+    """{home id: project} of those replicas that are being made in a pod, or taken away there."""
+    found = {}
+    for start in range(0, len(resource_ids), CHUNK):
+        part = resource_ids[start:start + CHUNK]
+        marks = ", ".join("?" * len(part))
+        rows = db.rows("SELECT resource_id, project_id FROM replicas WHERE pod_id = ? AND kind = ? "  # noqa: S608
+                       f"AND local_id IS NULL AND resource_id IN ({marks})", (pod_id, kind, *part))
+        found.update((row["resource_id"], row["project_id"]) for row in rows)
+    return found
 
 
 def resources(db: Database, kind: str) -> list[dict]:

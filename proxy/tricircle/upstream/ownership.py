@@ -4,7 +4,8 @@ A thing in a pod is Tricircle's
 
 - as plumbing: it is marked and belongs to Tricircle's own project;
 - as a replica: the store has a row for this very id; or the thing is marked, is of a kind of which there are replicas,
-  its original stands in another pod in the same project, and the store has nothing else for the original in this pod.
+  its original stands in another pod in the same project, and the store has nothing else for the original in this pod;
+  or that project's replica of the original is just being made or taken away there, when the original may be gone.
 
 Everything else is an ordinary thing of its owner, whatever mark it carries.
 """
@@ -57,7 +58,8 @@ def by_mark(db: Database, upstream: Upstream, pod: dict, collection: str, record
     rest = [record for record in marked if record["id"] not in found]
     named = {marks.original(record, collection) for record in rest} - {""} if collection in LISTED else set()
     wanted = sorted(named - replicas.to_local(db, pod["pod_id"], sorted(named)).keys())
-    seen = owners(db, upstream, pod, collection, wanted, deadline) if wanted else {}
+    seen = replicas.being_made(db, pod["pod_id"], collection, wanted) | owners(
+        db, upstream, pod, collection, wanted, deadline) if wanted else {}
     return found | proven(collection, rest, seen)
 
 
