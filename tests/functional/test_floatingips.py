@@ -215,6 +215,39 @@ def test_what_a_floating_ip_needs_stays(case):
     assert case.join("remove", "Pod2").status == 200
 
 
+@pytest.mark.parametrize("gone", ["port", "port behind our back", "floating IP", "server"])
+def test_what_we_owe_is_not_held_against_the_user(case, gone):
+    """No job has run yet when he takes his router apart, as scripts do."""
+    if gone == "server":
+        server = case.user.boot(case.nets["Pod1"], "az1")
+        case.ports["Pod1"], = case.user.network.ok("GET", f"/ports?device_id={server}")["ports"]
+    port = case.ports["Pod1"]["id"]
+    floating = case.floating(port_id=port)
+    other = case.floating(port_id=case.ports["Pod2"]["id"])
+    assert case.join("remove", "Pod1").status == 409
+    if gone == "port":
+        case.user.network.ok("DELETE", f"/ports/{port}")
+    elif gone == "server":
+        case.user.compute.ok("DELETE", f"/servers/{server}")
+    elif gone == "floating IP":
+        case.user.network.ok("DELETE", f"/floatingips/{floating['id']}")
+    else:
+        del case.cloud["Pod1"].network.shelf("ports")[port]
+    assert case.join("remove", "Pod1").status == 200
+    assert case.nets["Pod1"] in case.jobs()
+    assert case.join("remove", "Pod2").status == 409
+    assert case.show(other)["port_id"] == case.ports["Pod2"]["id"]
+
+
+def test_a_router_whose_only_floating_ip_has_lost_its_port_may_lose_its_gateway(case):
+    floating = case.floating(port_id=case.ports["Pod1"]["id"])
+    clear = {"router": {"external_gateway_info": None}}
+    assert case.user.network.put(f"/routers/{case.router}", clear).status == 409
+    case.user.network.ok("DELETE", f"/ports/{case.ports['Pod1']['id']}")
+    assert case.user.network.put(f"/routers/{case.router}", clear).status == 200
+    assert case.cloud["Pod2"].network.shelf("floatingips")[floating["id"]]["port_id"] is None
+
+
 def test_a_port_or_server_that_is_gone_has_no_floating_ip_in_anybodys_eyes(case):
     floating = case.floating(port_id=case.ports["Pod1"]["id"])
     case.user.network.ok("DELETE", f"/ports/{case.ports['Pod1']['id']}")

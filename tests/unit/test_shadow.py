@@ -1,5 +1,6 @@
 """What is taken away when floating IPs go: the plan on arbitrary states, and the job beside requests and power cuts."""
 import contextlib
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from pod_model import INTERFACE, SERVICE, Cloud
 
 from tricircle import config, marks
+from tricircle.api import gone_ports
 from tricircle.crosspod import shadow
 from tricircle.crosspod.observe_shadow import ShadowPods
 from tricircle.crosspod.shadow import Home, Interface, Port, Shadow
@@ -242,6 +244,25 @@ def test_what_a_dead_worker_has_left_rows_of_is_forgotten_with_the_network(conte
     job.converge(context)
     context.assert_gone()
     assert [bool(replicas.of_resource(context.db, each)) for each in ("P3", "P4")] == [False, True]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_floating_ips_come_off_ports_that_are_gone_and_off_no_others(context, is_known):
+    gateway = SimpleNamespace(db=context.db, upstream=context.upstream)
+    context.upstream.conf = SimpleNamespace(list_deadline=60)
+    if is_known:
+        routings.learn(context.db, [(PORT, "ports", "P")], context.ids["Pod1"])
+    floating, = context.away.rows["floatingips"].values()
+    floating["fixed_ip_address"] = "10.0.1.5"
+    assert gone_ports.release(gateway, "P", {"Pod2": "r"}) == {"Pod2": ["10.0.1.5"]}
+    del context.home.rows["ports"][PORT]
+    context.upstream.dead.add("Pod1")
+    assert gone_ports.release(gateway, "P", {"Pod2": "r"}) == {"Pod2": ["10.0.1.5"]}, "it may be there"
+    context.upstream.dead.clear()
+    assert gone_ports.release(gateway, "P", {"Pod2": "r"}) == {"Pod2": []}
+    assert floating["port_id"] is None
+    assert replicas.of_resource(context.db, PORT) == {}
+    assert jobs.is_owed(context.db, "shadow", "N")
 
 
 class PowerCut(Exception):

@@ -4,13 +4,13 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlencode
 
 from tricircle import marks
-from tricircle.api import extraroutes, gateways, generic, joining, judged, stretched
+from tricircle.api import extraroutes, gateways, generic, gone_ports, joining, judged, stretched
 from tricircle.api.forward import UNREACHABLE_HEADER, failure
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
 from tricircle.crosspod import view
-from tricircle.errors import BadRequest, Conflict
+from tricircle.errors import BadRequest, Conflict, PodUnreachable
 from tricircle.jobs.queue import announced, wait
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import Path
@@ -36,12 +36,13 @@ def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
     router = judged.changeable(gateway, request, "routers", path.member)
     if not router:
         return None   # no job is owed to what is not there
+    behind = _behind(gateway, request, path, router)
     if request.method == "DELETE" and not path.rest:
         return _delete_router(gateway, request, path, router)
     if path.rest == "/add_router_interface":
         _check_subnets(gateway, request, path.member)
     if path.rest == "/remove_router_interface":
-        _check_floating_ips(gateway, request, path.member)
+        _check_floating_ips(gateway, request, path.member, behind)
         return _dressed(gateway, request, path, _remove_interface(gateway, request, path, router))
     _check_outside(gateway, request, path)
     return _dressed(gateway, request, path, _changed(gateway, request, path, router))
@@ -153,20 +154,31 @@ def _refuse_overlap(pod_name: str, cidr: str, there: dict[str, list[str]]) -> No
                              f"the router joins in pod {other}.")
 
 
-def _check_floating_ips(gateway: Gateway, request: Request, router_id: str) -> None:
+def _behind(gateway: Gateway, request: Request, path: Path, router: dict) -> dict[str, list[str]]:
+    """What floating IPs of the user are in the way of a request: {pod: fixed addresses behind the router there}.
+
+    Those of ports in other pods that are gone are not: they come off here. Raises ApiError: a pod does not answer.
+    """
+    body = (request.body_json or {}).get("router")
+    ends = (request.method == "DELETE" and not path.rest) or path.rest == "/remove_router_interface"
+    clears = request.method == "PUT" and not path.rest and isinstance(body, dict) and gateways.INFO in body
+    local = _local(gateway, path.member) if ends or clears else {}
+    try:
+        return gone_ports.release(gateway, router["project_id"], local) if len(local) > 1 else {}
+    except PodUnreachable as error:
+        raise failure(error) from error
+
+
+def _check_floating_ips(gateway: Gateway, request: Request, router_id: str, behind: dict[str, list[str]]) -> None:
     """Refuse to take a subnet off the router that a floating IP in another pod needs: its own pod does not know of it.
 
     Raises:
         Conflict: a floating IP is behind the interface.
     """
-    asked, local = _asked(gateway, request), _local(gateway, router_id)
-    for pod_name, cidr in asked if len(local) > 1 else ():
-        for other in local.keys() - {pod_name}:
-            query = urlencode({"router_id": local[other], "fields": "fixed_ip_address"})
-            used = [each["fixed_ip_address"] for each in listed(gateway.upstream, other, "floatingips", query)]
-            if any(ip_address(ip) in ip_network(cidr) for ip in used if ip):
-                raise Conflict(f"Router interface for subnet {cidr} on router {router_id} cannot be deleted, as it is "
-                               "required by one or more floating IPs.", "RouterInterfaceInUseByFloatingIP")
+    for pod_name, cidr in _asked(gateway, request) if behind else ():
+        if any(ip_address(ip) in ip_network(cidr) for other in behind.keys() - {pod_name} for ip in behind[other]):
+            raise Conflict(f"Router interface for subnet {cidr} on router {router_id} cannot be deleted, as it is "
+                           "required by one or more floating IPs.", "RouterInterfaceInUseByFloatingIP")
 
 
 def _local(gateway: Gateway, router_id: str) -> dict[str, str]:

@@ -76,6 +76,23 @@ def _stand_in(gateway: Gateway, request: Request, home: dict, pod: dict, port: d
     _attach(gateway, pod, router_id, local_router, local[port["network_id"]], address)
 
 
+def discard(gateway: Gateway, pod: dict, local_id: str, port_id: str | None) -> None:
+    """Delete a port's shadow, and its row when it is gone: what a pod shows needs its name.
+
+    Args:
+        gateway: parts.
+        pod: row of the shadow's pod.
+        local_id: of the shadow.
+        port_id: home id; None where no row knows the shadow.
+
+    Raises:
+        PodUnreachable: the pod does not answer.
+    """
+    answer = gateway.upstream.ask(pod["pod_name"], "network", "DELETE", f"/v2.0/ports/{local_id}")
+    if port_id and (answer.ok or answer.status == 404):
+        rows.forget(gateway.db, {"resource_id": port_id, "pod_id": pod["pod_id"], "local_id": local_id})
+
+
 def read(gateway: Gateway, request: Request, pod: dict, collection: str, member: str, resource_id: str) -> dict | None:
     """Something as its pod shows it to the caller, in home ids; None when it does not. Raises PodUnreachable."""
     there = rewrite.down(gateway.db, pod["pod_id"], f"/v2.0/{collection}/{resource_id}".encode()).decode()
@@ -144,14 +161,7 @@ def _oust(gateway: Gateway, pod: dict, port: dict) -> None:
         for other in found:
             half_made = marks.original(other) not in ("", port["id"]) and marks.owner(other) == port["project_id"]
             if other["id"] in known or half_made:
-                _delete(gateway, pod, other["id"], known.get(other["id"]))
-
-
-def _delete(gateway: Gateway, pod: dict, local_id: str, port_id: str | None) -> None:
-    """Delete a port's shadow, and its row (if it has one) when it is gone: what a pod shows needs its name."""
-    answer = gateway.upstream.ask(pod["pod_name"], "network", "DELETE", f"/v2.0/ports/{local_id}")
-    if port_id and answer.status in (204, 404):
-        rows.forget(gateway.db, {"resource_id": port_id, "pod_id": pod["pod_id"], "local_id": local_id})
+                discard(gateway, pod, other["id"], known.get(other["id"]))
 
 
 def _agree(gateway: Gateway, pod: dict, port: dict) -> None:
