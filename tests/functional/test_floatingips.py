@@ -184,6 +184,48 @@ def test_a_port_with_two_addresses_is_asked_which(case):
     assert len(case.shadows("networks")) == 1
 
 
+def gate_of(case):
+    """The router's own port on the subnet in Pod1."""
+    port, = case.user.network.ok("GET", f"/ports?network_id={case.nets['Pod1']}&device_owner={INTERFACE}")["ports"]
+    return port
+
+
+def test_the_routers_own_port_gets_a_floating_ip(case):
+    """It has the address by which the router is known; its interface on the shadow has another one then."""
+    port, case.ports["gate"] = case.ports["Pod1"], gate_of(case)
+    gate = case.ports["gate"]["fixed_ips"][0]["ip_address"]
+    floating = case.floating(port_id=case.ports["gate"]["id"])
+    assert (floating["port_id"], floating["fixed_ip_address"]) == (case.ports["gate"]["id"], gate)
+    assert floating["port_details"]["device_owner"] == INTERFACE
+    interface, = [p for p in case.shadows("ports") if p["device_owner"] == INTERFACE]
+    assert interface["admin_state_up"] is False
+    assert interface["fixed_ips"][0]["ip_address"] == gate.rsplit(".", 1)[0] + ".254"
+    other = case.floating(port_id=port["id"])
+    assert part(other, case.seen("Pod1")) == case.seen("Pod1")
+    assert case.show(floating) == floating
+
+
+def test_it_gets_one_when_that_address_stands_for_the_router_unless_others_need_it(case):
+    gate, floating, other = gate_of(case)["id"], case.floating(), case.floating(port_id=case.ports["Pod1"]["id"])
+    answer = case.put(floating, port_id=gate)
+    assert (answer.status, "Pod2" in answer["NeutronError"]["message"]) == (409, True)
+    assert case.show(other)["port_id"] == case.ports["Pod1"]["id"]
+    case.put(other, port_id=None)
+    answer = case.put(floating, port_id=gate)
+    assert (answer.status, answer["floatingip"]["port_id"]) == (200, gate)
+    assert case.put(other, port_id=case.ports["Pod1"]["id"]).status == 200
+
+
+def test_a_port_that_gets_the_address_of_the_interface_on_the_shadow_gets_a_floating_ip(case):
+    gate, floating = gate_of(case), case.floating()
+    case.put(floating, port_id=gate["id"])
+    interface, = [p for p in case.shadows("ports") if p["device_owner"] == INTERFACE]
+    case.put(floating, port_id=None)
+    port = case.user.make("ports", network_id=case.nets["Pod1"], fixed_ips=[
+        {"ip_address": interface["fixed_ips"][0]["ip_address"]}])["id"]
+    assert case.floating(port_id=port)["port_id"] == port
+
+
 def test_a_port_that_has_another_address_now_is_followed(case):
     port = case.ports["Pod1"]["id"]
     floating = case.floating(port_id=port)

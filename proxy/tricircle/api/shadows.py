@@ -4,6 +4,8 @@ What crosspod/shadow.py says of shadows is made here; what is no longer needed i
 the request has announced. Neutron's refusals that need a look into two pods are said here, in its words.
 """
 import json
+from collections.abc import Callable
+from ipaddress import ip_network
 from urllib.parse import urlencode
 
 from tricircle import marks
@@ -12,7 +14,7 @@ from tricircle.api.message import Request
 from tricircle.crosspod import followers, pairing, shadow
 from tricircle.crosspod.observe import INTERFACES
 from tricircle.crosspod.steps import run
-from tricircle.errors import BadGateway, BadRequest, NotFound, PodUnreachable
+from tricircle.errors import BadGateway, BadRequest, Conflict, NotFound, PodUnreachable
 from tricircle.routing import replicas, rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import replicas as rows
@@ -34,6 +36,7 @@ def ensure(gateway: Gateway, request: Request, path: Path, port_id: str, home: d
     Raises:
         NotFound: no router joins the port's subnet with the external network.
         BadRequest: the port has no such address, or several.
+        Conflict: its address stands for a router there.
         Refused: a pod refused a shadow.
         PodUnreachable, BadGateway: a pod does not answer, or not properly.
     """
@@ -49,9 +52,10 @@ def ensure(gateway: Gateway, request: Request, path: Path, port_id: str, home: d
     try:
         _stand_in(gateway, request, home, pod, port, inner, joint)
     except replicas.Refused as refused:
-        if refused.status != 404:
+        if refused.status not in (404, 409):
             raise
-        # What was there went under our hands: a job that took it away was slower than its claim.
+        # What was there went under our hands: a job that took it away was slower than its claim. Or another request has
+        # just taken an address.
         pairing.forget_gone(gateway.db, gateway.upstream, pod, [
             port_id, port["network_id"], *(address["subnet_id"] for address in replicas.inside(port))])
         _stand_in(gateway, request, home, pod, port, inner, joint)
@@ -70,10 +74,8 @@ def _stand_in(gateway: Gateway, request: Request, home: dict, pod: dict, port: d
     _oust(gateway, pod, port)
     if not replicate("ports", port["id"]):
         _agree(gateway, pod, port)
-    local = rows.to_local(gateway.db, pod["pod_id"], [port["network_id"], inner["subnet_id"]])
-    router_id, local_router, gate = joint
-    address = {"subnet_id": local[inner["subnet_id"]], "ip_address": gate}
-    _attach(gateway, pod, router_id, local_router, local[port["network_id"]], address)
+    _attach(gateway, pod, joint, port["network_id"], inner["subnet_id"],
+            lambda: _spare(gateway, home, pod, port["network_id"], inner["subnet_id"]))
 
 
 def discard(gateway: Gateway, pod: dict, local_id: str, port_id: str | None) -> None:
@@ -153,15 +155,36 @@ def _oust(gateway: Gateway, pod: dict, port: dict) -> None:
     local = rows.to_local(gateway.db, pod["pod_id"], [port["id"], port["network_id"]])
     if port["id"] in local:
         return
+    own = gateway.upstream.account.project_id()
     for address in replicas.inside(port):
         query = {"network_id": local[port["network_id"]], "fixed_ips": f"ip_address={address['ip_address']}",
-                 "fields": ("id", "description", "project_id")}
+                 "fields": ("id", "description", "project_id", "device_id")}
         found = _listed(gateway, pod, "ports", query)
         known = rows.to_home(gateway.db, pod["pod_id"], [other["id"] for other in found])
         for other in found:
             half_made = marks.original(other) not in ("", port["id"]) and marks.owner(other) == port["project_id"]
             if other["id"] in known or half_made:
                 discard(gateway, pod, other["id"], known.get(other["id"]))
+            elif shadow.is_interface(other, own):
+                _displace(gateway, pod, other, address["ip_address"])
+
+
+def _displace(gateway: Gateway, pod: dict, interface: dict, address: str) -> None:
+    """Take a router's interface off a shadow: the router's own port is to stand there, too; it gets another address.
+
+    Neutron changes no address of an interface, and takes none off while floating IPs need it.
+
+    Raises:
+        Conflict: other floating IPs need the interface.
+        PodUnreachable, BadGateway: the pod does not answer, or not properly.
+    """
+    step = shadow.detach(interface["id"], interface["device_id"])
+    answer = gateway.upstream.ask(pod["pod_name"], "network", step["method"], step["path"], step.get("body"))
+    if answer.status == 409:
+        raise Conflict(f"{address} stands for the router in pod {pod['pod_name']} as long as other ports of its subnet "
+                       "have floating IPs there: take those off, associate this one first, then the others")
+    if not answer.ok and answer.status != 404:
+        raise BadGateway(f"pod {pod['pod_name']} answered {answer.status} when it was to {step['name']}")
 
 
 def _agree(gateway: Gateway, pod: dict, port: dict) -> None:
@@ -174,23 +197,50 @@ def _agree(gateway: Gateway, pod: dict, port: dict) -> None:
                              {"port": {"fixed_ips": addresses}})
 
 
-def _attach(gateway: Gateway, pod: dict, router_id: str, local_router: str, network: str, address: dict) -> None:
+def _attach(gateway: Gateway, pod: dict, joint: tuple[str, str, str], network_id: str, subnet_id: str,
+            spare: Callable[[], str]) -> None:
+    """Give a router its interface on the shadow of a subnet: at the router's own address, or at a spare one.
+
+    The interface is down, so that its address is nothing but a name. The shadow of the router's own port may have that
+    already, and the interface another one.
+    """
     def send(method: str, path: str, body: object) -> tuple[int, object]:
         answer = gateway.upstream.ask(pod["pod_name"], "network", method, path, body)
         return answer.status, answer.json()
 
-    query = {"network_id": network, "description": marks.shadow(router_id),
+    router_id, local_router, gate = joint
+    local = rows.to_local(gateway.db, pod["pod_id"], [network_id, subnet_id])
+    address = {"subnet_id": local[subnet_id], "ip_address": gate}
+    query = {"network_id": local[network_id], "description": marks.shadow(router_id),
              "project_id": gateway.upstream.account.project_id(), "fields": ("id", "device_id", "fixed_ips")}
     failure = None
     for _ in range(ROUNDS):
-        steps = shadow.attach(_listed(gateway, pod, "ports", query), router_id, local_router, network, address)
+        there = _listed(gateway, pod, "ports", query)
+        steps = shadow.attach(there, router_id, local_router, local[network_id], address)
         if not steps:
             return
         _, failure = run(steps, send)
         if failure and failure.status not in (400, 404, 409):
             break
+        if failure and failure.status == 409:
+            address["ip_address"] = spare()
     if failure:
         raise BadGateway(f"pod {pod['pod_name']}: {failure}")
+
+
+def _spare(gateway: Gateway, home: dict, pod: dict, network_id: str, subnet_id: str) -> str:
+    """An address of a subnet, the highest one, that no port has at home, nor its shadow."""
+    used = set()
+    for each in (home, pod):
+        local = rows.to_local(gateway.db, each["pod_id"], [network_id, subnet_id])
+        query = {"network_id": local.get(network_id, network_id), "fields": "fixed_ips"}
+        used |= {ip["ip_address"] for port in _listed(gateway, each, "ports", query) for ip in port["fixed_ips"]}
+        query = {"id": local.get(subnet_id, subnet_id), "fields": "cidr"}
+        cidrs = [ip_network(subnet["cidr"]) for subnet in _listed(gateway, each, "subnets", query)]
+    for number in range(2, 2 + len(used) + 1) if cidrs else ():
+        if number < cidrs[0].num_addresses and str(cidrs[0][-number]) not in used:
+            return str(cidrs[0][-number])
+    raise Conflict(f"all addresses of subnet {subnet_id} are in use: the router needs a second one for the floating IP")
 
 
 def _listed(gateway: Gateway, pod: dict, collection: str, query: dict) -> list[dict]:

@@ -1,7 +1,7 @@
 """Read what the pods have of a network's shadows, and what the network itself has at home."""
 from tricircle import marks
 from tricircle.crosspod.observe import INTERFACES, SECONDS, Pods
-from tricircle.crosspod.shadow import Home, Interface, Port, Shadow
+from tricircle.crosspod.shadow import Home, Interface, Port, Shadow, is_interface
 from tricircle.parts import parts
 from tricircle.store import Database, replicas
 from tricircle.upstream import ownership
@@ -47,7 +47,7 @@ class ShadowPods(Pods):
         return Shadow(
             local, tuple(Port(each, home_id, frozenset(through[each])) for each, home_id in shadows.items()),
             tuple(Interface(port["id"], port["description"].removeprefix(marks.SHADOW), port["device_id"])
-                  for port in ports if marks.is_plumbing(port, own) and port["description"].startswith(marks.SHADOW)),
+                  for port in ports if is_interface(port, own)),
             replicas.to_home(db, pod["pod_id"], subnets))
 
     def _network(self, db: Database, network_id: str, project_id: str, pod: dict, home: Home,

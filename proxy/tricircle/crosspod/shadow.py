@@ -94,7 +94,7 @@ def undo(shadow: Shadow, home: Home) -> list[dict]:
     """
     return [*(_delete("ports", port.port_id, f"the shadow of port {port.home_id}")
               for port in unused_ports(shadow, home)),
-            *(_undo_interface(interface) for interface in unused_interfaces(shadow, home)),
+            *(detach(interface.port_id, interface.local_id) for interface in unused_interfaces(shadow, home)),
             *([_delete("networks", shadow.network_id, "the network's shadow")] if is_unused(shadow, home)
               else [])]
 
@@ -107,7 +107,7 @@ def attach(ports: list[dict], router_id: str, local_id: str, network_id: str, ad
         router_id: home id.
         local_id: of the router in the pod.
         network_id: of the shadow.
-        address: subnet_id (of the shadow) and ip_address of the router's interface at home.
+        address: subnet_id (of the shadow) and ip_address that it gets.
 
     Returns:
         Steps as `crosspod.steps.run` takes them; none when it is so already.
@@ -126,13 +126,19 @@ def attach(ports: list[dict], router_id: str, local_id: str, network_id: str, ad
     return [join] if mine else [make, join]
 
 
-def _undo_interface(interface: Interface) -> dict:
-    if not interface.local_id:
-        return _delete("ports", interface.port_id, "the router's interface on the shadow")
+def detach(port_id: str, local_id: str) -> dict:
+    """Step that takes an interface off a shadow; `local_id` is that of its router, or empty where it has none yet."""
+    if not local_id:
+        return _delete("ports", port_id, "the router's interface on the shadow")
     return {"name": "detach the router's interface on the shadow",
             "differs": f"the router's interface on the shadow{UNUSED}", "method": "PUT",
-            "path": f"/v2.0/routers/{interface.local_id}/remove_router_interface",
-            "body": {"port_id": interface.port_id}, "done_on": [404]}
+            "path": f"/v2.0/routers/{local_id}/remove_router_interface",
+            "body": {"port_id": port_id}, "done_on": [404]}
+
+
+def is_interface(port: dict, own: str) -> bool:
+    """Whether a port is a router's interface on a shadow; `own` as in `marks.is_plumbing`."""
+    return marks.is_plumbing(port, own) and port["description"].startswith(marks.SHADOW)
 
 
 def _delete(collection: str, resource_id: str, what: str) -> dict:
