@@ -62,7 +62,7 @@ def servers(gateway: Gateway, request: Request, path: Path) -> Response | None:
         return None
     query = urlencode({"device_id": path.member, "fields": ("id", "project_id")}, doseq=True)
     try:
-        found = _listed(gateway, request, home, query)
+        found = seen(gateway, request, home, "ports", query)
     except PodUnreachable as error:
         raise failure(error) from error
     return _owing(gateway, request, path, _of_ports(gateway, found))
@@ -165,20 +165,32 @@ def _details(gateway: Gateway, request: Request, port_ids: list[str]) -> tuple[d
     rows = pods.by_name(gateway.db)
 
     def look(name: str) -> list[dict]:
-        return [port for part in parts(asked[name]) for port in _listed(
-            gateway, request, rows[name], question({"id": part}, ("id", *DETAILS)))]
+        return [port for part in parts(asked[name]) for port in seen(
+            gateway, request, rows[name], "ports", question({"id": part}, ("id", *DETAILS)))]
 
     found, missing = scatter(asked, look)
     return {port["id"]: {name: port[name] for name in DETAILS}
             for listed in found.values() for port in listed}, list(missing)
 
 
-def _listed(gateway: Gateway, request: Request, pod: dict, query: str) -> list[dict]:
-    """Ports of a pod as the caller sees them, in home ids. Raises PodUnreachable."""
-    answer = gateway.upstream.call(pod["pod_name"], "network", "GET", f"/v2.0/ports?{query}",
+def seen(gateway: Gateway, request: Request, pod: dict, collection: str, query: str,
+         deadline: Deadline | None = None) -> list[dict]:
+    """A list of a pod's Neutron as the caller sees it, in home ids.
+
+    Args:
+        gateway, request: as everywhere.
+        pod: row.
+        collection: its path, `ports`.
+        query: in the pod's ids.
+        deadline: that of a list without one.
+
+    Raises:
+        PodUnreachable: the pod does not answer, or not with a list.
+    """
+    answer = gateway.upstream.call(pod["pod_name"], "network", "GET", f"/v2.0/{collection}?{query}",
                                    headers=request.caller.headers,
-                                   deadline=Deadline(gateway.upstream.conf.list_deadline))
-    return records(replace(answer, body=rewrite.up(gateway.db, pod["pod_id"], answer.body)), "ports")
+                                   deadline=deadline or Deadline(gateway.upstream.conf.list_deadline))
+    return records(replace(answer, body=rewrite.up(gateway.db, pod["pod_id"], answer.body)), collection)
 
 
 HANDLERS = {("network", "floatingips"): floatingips, ("network", "ports"): ports, ("compute", "servers"): servers}

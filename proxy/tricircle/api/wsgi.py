@@ -23,6 +23,7 @@ from tricircle.api import (
     replicated,
     routers,
     security_groups,
+    server_addresses,
     subnetpools,
     unseen,
     versions,
@@ -50,8 +51,8 @@ from tricircle.routing.replicas import Refused
 from tricircle.upstream.account import SERVICE_TYPES
 
 LOG = logging.getLogger(__name__)
-MODULES = (floatingips, affinity, compute, joining, network, nova_floating_ips, pool_subnets, quotas, subnetpools,
-           replicated, routers, security_groups, unseen)
+MODULES = (server_addresses, floatingips, affinity, compute, joining, network, nova_floating_ips, pool_subnets, quotas,
+           subnetpools, replicated, routers, security_groups, unseen)
 NOBODY = Identity()
 # In Keystone's catalogue.
 NAMES = {**SERVICE_TYPES, "admin": ("Cascading",)}

@@ -246,3 +246,9 @@ def m016_parents(db):
     """What goes with a resource when that goes: Neutron deletes a network's subnets and a group's rules with it."""
     db.execute("ALTER TABLE routings ADD COLUMN parent_id TEXT NOT NULL DEFAULT ''")   # home id
     db.execute("CREATE INDEX routings_parent ON routings (parent_id) WHERE parent_id <> ''")
+
+
+@migrations()
+def m017_replicas_by_project(db):
+    """Each look at a server asks whether its project has any shadows of ports."""
+    db.execute("CREATE INDEX replicas_project ON replicas (project_id, kind)")

@@ -222,7 +222,22 @@ def of_project(db: Database, project_id: str, pod_id: str, kind: str) -> list[st
 
 def any_of(db: Database, project_id: str, kind: str) -> bool:
     """Whether a project has a replica of one kind anywhere."""
-    return bool(db.row("SELECT 1 FROM replicas WHERE project_id = ? AND kind = ? LIMIT 1", (project_id, kind)))
+    return bool(db.kept("SELECT 1 FROM replicas WHERE project_id = ? AND kind = ? LIMIT 1", (project_id, kind)))
+
+
+def of_projects(db: Database, projects: set[str], kind: str, most: int) -> dict[str, dict[str, str]]:
+    """{pod id: {local id: home id}} of some projects' finished replicas of one kind, the newest `most`."""
+    rows, named = [], sorted(projects)
+    for start in range(0, len(named), CHUNK):
+        part = named[start:start + CHUNK]
+        marks = ", ".join("?" * len(part))
+        rows += db.rows(f"SELECT pod_id, local_id, resource_id, created_at FROM replicas "  # noqa: S608 - marks only
+                        f"WHERE project_id IN ({marks}) AND kind = ? AND local_id IS NOT NULL "
+                        "ORDER BY created_at DESC LIMIT ?", (*part, kind, most))
+    found: dict[str, dict[str, str]] = {}
+    for row in sorted(rows, key=lambda row: -row["created_at"])[:most]:
+        found.setdefault(row["pod_id"], {})[row["local_id"]] = row["resource_id"]
+    return found
 
 
 def lent(db: Database, project_id: str, pod_id: str, kind: str) -> int:

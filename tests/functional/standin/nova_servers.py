@@ -60,6 +60,7 @@ class Servers:
                 ("POST", one + "/metadata", self.metadata), ("GET", one + "/metadata/{key}", self.metadata_key),
                 ("PUT", one + "/metadata/{key}", self.metadata_key),
                 ("DELETE", one + "/metadata/{key}", self.metadata_key),
+                ("GET", one + "/ips", self.server_ips), ("GET", one + "/ips/{name}", self.server_ips_of),
                 ("GET", one + "/tags", self.server_tags), ("PUT", one + "/tags", self.server_tags)]
 
     def _server_view(self, request, row):
@@ -87,11 +88,30 @@ class Servers:
         for port in network.shelf("ports").values():
             if port["device_id"] == row["id"]:
                 name = network.shelf("networks")[port["network_id"]]["name"]
+                fixed = [ip["ip_address"] for ip in port["fixed_ips"]]
+                floats = [each["floating_ip_address"] for each in network.shelf("floatingips").values()
+                          if each["port_id"] == port["id"]]
                 found.setdefault(name, []).extend(
-                    {"version": 4 if "." in ip["ip_address"] else 6, "addr": ip["ip_address"],
-                     "OS-EXT-IPS:type": "fixed", "OS-EXT-IPS-MAC:mac_addr": port["mac_address"]}
-                    for ip in port["fixed_ips"])
+                    {"version": 4 if "." in ip else 6, "addr": ip,
+                     "OS-EXT-IPS:type": kind, "OS-EXT-IPS-MAC:mac_addr": port["mac_address"]}
+                    for kind, ips in (("fixed", fixed), ("floating", floats)) for ip in ips)
         return found
+
+    def server_ips(self, request, id):
+        """GET ips."""
+        found = self._addresses_of(self.own_server(request, id))
+        return Response(200, {"addresses": {name: self._plain_addresses(each) for name, each in found.items()}})
+
+    def server_ips_of(self, request, id, name):
+        """GET ips of one network."""
+        found = self._addresses_of(self.own_server(request, id))
+        if name not in found:
+            raise Refused(404, "Instance is not a member of specified network")
+        return Response(200, {name: self._plain_addresses(found[name])})
+
+    @staticmethod
+    def _plain_addresses(addresses):
+        return [{name: each[name] for name in ("version", "addr")} for each in addresses]
 
     def _servers_seen(self, request):
         everybody = request.arg("all_tenants", "0").lower() in ("1", "true", "")
