@@ -16,7 +16,7 @@ DEFAULTS = {
     "subnets": {"description": "", "ip_version": 4, "gateway_ip": None},
     "ports": {"description": "", "device_id": "", "device_owner": "", "fixed_ips": []},
     "routers": {"description": "", "admin_state_up": True, "routes": [], "external_gateway_info": None},
-    "floatingips": {"port_id": None, "router_id": None},
+    "floatingips": {"port_id": None, "router_id": None, "fixed_ip_address": None, "port_forwardings": []},
 }
 
 
@@ -120,6 +120,9 @@ class Neutron:
         for floating in self.rows["floatingips"].values():
             if floating["port_id"] == row["id"]:
                 floating.update(port_id=None, router_id=None)
+            kept = [each for each in floating["port_forwardings"] if each.get("internal_port_id") != row["id"]]
+            if len(kept) < len(floating["port_forwardings"]):
+                floating.update(port_forwardings=kept, router_id=floating["router_id"] if kept else None)
 
     def _delete_routers(self, row):
         if self._interfaces(row):

@@ -246,6 +246,23 @@ def test_what_a_dead_worker_has_left_rows_of_is_forgotten_with_the_network(conte
     assert [bool(replicas.of_resource(context.db, each)) for each in ("P3", "P4")] == [False, True]
 
 
+@pytest.mark.parametrize("told", [{"internal_port_id": f"shadow-{PORT}"}, {}])
+def test_a_port_forwarding_needs_the_shadow_until_it_is_gone(context, told):
+    """Also where Neutron does not tell its port."""
+    floating, = context.away.rows["floatingips"].values()
+    there = told | {"internal_ip_address": "10.0.1.5"}
+    floating.update(port_id=None, port_forwardings=[there])
+    before = context.left()
+    job.converge(context)
+    assert context.left() == before
+    gateway = SimpleNamespace(db=context.db, upstream=context.upstream)
+    context.upstream.conf = SimpleNamespace(list_deadline=60)
+    assert gone_ports.release(gateway, "P", {"Pod2": "r"}) == {"Pod2": ["10.0.1.5"]}
+    floating.update(port_forwardings=[], router_id=None)
+    job.converge(context)
+    context.assert_gone()
+
+
 @pytest.mark.parametrize("is_known", [True, False])
 def test_floating_ips_come_off_ports_that_are_gone_and_off_no_others(context, is_known):
     gateway = SimpleNamespace(db=context.db, upstream=context.upstream)

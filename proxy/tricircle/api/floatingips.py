@@ -4,7 +4,7 @@ A job `shadow` of the port's network is announced by whatever may end the need f
 or goes, a port or a server that goes.
 """
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from tricircle.api import generic, judged, shadows
@@ -48,7 +48,7 @@ def ports(gateway: Gateway, request: Request, path: Path) -> Response | None:
     if not replicas.of_resource(gateway.db, path.member):
         return None
     port = judged.changeable(gateway, request, "ports", path.member)
-    return _owing(gateway, request, path, _of_ports(gateway, [port])) if port else None
+    return _owing(gateway, request, path, networks_of(gateway, [port])) if port else None
 
 
 def servers(gateway: Gateway, request: Request, path: Path) -> Response | None:
@@ -65,7 +65,7 @@ def servers(gateway: Gateway, request: Request, path: Path) -> Response | None:
         found = seen(gateway, request, home, "ports", query)
     except PodUnreachable as error:
         raise failure(error) from error
-    return _owing(gateway, request, path, _of_ports(gateway, found))
+    return _owing(gateway, request, path, networks_of(gateway, found))
 
 
 def _owing(gateway: Gateway, request: Request, path: Path, networks: dict[str, str]) -> Response | None:
@@ -103,11 +103,11 @@ def _networks(gateway: Gateway, request: Request, path: Path) -> dict[str, str]:
             shown = shadows.read(gateway, request, homes[each], "floatingips", "floatingip", each)
             if shown and replicas.of_resource(gateway.db, shown["port_id"] or ""):
                 judged.changeable(gateway, request, "floatingips", each)
-                found |= _of_ports(gateway, [{"id": shown["port_id"], "project_id": shown["project_id"]}])
+                found |= networks_of(gateway, [{"id": shown["port_id"], "project_id": shown["project_id"]}])
     return found
 
 
-def _of_ports(gateway: Gateway, ports: list[dict]) -> dict[str, str]:
+def networks_of(gateway: Gateway, ports: list[dict]) -> dict[str, str]:
     """{network: project} of those ports that have shadows, as the shadows tell; the ports themselves may be gone.
 
     Args:
@@ -127,31 +127,71 @@ def _of_ports(gateway: Gateway, ports: list[dict]) -> dict[str, str]:
 
 def _dressed(gateway: Gateway, request: Request, response: Response) -> Response:
     """Floating IPs with what their real ports have to say for themselves; a port that is gone has none."""
-    if b'"port_id"' not in response.body:
+    if b'port_id"' not in response.body:
         return response
     document = json.loads(response.body)
-    records = [value for *_, value in rewrite.walk(document) if isinstance(value, dict) and value.get("port_id")]
-    away = [record for record in records if replicas.of_resource(gateway.db, record["port_id"])]
-    if not away:
+    records = [value for *_, value in rewrite.walk(document) if isinstance(value, dict)]
+    ports = away(gateway, request, [each for record in records for each in (record.get("port_id"), *_forwarded(record))
+                                    if each])
+    if not ports.there and not ports.gone and not ports.missing:
         return response
-    details, missing = _details(gateway, request, [record["port_id"] for record in away])
-    for record in away:
-        port_id = record["port_id"]
-        if port_id in details:
-            record |= {"port_details": details[port_id]} if "port_details" in record else {}
-        elif not missing:
-            _owe(gateway, record | {"project_id": record.get("project_id", request.caller.project_id)})
+    owe(gateway, {each: record.get("project_id", request.caller.project_id) for record in records
+                  for each in (record.get("port_id"), *_forwarded(record)) if each in ports.gone})
+    for record in records:
+        if record.get("port_id") in ports.there and "port_details" in record:
+            record["port_details"] = ports.there[record["port_id"]]
+        elif record.get("port_id") in ports.gone:
             record |= {name: value for name, value in FREE.items() if name in record}
-    if missing and UNREACHABLE_HEADER not in dict(response.headers):
-        response.headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
+        if ports.gone.intersection(_forwarded(record)):
+            _forget_forwardings(record, ports.gone)
+    if ports.missing and UNREACHABLE_HEADER not in dict(response.headers):
+        response.headers.append((UNREACHABLE_HEADER, ", ".join(ports.missing)))
     response.body = rewrite.dump(document)
     return response
 
 
-def _owe(gateway: Gateway, record: dict) -> None:
-    """The port went without our knowing, with its server or in its pod's own API."""
-    shown = {"id": record["port_id"], "project_id": record["project_id"]}
-    for network_id, project_id in _of_ports(gateway, [shown]).items():
+def _forwarded(record: dict) -> list[str]:
+    """Ports to which the forwardings of a floating IP lead, where its pod shows them with it."""
+    shown = record.get("port_forwardings")
+    return [each["internal_port_id"] for each in shown if isinstance(each, dict)
+            and isinstance(each.get("internal_port_id"), str)] if isinstance(shown, list) else []
+
+
+def _forget_forwardings(record: dict, gone: set[str]) -> None:
+    """Neutron deletes the forwardings to a port with it; with the last one the floating IP leaves its router."""
+    record["port_forwardings"] = [each for each in record["port_forwardings"]
+                                  if each.get("internal_port_id") not in gone]
+    if not record["port_forwardings"] and "router_id" in record:
+        record["router_id"] = None
+
+
+@dataclass(frozen=True)
+class Away:
+    """Ports that have shadows.
+
+    Args:
+        there: {port: its details}.
+        gone: those that their pods do not have any more.
+        missing: pods that could not be asked; then none is taken for gone.
+    """
+
+    there: dict[str, dict] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    missing: list[str] = field(default_factory=list)
+
+
+def away(gateway: Gateway, request: Request, port_ids: list[str]) -> Away:
+    """Look after those ports that have shadows, with the caller's token; nobody is asked where there are none."""
+    local = replicas.of_resources(gateway.db, list(dict.fromkeys(port_ids)))
+    shadowed = sorted({port_id for homes in local.values() for port_id in homes.values()})
+    there, missing = _details(gateway, request, shadowed) if shadowed else ({}, [])
+    return Away(there, set() if missing else set(shadowed) - there.keys(), missing)
+
+
+def owe(gateway: Gateway, owners: dict[str, str]) -> None:
+    """Ask for the jobs of ports, {port: project}, that went without our knowing: with a server, or in the pod's API."""
+    shown = [{"id": port_id, "project_id": project_id} for port_id, project_id in owners.items()]
+    for network_id, project_id in networks_of(gateway, shown).items():
         jobs.enqueue(gateway.db, "shadow", network_id, project_id)
 
 

@@ -4,6 +4,7 @@ The user has nothing there any more. Before a pod is asked for what it refuses b
 """
 from tricircle.api.gateway import Gateway
 from tricircle.api.shadows import discard
+from tricircle.crosspod.shadow import LEADING, targets
 from tricircle.store import jobs, pods, replicas, routings
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import listed, question
@@ -28,14 +29,15 @@ def release(gateway: Gateway, project_id: str, local: dict[str, str]) -> dict[st
     deadline, rows = Deadline(gateway.upstream.conf.list_deadline), pods.by_name(gateway.db)
     found = {}
     for name in deadline.each(list(local)):
-        query = question({"router_id": local[name]}, ("id", "port_id", "fixed_ip_address"))
-        floating = [each for each in listed(gateway.upstream, name, "floatingips", query, deadline) if each["port_id"]]
-        shadows = replicas.to_home(gateway.db, rows[name]["pod_id"], [each["port_id"] for each in floating])
+        query = question({"router_id": local[name]}, LEADING)
+        led = [target for each in listed(gateway.upstream, name, "floatingips", query, deadline)
+               for target in targets(each)]
+        shadows = replicas.to_home(gateway.db, rows[name]["pod_id"], sorted({port_id for port_id, _ in led}))
         gone = _gone(gateway, rows, name, sorted(set(shadows.values())), deadline)
         for local_id in [each for each, port_id in shadows.items() if port_id in gone]:
             _owe(gateway, rows[name], local_id, project_id, deadline)
             discard(gateway, rows[name], local_id, shadows[local_id])
-        found[name] = [each["fixed_ip_address"] for each in floating if shadows.get(each["port_id"]) not in gone]
+        found[name] = [address for port_id, address in led if shadows.get(port_id) not in gone]
     return found
 
 

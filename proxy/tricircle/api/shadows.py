@@ -6,6 +6,7 @@ the request has announced. Neutron's refusals that need a look into two pods are
 import json
 from collections.abc import Callable
 from ipaddress import ip_network
+from typing import Any
 from urllib.parse import urlencode
 
 from tricircle import marks
@@ -15,20 +16,21 @@ from tricircle.crosspod import followers, pairing, shadow
 from tricircle.crosspod.observe import INTERFACES
 from tricircle.crosspod.steps import run
 from tricircle.errors import BadGateway, BadRequest, Conflict, NotFound, PodUnreachable
-from tricircle.routing import replicas, rewrite
+from tricircle.routing import fields, replicas, rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import replicas as rows
 from tricircle.upstream.neutron import listed
 
+FORWARDINGS = "/port_forwardings"
 ROUNDS = 4   # two requests for one subnet: one of them is refused, and looks again
 
 
 def ensure(gateway: Gateway, request: Request, path: Path, port_id: str, home: dict, pod: dict) -> None:
-    """See to it that a floating IP of a pod can be associated with a port of another pod.
+    """See to it that a floating IP of a pod, or a port forwarding of it, can lead to a port of another pod.
 
     Args:
         gateway, request: as everywhere.
-        path: of the floating IP, or of all of them.
+        path: of the floating IP or of all of them, of its port forwardings or of one of them.
         port_id: home id; one that the caller may not see is left to the pod, which does not know it.
         home: row of its pod.
         pod: row of the floating IP's pod.
@@ -40,25 +42,40 @@ def ensure(gateway: Gateway, request: Request, path: Path, port_id: str, home: d
         Refused: a pod refused a shadow.
         PodUnreachable, BadGateway: a pod does not answer, or not properly.
     """
-    asked = request.body_json.get("floatingip")
-    if path.rest or not isinstance(asked, dict) or asked.get("port_id") != port_id:
-        return
-    port = read(gateway, request, home, "ports", "port", port_id)
-    external = _external(gateway, request, path, pod, asked)
-    if not port or not external:
-        return
-    inner = _inside(port, asked.get("fixed_ip_address"))
-    joint = _router(gateway, home, pod, port, inner, external)
-    try:
-        _stand_in(gateway, request, home, pod, port, inner, joint)
-    except replicas.Refused as refused:
-        if refused.status not in (404, 409):
-            raise
-        # What was there went under our hands: a job that took it away was slower than its claim. Or another request has
-        # just taken an address.
-        pairing.forget_gone(gateway.db, gateway.upstream, pod, [
-            port_id, port["network_id"], *(address["subnet_id"] for address in replicas.inside(port))])
-        _stand_in(gateway, request, home, pod, port, inner, joint)
+    wanted = _wanted(path, request.body_json, port_id)
+    port = read(gateway, request, home, "ports", "port", port_id) if wanted else None
+    there = read(gateway, request, pod, "floatingips", "floatingip", path.member) if port and path.member else None
+    for address, network_id in wanted if port else ():
+        external = there["floating_network_id"] if there else network_id
+        if not external:
+            return   # a pod says what is wrong
+        inner = _inside(path, port, address)
+        joint = _router(gateway, path, home, pod, port, inner, external)
+        try:
+            _stand_in(gateway, request, home, pod, port, inner, joint)
+        except replicas.Refused as refused:
+            if refused.status not in (404, 409):
+                raise
+            # What was there went under our hands: a job that took it away was slower than its claim. Or another request
+            # has just taken an address.
+            pairing.forget_gone(gateway.db, gateway.upstream, pod, [
+                port_id, port["network_id"], *(each["subnet_id"] for each in replicas.inside(port))])
+            _stand_in(gateway, request, home, pod, port, inner, joint)
+
+
+def is_forwarding(path: Path) -> bool:
+    """Whether a path is that of a floating IP's port forwardings, or of one of them."""
+    return path.rest == FORWARDINGS or path.rest.startswith(f"{FORWARDINGS}/")
+
+
+def _wanted(path: Path, body: Any, port_id: str) -> list[tuple[str | None, str | None]]:
+    """(address, external network) of each way in which a request wants to reach a port; None where it names none."""
+    port, address = ("internal_port_id", "internal_ip_address") if is_forwarding(path) else \
+        ("port_id", "fixed_ip_address")
+    asked = [(each.get(address), each.get("floating_network_id")) for each in fields.members(body)
+             if each is not body and each.get(port) == port_id]
+    return list(dict.fromkeys(tuple(value if isinstance(value, str | None) else str(value) for value in each)
+                              for each in asked)) if is_forwarding(path) or not path.rest else []
 
 
 def _stand_in(gateway: Gateway, request: Request, home: dict, pod: dict, port: dict, inner: dict,
@@ -104,19 +121,17 @@ def read(gateway: Gateway, request: Request, pod: dict, collection: str, member:
     return json.loads(rewrite.up(gateway.db, pod["pod_id"], answer.body))[member] if answer.ok else None
 
 
-def _external(gateway: Gateway, request: Request, path: Path, pod: dict, asked: dict) -> str | None:
-    """The external network of a floating IP that is to be made, or is there."""
-    if not path.member:
-        return asked.get("floating_network_id")
-    there = read(gateway, request, pod, "floatingips", "floatingip", path.member)
-    return there["floating_network_id"] if there else None
-
-
-def _inside(port: dict, wanted: str | None) -> dict:
-    """Which of the port's addresses is meant: (subnet_id, ip_address)."""
-    found = [ip for ip in replicas.inside(port) if wanted in (None, ip["ip_address"])]
-    if len(found) == 1:
+def _inside(path: Path, port: dict, wanted: str | None) -> dict:
+    """Which of the port's addresses is meant: (subnet_id, ip_address). Refusals are in Neutron's words."""
+    fours = replicas.inside(port)
+    found = [ip for ip in fours if wanted in (None, ip["ip_address"])]
+    if len(found) == 1 or (found and is_forwarding(path)):
         return found[0]
+    if is_forwarding(path):
+        words = f"Requested internal IP address {wanted} is not suitable for internal neutron port {port['id']}, as " \
+                f"its fixed_ips are {fours}" if fours else \
+                f"Requested internal port {port['id']} must allocate an IPv4 address at least."
+        raise BadRequest(f"Bad port_forwarding request: {words}.")
     if found:
         words = (f"Port {port['id']} has multiple fixed IPv4 addresses.  Must provide a specific IPv4 address when "
                  "assigning a floating IP")
@@ -127,7 +142,8 @@ def _inside(port: dict, wanted: str | None) -> dict:
     raise BadRequest(f"Bad floatingip request: {words}.")
 
 
-def _router(gateway: Gateway, home: dict, pod: dict, port: dict, inner: dict, external: str) -> tuple[str, str, str]:
+def _router(gateway: Gateway, path: Path, home: dict, pod: dict, port: dict, inner: dict,
+            external: str) -> tuple[str, str, str]:
     """(home id, id in the floating IP's pod, address on the port's subnet) of the router that joins both sides."""
     subnet = inner["subnet_id"]
     there = rows.to_local(gateway.db, home["pod_id"], [port["network_id"], subnet])
@@ -143,8 +159,12 @@ def _router(gateway: Gateway, home: dict, pod: dict, port: dict, inner: dict, ex
     for router in _listed(gateway, pod, "routers", query) if known else ():
         if (router["external_gateway_info"] or {}).get("network_id") == external:
             return known[router["id"]], router["id"], by_home[known[router["id"]]]
-    raise NotFound(f"External network {external} is not reachable from subnet {subnet}. Therefore, cannot associate "
-                   f"Port {port['id']} with a Floating IP.", "ExternalGatewayForFloatingIPNotFound")
+    lost = f"External network {external} is not reachable from subnet {subnet}."
+    if is_forwarding(path):
+        raise BadRequest(f"Bad port_forwarding request: {lost} Cannot set Port forwarding for port {port['id']} with "
+                         f"Floating IP {path.member}.")
+    raise NotFound(f"{lost} Therefore, cannot associate Port {port['id']} with a Floating IP.",
+                   "ExternalGatewayForFloatingIPNotFound")
 
 
 def _oust(gateway: Gateway, pod: dict, port: dict) -> None:

@@ -19,6 +19,7 @@ from tricircle.api import (
     network,
     nova_floating_ips,
     pool_subnets,
+    port_forwardings,
     quotas,
     replicated,
     routers,
@@ -51,8 +52,8 @@ from tricircle.routing.replicas import Refused
 from tricircle.upstream.account import SERVICE_TYPES
 
 LOG = logging.getLogger(__name__)
-MODULES = (server_addresses, floatingips, affinity, compute, joining, network, nova_floating_ips, pool_subnets, quotas,
-           subnetpools, replicated, routers, security_groups, unseen)
+MODULES = (server_addresses, port_forwardings, floatingips, affinity, compute, joining, network, nova_floating_ips,
+           pool_subnets, quotas, subnetpools, replicated, routers, security_groups, unseen)
 NOBODY = Identity()
 # In Keystone's catalogue.
 NAMES = {**SERVICE_TYPES, "admin": ("Cascading",)}

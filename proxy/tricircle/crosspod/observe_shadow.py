@@ -1,7 +1,7 @@
 """Read what the pods have of a network's shadows, and what the network itself has at home."""
 from tricircle import marks
 from tricircle.crosspod.observe import INTERFACES, SECONDS, Pods
-from tricircle.crosspod.shadow import Home, Interface, Port, Shadow, is_interface
+from tricircle.crosspod.shadow import LEADING, Home, Interface, Port, Shadow, is_interface, targets
 from tricircle.parts import parts
 from tricircle.store import Database, replicas
 from tricircle.upstream import ownership
@@ -41,13 +41,14 @@ class ShadowPods(Pods):
         known = replicas.to_home(db, pod["pod_id"], [port["id"] for port in ports])
         loose = [port for port in ports if port["id"] not in known and not port["device_owner"]]
         shadows = known | self._half_made(db, pod, loose, home, project_id)
-        through = self._routers(db, pod, list(shadows))
+        interfaces = [port for port in ports if is_interface(port, own)]
+        through = self._routers(db, pod, list(shadows), sorted({port["device_id"] for port in interfaces} - {""}))
         subnets = [each["id"] for each in self._list(name, "subnets", question({"network_id": local}, ("id",)),
                                                      deadline)]
         return Shadow(
             local, tuple(Port(each, home_id, frozenset(through[each])) for each, home_id in shadows.items()),
             tuple(Interface(port["id"], port["description"].removeprefix(marks.SHADOW), port["device_id"])
-                  for port in ports if is_interface(port, own)),
+                  for port in interfaces),
             replicas.to_home(db, pod["pod_id"], subnets))
 
     def _network(self, db: Database, network_id: str, project_id: str, pod: dict, home: Home,
@@ -73,12 +74,18 @@ class ShadowPods(Pods):
     def _ports(self, pod: str, network_id: str) -> list[dict]:
         return self._list(pod, "ports", question({"network_id": network_id}, PORT_FIELDS), Deadline(SECONDS))
 
-    def _routers(self, db: Database, pod: dict, port_ids: list[str]) -> dict[str, set[str]]:
-        """{port: home ids of the routers through which floating IPs reach it}."""
-        listed: list[dict] = []
-        for part in parts(port_ids):
-            query = question({"port_id": part}, ("port_id", "router_id"))
-            listed += self._list(pod["pod_name"], "floatingips", query, Deadline(SECONDS))
+    def _routers(self, db: Database, pod: dict, port_ids: list[str], devices: list[str]) -> dict[str, set[str]]:
+        """{port: home ids of the routers through which floating IPs reach it}; `devices` have interfaces on the shadow.
+
+        Port forwardings are shown with their floating IP only, which knows its router, and no port.
+        """
+        listed = [each for name, ids in (("port_id", port_ids), ("router_id", devices)) for part in parts(ids)
+                  for each in self._list(pod["pod_name"], "floatingips", question({name: part}, (
+                      "router_id", *LEADING)), Deadline(SECONDS))]
         homes = replicas.to_home(db, pod["pod_id"], [each["router_id"] for each in listed])
-        return {port_id: {homes.get(each["router_id"], each["router_id"]) for each in listed
-                          if each["port_id"] == port_id} for port_id in port_ids}
+        found: dict[str, set[str]] = {port_id: set() for port_id in port_ids}
+        for each in listed:
+            for port_id, _ in targets(each):
+                for reached in [port_id] if port_id else port_ids:   # it may be any of them
+                    found.setdefault(reached, set()).add(homes.get(each["router_id"], each["router_id"]))
+        return found

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from tricircle import marks
 
+# What `targets` reads; Neutron without port forwardings has nothing of that name.
+LEADING = ("port_id", "fixed_ip_address", "port_forwardings")
 UNUSED = " has no floating IP to stand for"
 
 
@@ -134,6 +136,16 @@ def detach(port_id: str, local_id: str) -> dict:
             "differs": f"the router's interface on the shadow{UNUSED}", "method": "PUT",
             "path": f"/v2.0/routers/{local_id}/remove_router_interface",
             "body": {"port_id": port_id}, "done_on": [404]}
+
+
+def targets(floating: dict) -> list[tuple[str, str]]:
+    """(port, fixed address) to which a floating IP leads, itself and by its port forwardings, as Neutron shows it.
+
+    Neutron without the extension `floating-ip-port-forwarding-detail` does not tell a forwarding's port: it is empty.
+    """
+    found = [(floating["port_id"], floating["fixed_ip_address"])] if floating["port_id"] else []
+    return found + [(each.get("internal_port_id", ""), each["internal_ip_address"])
+                    for each in floating.get("port_forwardings") or ()]
 
 
 def is_interface(port: dict, own: str) -> bool:

@@ -75,7 +75,8 @@ PLACES: dict[str, dict[str, Reference | Beside | str]] = {
     "network": {
         "availability_zone_hints[]": "hints",
         "network_id": NETWORKS, "floating_network_id": NETWORKS, "subnet_id": SUBNETS, "fixed_ips[].subnet_id": SUBNETS,
-        "port_id": PORTS, "parent_port_id": PORTS, "sub_ports[].port_id": PORTS, "router_id": ROUTERS,
+        "port_id": PORTS, "internal_port_id": PORTS, "parent_port_id": PORTS, "sub_ports[].port_id": PORTS,
+        "router_id": ROUTERS,
         "floatingip_id": ("network", "floatingips"), "qos_policy_id": POLICIES,
         "subnetpool_id": POOLS, "address_scope_id": SCOPES,
         "security_groups[]": GROUPS, "security_group_id": GROUPS, "remote_group_id": GROUPS,

@@ -7,6 +7,7 @@ from tests.functional.standin import checks as c
 from tests.functional.standin import doors
 from tests.functional.standin.neutron_addresses import Addresses
 from tests.functional.standin.neutron_floating import Floating
+from tests.functional.standin.neutron_forwarding import Forwarding
 from tests.functional.standin.neutron_kinds import BODY_NAMES, KINDS, TAGGED, Kind
 from tests.functional.standin.neutron_policies import TEMPLATES, Policies
 from tests.functional.standin.neutron_pools import Pools
@@ -20,7 +21,7 @@ INT_DIGITS = 4300   # of which int() makes a number
 PAGING = ("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir")
 
 
-class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, Service):
+class Neutron(Addresses, Floating, Forwarding, Pools, Policies, Routers, Security, Quotas, Service):
     """The network service of a pod."""
 
     name = "network"
@@ -54,7 +55,7 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
             if plural in TAGGED:
                 table += [("GET", f"/v2.0/{plural}/{{id}}/tags", self.bound(self.tags, plural)),
                           ("PUT", f"/v2.0/{plural}/{{id}}/tags", self.bound(self.tags, plural))]
-        return table + self.policies_table() + self.pools_table()
+        return table + self.policies_table() + self.pools_table() + self.forwarding_table()
 
     @staticmethod
     def bound(function, plural):
@@ -152,7 +153,7 @@ class Neutron(Addresses, Floating, Pools, Policies, Routers, Security, Quotas, S
         if plural == "networks":
             found["subnets"] = [s["id"] for s in self.shelf("subnets").values() if s["network_id"] == row["id"]]
         if plural == "floatingips":
-            found["port_details"] = self.details_of(row)
+            found |= {"port_details": self.details_of(row), "port_forwardings": self.forwardings_of(row)}
         mere = who is not None and not who.admin
         hidden = self.templates["admin_only"].get(KINDS[plural].singular, ()) if mere else ()
         return {name: value for name, value in found.items() if name not in hidden and (not wanted or name in wanted)}

@@ -145,6 +145,7 @@ class Addresses:
         if "fixed_ips" in given:
             row["fixed_ips"] = []
             row["fixed_ips"] = self._addresses(row, given["fixed_ips"])
+            self.release_forwardings(row, {ip["ip_address"] for ip in row["fixed_ips"]})
         if "security_groups" in given:
             row["security_groups"] = self.groups_of_port(who, row, given)
         row["status"] = "ACTIVE" if row["device_id"] and row["admin_state_up"] else "DOWN"

@@ -47,8 +47,9 @@ class Floating:
             if given.get("fixed_ip_address"):
                 raise Refused(400, "Bad floatingip request: fixed_ip_address cannot be specified without a port_id.",
                               "BadRequest")
-            row |= FREE
+            row |= FREE | ({"router_id": row["router_id"]} if row.get("_forwardings") else {})
             return
+        self.unforwarded(row)
         port = self.own(who, "ports", given["port_id"])
         if port["project_id"] != row["project_id"] and not who.admin:
             raise Refused(400, "Bad floatingip request: Cannot process floating IP association with Port "
@@ -89,7 +90,9 @@ class Floating:
         for row in self.shelf("floatingips").values():
             if row["port_id"] == port["id"]:
                 row |= FREE
+        self.release_forwardings(port)
 
     def deleted_floatingips(self, who, row):
         """The outside address is free again."""
+        self.unforwarded(row)
         self.shelf("ports").pop(row.get("_port"), None)

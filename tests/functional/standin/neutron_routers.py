@@ -186,8 +186,10 @@ class Routers:
                               "RouterInterfaceInUseByRoute")
         used = {ip["ip_address"] for other in self.shelf("ports").values() for ip in other["fixed_ips"]}
         for floating in self.shelf("floatingips").values():
-            if floating["router_id"] == router["id"] and floating["fixed_ip_address"] in used and any(
-                    ipaddress.ip_address(floating["fixed_ip_address"]) in net for net in nets):
+            led = {floating["fixed_ip_address"], *(each["internal_ip_address"]
+                                                   for each in floating.get("_forwardings", ()))} & used
+            if floating["router_id"] == router["id"] and any(ipaddress.ip_address(ip) in net for ip in led
+                                                             for net in nets):
                 raise Refused(409, f"Router interface for subnet on router {router['id']} cannot be deleted, as it is "
                                    "required by one or more floating IPs.", "RouterInterfaceInUseByFloatingIP")
 
