@@ -5,10 +5,10 @@ The user has nothing there any more. Before a pod is asked for what it refuses b
 from tricircle.api.gateway import Gateway
 from tricircle.api.shadows import discard
 from tricircle.crosspod.shadow import LEADING, targets
+from tricircle.parts import parts
 from tricircle.store import jobs, pods, replicas, routings
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import listed, question
-from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 

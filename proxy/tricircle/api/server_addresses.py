@@ -15,12 +15,12 @@ from tricircle.api.forward import UNREACHABLE_HEADER
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import NotFound, Unavailable
+from tricircle.parts import parts
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.store import pods, replicas, routings
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import question
-from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 SECONDS = 5.0   # a server is not to wait for another pod's Neutron for as long as a list may

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from tricircle import marks
 from tricircle.crosspod.observe import SECONDS, Pods
-from tricircle.parts import parts
 from tricircle.store import Database, bridges, jobs, replicas, routings, spans
 from tricircle.upstream import ownership
 from tricircle.upstream.deadline import Deadline

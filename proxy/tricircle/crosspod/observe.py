@@ -3,10 +3,10 @@ from oslo_config import cfg
 
 from tricircle import marks
 from tricircle.crosspod.model import Bridge, BridgePort, Interface, Lost, Observed, Pod, Router
+from tricircle.parts import parts
 from tricircle.upstream.client import Upstream
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import listed, one, question
-from tricircle.upstream.parts import parts
 from tricircle.upstream.scatter import scatter
 
 INTERFACES = ("network:router_interface", "network:router_interface_distributed",
