@@ -37,7 +37,7 @@ def split(gateway: Gateway, request: Request, path: Path, serve: Serve) -> Respo
     """
     plural = path.collection.path.rpartition("/")[2].replace("-", "_")
     given = _members(request, path, plural)
-    keys = [_place(gateway, request, path, each, number) for number, each in enumerate(given)]
+    keys = _places(gateway, request, path, given)
     if len(set(keys)) < 2 and not any(map(_is_external, given)):
         return None
     made: dict[int, dict] = {}
@@ -67,16 +67,17 @@ def _is_external(member: dict) -> bool:
     return bool(member.get("router:external"))
 
 
-def _place(gateway: Gateway, request: Request, path: Path, member: dict, number: int) -> Hashable:
-    """What decides about the pod of one thing: its zone, and the pods of what it cannot be away from."""
-    if _is_external(member):
-        return number
-    found = mentions("network", {singular(path.collection.path): member})
-    fixed = [each for each in found.resources if member.get(path.collection.parent) == each[2] or not (
-        find(each[1], each[0]).replicable or each[1] in path.collection.brings)]
-    homes = gateway.locator.find_many(request.caller, list(dict.fromkeys(fixed)))
-    pods = frozenset(pod["pod_id"] for pod in homes.values() if pod)
-    return pods or tuple(found.hints)
+def _places(gateway: Gateway, request: Request, path: Path, given: list[dict]) -> list[Hashable]:
+    """What decides about the pod of each thing: its zone, and the pods of what it cannot be away from."""
+    found = [mentions("network", {singular(path.collection.path): each}) for each in given]
+    fixed = [[ref for ref in each.resources if member.get(path.collection.parent) == ref[2] or not (
+        find(ref[1], ref[0]).replicable or ref[1] in path.collection.brings)]
+        for member, each in zip(given, found, strict=True)]
+    named = list(dict.fromkeys(ref for refs in fixed for ref in refs))
+    homes = gateway.locator.find_many(request.caller, named) if len(given) > 1 and named else {}
+    pods = [frozenset(pod["pod_id"] for ref in refs if (pod := homes.get(ref))) for refs in fixed]
+    return [number if _is_external(member) else pods[number] or tuple(found[number].hints)
+            for number, member in enumerate(given)]
 
 
 def _part(request: Request, path: Path, plural: str, members: list[dict], serve: Serve) -> Response:

@@ -63,4 +63,6 @@ def _end(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answ
         routings.leave(gateway.db, path.member)
     if gone and known["project_id"] == request.caller.project_id:
         routings.forget(gateway.db, path.member)
+        if request.method == "DELETE" and answer.ok:   # a 404 may come from the wrong pod
+            routings.forget_children(gateway.db, path.member)
         replicas.drop(gateway.db, path.member, pod["pod_id"])   # it had moved here and kept its id

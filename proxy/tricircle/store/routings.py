@@ -102,11 +102,17 @@ def homes(db: Database, resource_ids: list[str]) -> dict[str, dict]:
 
 
 def forget(db: Database, resource_id: str) -> None:
-    """The resource is gone, and with it what belongs to it."""
+    """The resource is gone."""
     with db.write(durable=False) as c:
-        c.execute("DELETE FROM replicas WHERE resource_id IN (SELECT resource_id FROM routings WHERE parent_id = ?) "
-                  "AND pod_id = (SELECT pod_id FROM routings WHERE resource_id = ?)", (resource_id,) * 2)
-        c.execute("DELETE FROM routings WHERE resource_id = ? OR parent_id = ?", (resource_id,) * 2)
+        c.execute("DELETE FROM routings WHERE resource_id = ?", (resource_id,))
+
+
+def forget_children(db: Database, parent_id: str) -> None:
+    """What goes with a resource when that is deleted is gone, and called nothing else in its pod any more."""
+    with db.write(durable=False) as c:
+        c.execute("DELETE FROM replicas WHERE (resource_id, pod_id) IN "
+                  "(SELECT resource_id, pod_id FROM routings WHERE parent_id = ?)", (parent_id,))
+        c.execute("DELETE FROM routings WHERE parent_id = ?", (parent_id,))
 
 
 def leave(db: Database, resource_id: str) -> None:
