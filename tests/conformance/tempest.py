@@ -16,6 +16,7 @@ SCENARIOS = ("test_network_basic_ops.TestNetworkBasicOps.test_preserve_preexisti
 # {group: how its tests' names begin}
 GROUPS = {"compute": ("tempest.api.compute.",), "volume": ("tempest.api.volume.",),
           "network": ("tempest.api.network.",), "image": ("tempest.api.image.",),
+          "neutron": ("neutron_tempest_plugin.api.",), "cinder": ("cinder_tempest_plugin.api.",),
           "identity": ("tempest.api.identity.",), "scenario": tuple(f"tempest.scenario.{each}" for each in SCENARIOS)}
 # Tests of a class run one after the other, by one worker: they share what the class has made.
 STESTR_CONF = "[DEFAULT]\ntop_dir={0}\ntest_path={0}/tempest/test_discover\ngroup_regex=([^\\.]*\\.)*\n"
