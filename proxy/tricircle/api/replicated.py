@@ -1,6 +1,7 @@
 """Things with replicas: these go with them, and follow their changes by a job."""
 import contextlib
 import json
+import logging
 
 from tricircle.api import generic, judged
 from tricircle.api.forward import failure, present, send
@@ -9,13 +10,16 @@ from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
 from tricircle.api.pool_subnets import listed
 from tricircle.crosspod import followers, pairing, rbac
-from tricircle.errors import PodUnreachable
+from tricircle.errors import ApiError, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import replicas as make
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.collections import ALIAS_RULES
 from tricircle.routing.references import mentions
 from tricircle.store import pods, replicas, routings
+from tricircle.upstream.scatter import scatter
+
+LOG = logging.getLogger(__name__)
 
 
 def delete_replicas(gateway: Gateway, request: Request, path: Path) -> Response:
@@ -57,8 +61,36 @@ def followed(gateway: Gateway, request: Request, path: Path) -> Response | None:
         return delete_replicas(gateway, request, path)
     changed = judged.changeable(gateway, request, path.collection.path, path.member) \
         if replicas.of_resource(gateway.db, path.member) else None
-    return owing(gateway, request, path, followers.CARRIED[path.collection.path],
-                 {path.member: changed["project_id"]} if changed else {})
+    response = owing(gateway, request, path, followers.CARRIED[path.collection.path],
+                     {path.member: changed["project_id"]} if changed else {})
+    if changed and response.status < 300:
+        _carry(gateway, path.member)
+    return response
+
+
+def _carry(gateway: Gateway, resource_id: str) -> None:
+    """Bring the replicas up to date before the user is answered: his next request may need what he has just allowed.
+
+    What fails here is left to the job, which is announced already.
+
+    Args:
+        gateway: parts.
+        resource_id: home id.
+    """
+    home = routings.home(gateway.db, resource_id)
+    rows = {pod["pod_name"]: pod for pod in pods.bottom(gateway.db)}
+    spanned = replicas.of_resource(gateway.db, resource_id)
+    there = next((pod for pod in rows.values() if home and pod["pod_id"] == home["pod_id"]), None)
+    if not there:
+        return
+
+    def carried(name: str) -> None:
+        try:
+            followers.sync(gateway.db, gateway.upstream, resource_id, there, rows[name])
+        except ApiError as error:
+            LOG.info("the replica of %s in pod %s is left to the job: %s", resource_id, name, error)
+
+    scatter([name for name, pod in rows.items() if pod["pod_id"] in spanned and pod is not there], carried)
 
 
 def alias_rules(gateway: Gateway, request: Request, path: Path) -> Response | None:
@@ -99,7 +131,9 @@ def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | 
         response = generic.plain(gateway, request, path)
         if 400 <= response.status < 500:
             owed.refused()
-        return response
+    if response.status < 300:
+        _carry(gateway, object_id)
+    return response
 
 
 def _withdraw(gateway: Gateway, request: Request, path: Path, object_id: str, policy: dict) -> Response:

@@ -56,6 +56,9 @@ SERVICES = {service.name: service for service in (COMPUTE, VOLUME, NETWORK)}
 # Below these Neutron's paths name the collection.
 PREFIXES = frozenset({"qos", "metering", "log", "logging", "vpn", "fwaas", "bgpvpn", "sfc", "taas"})
 
+# Neutron has the tags of a thing below the last part of its collection's path: {that part: the whole path}.
+TAGGED = {"policies": "qos/policies"}
+
 # Nova's old proxies show what another service has, and Cinder has a second name for its transfers: {the collection: the
 # one that the thing belongs to}.
 PROXIES = {"os-volumes": "volumes", "os-snapshots": "snapshots", "os-floating-ips": "floatingips",
@@ -149,7 +152,8 @@ def parse(service: Service, path: str) -> Path | None:
     if not rest:
         return None
     length = 2 if rest[0] in PREFIXES and len(rest) > 1 and service is NETWORK else 1
-    collection = find("/".join(rest[:length]), service.name)
+    name = "/".join(rest[:length])
+    collection = find(TAGGED.get(name, name) if service is NETWORK else name, service.name)
     rest = rest[length:]
     member = rest.pop(0) if rest and rest[0] not in collection.words else ""
     return Path(service, prefix, collection, member, "/" + "/".join(rest) if rest else "")

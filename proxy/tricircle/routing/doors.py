@@ -9,7 +9,7 @@ import re
 from urllib.parse import unquote
 
 from tricircle.errors import NotFound
-from tricircle.routing.catalogue import COLLECTIONS, NETWORK, PREFIXES, Service, split
+from tricircle.routing.catalogue import COLLECTIONS, NETWORK, PREFIXES, TAGGED, UUID, Service, split
 from tricircle.routing.fields import SHARED
 from tricircle.uuids import lowered
 
@@ -86,6 +86,8 @@ def _neutron(path: str, rest: list[str]) -> list[str]:
         raise nothing(path)
     length = _length(NETWORK, rest)
     name, below = "/".join(rest[:length]), rest[length:]
+    if name in TAGGED and len(below) > 1 and UUID.match(below[0]) and below[1] == "tags":
+        return rest
     known = KNOWN.get(_dashed(rest[length - 1]), name)
     if _dashed(known) != _dashed(name):
         raise nothing(path)   # `/policies`, `/metering/networks`

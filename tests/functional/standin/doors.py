@@ -17,7 +17,7 @@ def neutron(path: str) -> str:
     if found:
         name = found[1] if found[1].startswith("availability") else found[1].replace("_", "-")
         path = f"/v2.0/{name}{path[found.end():]}"
-    path = re.sub("^/v2.0/(policies|rule-types)", r"/v2.0/qos/\1", path)
+    path = re.sub("^/v2.0/(policies(?!/[^/]+/tags)|rule-types)", r"/v2.0/qos/\1", path)
     return re.sub("[0-9A-Fa-f-]{36}(?= |$|/)", lambda match: match[0].lower(), path).rstrip(" ")
 
 

@@ -9,7 +9,7 @@ from tests.functional.standin.neutron_addresses import Addresses
 from tests.functional.standin.neutron_floating import Floating
 from tests.functional.standin.neutron_forwarding import Forwarding
 from tests.functional.standin.neutron_kinds import BODY_NAMES, KINDS, TAGGED, Kind
-from tests.functional.standin.neutron_policies import TEMPLATES, Policies
+from tests.functional.standin.neutron_policies import TEMPLATES, Policies, tagged_at
 from tests.functional.standin.neutron_pools import Pools
 from tests.functional.standin.neutron_quotas import Quotas
 from tests.functional.standin.neutron_routers import Routers
@@ -53,8 +53,8 @@ class Neutron(Addresses, Floating, Forwarding, Pools, Policies, Routers, Securit
             if kind.updatable:
                 table.append(("PUT", f"/v2.0/{plural}/{{id}}", self.bound(self.update, plural)))
             if plural in TAGGED:
-                table += [("GET", f"/v2.0/{plural}/{{id}}/tags", self.bound(self.tags, plural)),
-                          ("PUT", f"/v2.0/{plural}/{{id}}/tags", self.bound(self.tags, plural))]
+                table += [(method, f"/v2.0/{tagged_at(plural)}/{{id}}/tags", self.bound(self.tags, plural))
+                          for method in ("GET", "PUT")]
         return table + self.policies_table() + self.pools_table() + self.forwarding_table()
 
     @staticmethod

@@ -20,6 +20,11 @@ SHARED = {"network": "networks", "qos_policy": "qos/policies", "security_group":
           "address_scope": "address-scopes", "subnetpool": "subnetpools"}
 
 
+def tagged_at(plural):
+    """Where Neutron has the tags of a collection's members (neutron/extensions/tagging.py)."""
+    return plural.rsplit("/", 1)[-1]
+
+
 class Policies:
     """Mixed into `Neutron`."""
 
@@ -34,7 +39,7 @@ class Policies:
                       *((method, f"/v2.0/qos/alias-{kind.replace('_', '-')}-rules/{{rule}}",
                          self.bound(self.alias_rule, kind)) for method in ("GET", "PUT", "DELETE"))]
         for plural in TAGGED:
-            path = f"/v2.0/{plural}/{{id}}/tags"
+            path = f"/v2.0/{tagged_at(plural)}/{{id}}/tags"
             table += [("DELETE", path, self.bound(self.tags, plural)),
                       *((method, path + "/{tag}", self.bound(self.tag, plural)) for method in ("GET", "PUT", "DELETE"))]
         return table
