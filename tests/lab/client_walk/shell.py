@@ -1,0 +1,67 @@
+"""The `openstack` client in this process: its start costs a second, which is paid once for all commands."""
+import contextlib
+import io
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from cliff.display import DisplayCommandBase
+from openstackclient.shell import OpenStackShell
+
+
+@dataclass(frozen=True)
+class Said:
+    """What came of a command.
+
+    Args:
+        code: its exit status.
+        out: what it printed, as data where it prints data.
+        error: what it told of an error.
+    """
+
+    code: int
+    out: Any
+    error: str
+
+
+class Shell:
+    """A client that has logged in.
+
+    Args:
+        options: global ones, {name without dashes: value}.
+    """
+
+    def __init__(self, options: dict[str, str]):
+        self._shell = OpenStackShell()
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        self._shell.options, _ = self._shell.parser.parse_known_args(words)
+        self._shell.configure_logging()
+        self._shell.initialize_app([])
+        self._errors = io.StringIO()
+        handler = logging.StreamHandler(self._errors)
+        handler.setLevel(logging.ERROR)
+        logging.getLogger().handlers = [handler]
+
+    def run(self, words: list[str]) -> Said:
+        """Run a command as `openstack WORDS` does."""
+        out, err = io.StringIO(), io.StringIO()
+        self._errors.seek(0)
+        self._errors.truncate()
+        self._shell.stdout = out
+        data = self._prints_data(words)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = self._shell.run_subcommand([*words, *(["-f", "json"] if data else [])])
+            except SystemExit as error:   # words that the parser does not take
+                code = int(error.code or 0)
+        text = out.getvalue()
+        error = self._errors.getvalue() or (err.getvalue() if code else "")
+        return Said(code or 0, json.loads(text) if data and text.strip() and not code else text, error.strip())
+
+    def _prints_data(self, words: list[str]) -> bool:
+        try:
+            command, _, _ = self._shell.command_manager.find_command(words)
+        except ValueError:
+            return False
+        return issubclass(command, DisplayCommandBase)
