@@ -319,3 +319,19 @@ def test_what_an_administrator_makes_for_a_project_is_where_the_projects_own_thi
     with cloud.unchanged():
         assert user.network.post("/networks", {"network": {"project_id": "0" * 32}}).status in (400, 403)
     assert "0" * 32 not in str(gateway.store()["bindings"])
+
+
+def test_what_is_put_on_an_agent_is_in_its_pod_and_gets_no_replica_for_that(cloud, gateway):
+    boss = User(gateway, gateway.cloud.identity.newcomer(("admin", "member")))
+    router = boss.make("routers", name="r")["id"]
+    home, = holders(cloud, "network", "routers", router)
+    here = cloud[home].network.l3_agent()["id"]
+    there = next(pod for pod in cloud if pod.name != home).network.l3_agent()["id"]
+    assert boss.network.post(f"/agents/{here}/l3-routers", {"router_id": router}).status == 201
+    assert [each["id"] for each in boss.network.ok("GET", f"/agents/{here}/l3-routers")["routers"]] == [router]
+    with cloud.unchanged():
+        answer = boss.network.post(f"/agents/{there}/l3-routers", {"router_id": router})
+        assert answer.status == 409
+        assert "Pod1" in answer["NeutronError"]["message"] and "Pod2" in answer["NeutronError"]["message"]
+        user = User(gateway)
+        assert user.network.post(f"/agents/{there}/l3-routers", {"router_id": router}).status == 404

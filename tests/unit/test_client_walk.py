@@ -1,7 +1,5 @@
 """The walk of the `openstack` client: no command is forgotten, and what differs by nature is not a difference."""
-import pytest
-from tests.lab.client_walk import compare, table
-from tests.lab.client_walk.shell import Said
+from tests.lab.client_walk import table
 
 
 def test_every_command_is_walked_or_excused():

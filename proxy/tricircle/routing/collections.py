@@ -40,6 +40,7 @@ class Collection:
         of: (service, collection) whose ids its members have, where it shows another side of those.
         blind: sub-paths of members of which openstacksdk reads the answer to a POST as JSON and never its status
             (openstack/network/v2/agent.py, flavor.py).
+        hosts: what is put on one of them has to be in its pod already, and gets no replica there for that.
         network: field with the id of the network that a record belongs to, or is, and which alone carries a mark.
         brings: collections of whose members the pod gets a replica when a request for this one names them, though they
             stay where they are otherwise.
@@ -65,6 +66,7 @@ class Collection:
     gathers: str = ""
     of: tuple[str, str] | None = None
     blind: tuple[str, ...] = ()
+    hosts: bool = False
     network: str = ""
     brings: tuple[str, ...] = ()
 
@@ -178,7 +180,7 @@ COLLECTIONS = {
                    marker=""),
         Collection("floatingip-pools", parent="network_id", marker=""),
         Collection("segments", parent="network_id", network="network_id"),
-        Collection("agents", marker="", blind=("/dhcp-networks", "/l3-routers")),
+        Collection("agents", marker="", hosts=True, blind=("/dhcp-networks", "/l3-routers")),
         Collection("flavors", blind=("/service_profiles",)),
         # Its members are projects' ids: the project's default pod has it, and makes it.
         *_ordinary("auto-allocated-topology", "auto-allocated-topologies"),

@@ -9,7 +9,7 @@ from tricircle.routing.catalogue import SETTLES, UUID, Path, find
 from tricircle.routing.locator import Locator
 from tricircle.routing.references import Mentions
 from tricircle.routing.sightings import Named
-from tricircle.store import Database, pods
+from tricircle.store import Database, pods, replicas
 
 # Lists of Nova that show where a server may be put, up to the name, and the field that has that.
 ON_NODE = (("/os-hypervisors?hypervisor_hostname_pattern=", "hypervisor_hostname"),
@@ -90,8 +90,27 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
         raise Unavailable("no pod is registered with Tricircle yet")
     if not path.member and (path.service.name, path.collection.path) in SETTLES and not pods.is_enabled(pod):
         raise apart(path, closed(pod))
+    if path.collection.hosts:
+        homes.movable = _there(db, locator, caller, path, homes, pod)
     return Placed(pod, [item for item in homes.movable if item[3]["pod_id"] != pod["pod_id"]],
                   [item for item in homes.light if item[1]["pod_id"] != pod["pod_id"]])
+
+
+def _there(db: Database, locator: Locator, caller: Caller, path: Path, homes: _Homes,
+           pod: dict) -> list[tuple[str, str, str, dict]]:
+    """Of what is put on something, as on an agent, the things that its pod has.
+
+    Raises:
+        Conflict: the pod has no replica of one of them, and the caller sees both.
+    """
+    absent = [item for item in homes.movable
+              if item[3]["pod_id"] != pod["pod_id"] and pod["pod_id"] not in replicas.of_resource(db, item[2])]
+    for service, collection, resource_id, home in absent:
+        own = (path.service.name, path.collection.path, path.member)
+        if locator.shows(caller, own, pod) and locator.shows(caller, (service, collection, resource_id), home):
+            raise apart(path, f"{path.collection.path} {path.member} is in pod {pod['pod_name']}, {collection} "
+                              f"{resource_id} is in pod {home['pod_name']}: they cannot be used together")
+    return [item for item in homes.movable if item not in absent]
 
 
 def _default(db: Database, path: Path, owner: str) -> dict | None:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from tests.functional.standin import checks as c
 from tests.functional.standin import doors
 from tests.functional.standin.neutron_addresses import Addresses
+from tests.functional.standin.neutron_agents import Agents
 from tests.functional.standin.neutron_floating import Floating
 from tests.functional.standin.neutron_forwarding import Forwarding
 from tests.functional.standin.neutron_kinds import BODY_NAMES, KINDS, TAGGED, Kind
@@ -21,7 +22,7 @@ INT_DIGITS = 4300   # of which int() makes a number
 PAGING = ("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir")
 
 
-class Neutron(Addresses, Floating, Forwarding, Pools, Policies, Routers, Security, Quotas, Service):
+class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers, Security, Quotas, Service):
     """The network service of a pod."""
 
     name = "network"
@@ -55,7 +56,7 @@ class Neutron(Addresses, Floating, Forwarding, Pools, Policies, Routers, Securit
             if plural in TAGGED:
                 table += [(method, f"/v2.0/{tagged_at(plural)}/{{id}}/tags", self.bound(self.tags, plural))
                           for method in ("GET", "PUT")]
-        return table + self.policies_table() + self.pools_table() + self.forwarding_table()
+        return [*table, *self.agents_table(), *self.policies_table(), *self.pools_table(), *self.forwarding_table()]
 
     @staticmethod
     def bound(function, plural):

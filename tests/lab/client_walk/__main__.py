@@ -1,4 +1,4 @@
-"""Every command of the `openstack` client for compute, network and volume, through the big region and straight at a pod.
+"""Every command of the `openstack` client for compute, network and volume: through the big region, straight at a pod.
 
     python -m tests.lab.client_walk [--pod Pod1] [--topic network] [--versions none]
 
@@ -13,7 +13,6 @@ from multiprocessing import get_context
 
 import click
 import openstack
-
 from tests.lab.client_walk.compare import difference, told
 from tests.lab.client_walk.shell import Said
 from tests.lab.client_walk.table import TOPICS, Step
@@ -96,7 +95,10 @@ class Scene:
         first = 1000 + 20 * number
         names = {**names, "project": mine, "other": other, "image": image.id, "outside": f"172.31.{100 + number}",
                  "first": str(first), "last": str(first + 9), "ram": "256", "more": "320"}
-        return Way(region, zone, prefix, login, *users, names, versions, topics)
+        # A pod's region has no identity and image service of its own.
+        elsewhere = {"OS_IDENTITY_ENDPOINT_OVERRIDE": os.environ["OS_AUTH_URL"],
+                     "OS_IMAGE_ENDPOINT_OVERRIDE": self._admin.endpoint_for("image")}
+        return Way(region, zone, prefix, login, *users, names, versions, elsewhere, topics)
 
     def _project(self, name: str) -> str:
         self._made.append(self._admin.identity.create_project(name=name, domain_id="default"))

@@ -1,7 +1,7 @@
 """The commands that are walked, and those that are not: what the `.txt` files beside this one say.
 
-A line of a walk is `[how] name = !command`, where all but the command may be missing. `!` stands for an administrator of
-the same project. The id of what the command prints is known as `{name}` from then on. `how` is one of
+A line of a walk is `[how] !name = command`, where all but the command may be missing. `!` stands for an administrator
+of the same project. The id of what the command prints is known as `{name}` from then on. `how` is one of
 
     whole               of a list all rows count, not only those that name something of this walk
     keys                which fields there are counts, not what they say

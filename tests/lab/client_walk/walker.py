@@ -29,6 +29,7 @@ class Way:
         member, admin: user names.
         names: placeholders.
         versions: options that name microversions.
+        environment: what the client reads of it.
         topics: which tables.
     """
 
@@ -40,6 +41,7 @@ class Way:
     admin: str
     names: dict[str, str]
     versions: dict[str, str]
+    environment: dict[str, str]
     topics: tuple[str, ...]
 
 
@@ -51,6 +53,7 @@ def go(way: Way) -> list[dict[str, Any]]:
     """
     for name in [name for name in os.environ if name.startswith("OS_")]:
         del os.environ[name]
+    os.environ.update(way.environment)
     walker = Walker(way)
     done = []
     try:
