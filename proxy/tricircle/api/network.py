@@ -1,9 +1,12 @@
-"""Where Neutron's API shows the big region itself: zones, and the pod of an external network."""
+"""Where Neutron's API shows the big region itself: zones, the pod of an external network, topologies by default."""
+import contextlib
 import re
 
 from tricircle.api import generic
+from tricircle.api.forward import POD_HEADER
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
+from tricircle.errors import ApiError
 from tricircle.routing.catalogue import Path
 from tricircle.store import pods
 
@@ -32,4 +35,27 @@ def zones(gateway: Gateway, request: Request, path: Path) -> Response | None:
         for name, enabled in pods.zones(gateway.db).items() for resource in ("network", "router")]})
 
 
-HANDLERS = {("network", "networks"): networks, ("network", "availability_zones"): zones}
+def topology(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """An auto-allocated topology is made in the project's pod, or else in the first one whose Neutron can make it.
+
+    That needs a default external network and a default subnet pool, which need not be in every pod. Neutron deletes
+    what is not there without a word, so all pods are asked to.
+    """
+    if not path.member or request.method not in ("GET", "DELETE"):
+        return None
+    response = generic.plain(gateway, request, path)
+    if response.status not in (409, 204):
+        return response
+    asked = dict(response.headers).get(POD_HEADER)
+    for pod in pods.bottom(gateway.db):
+        if pod["pod_name"] == asked or (request.method == "GET" and not pods.is_enabled(pod)):
+            continue
+        with contextlib.suppress(ApiError):   # a pod that is away
+            other = generic.exchange(gateway, request, path, pod)
+            if request.method == "GET" and other.status == 200:
+                return other
+    return response
+
+
+HANDLERS = {("network", "networks"): networks, ("network", "availability_zones"): zones,
+            ("network", "auto-allocated-topology"): topology}

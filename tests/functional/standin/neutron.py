@@ -15,6 +15,7 @@ from tests.functional.standin.neutron_pools import Pools
 from tests.functional.standin.neutron_quotas import Quotas
 from tests.functional.standin.neutron_routers import Routers
 from tests.functional.standin.neutron_security import Security
+from tests.functional.standin.neutron_topologies import Topologies
 from tests.functional.standin.service import Service, new_id, ordered, page, recorded, stamp, visible
 from tests.functional.standin.web import Refused, Request, Response
 
@@ -22,7 +23,8 @@ INT_DIGITS = 4300   # of which int() makes a number
 PAGING = ("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir")
 
 
-class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers, Security, Quotas, Service):
+class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers, Security, Topologies, Quotas,
+              Service):
     """The network service of a pod."""
 
     name = "network"
@@ -56,7 +58,8 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
             if plural in TAGGED:
                 table += [(method, f"/v2.0/{tagged_at(plural)}/{{id}}/tags", self.bound(self.tags, plural))
                           for method in ("GET", "PUT")]
-        return [*table, *self.agents_table(), *self.policies_table(), *self.pools_table(), *self.forwarding_table()]
+        return [*table, *self.agents_table(), *self.policies_table(), *self.pools_table(), *self.forwarding_table(),
+                *self.topologies_table()]
 
     @staticmethod
     def bound(function, plural):
