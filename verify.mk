@@ -1,7 +1,7 @@
 # Proofs: the guides against the running lab, the roles alone, and lint.
 ON_PATH := PATH=$(CURDIR)/$(BIN):$$PATH
 
-.PHONY: verify attacks molecule lint-ansible
+.PHONY: verify attacks client-walk molecule lint-ansible
 
 # The environment is the guide's: what admin-openrc.sh sets, and the client on the path.
 verify: venv ## walk the original's guides, then docs/guide.md, then attacks, against the running lab
@@ -13,6 +13,9 @@ verify: venv ## walk the original's guides, then docs/guide.md, then attacks, ag
 
 attacks: venv ## try to harm one project of the running lab as another one, and as nobody (root)
 	. .lab/admin-openrc.sh && $(BIN)/python -m tests.lab.attacks
+
+client-walk: venv ## every command of the openstack client for compute, network and volume: through the lab's gateway, straight at its pods
+	. .lab/admin-openrc.sh && $(BIN)/python -m tests.lab.client_walk
 
 molecule: venv ## test the roles that make sense without a lab (root)
 	$(ON_PATH) molecule test --all

@@ -14,8 +14,7 @@ from multiprocessing import get_context
 import click
 import openstack
 from tests.lab.client_walk.compare import difference, told
-from tests.lab.client_walk.shell import Said
-from tests.lab.client_walk.table import TOPICS, Step
+from tests.lab.client_walk.table import TOPICS, Said, Step
 from tests.lab.client_walk.walker import Way, go
 
 PODS = {"Pod1": "az1", "Pod2": "az2"}

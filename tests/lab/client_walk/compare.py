@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tests.lab.client_walk.shell import Said
-from tests.lab.client_walk.table import Step
+from tests.lab.client_walk.table import Said, Step
 
 # In this order. Zones are `nova` in the pods.
 PATTERNS = [(re.compile(pattern), told) for pattern, told in (

@@ -3,26 +3,10 @@ import contextlib
 import io
 import json
 import logging
-from dataclasses import dataclass
-from typing import Any
 
 from cliff.display import DisplayCommandBase
 from openstackclient.shell import OpenStackShell
-
-
-@dataclass(frozen=True)
-class Said:
-    """What came of a command.
-
-    Args:
-        code: its exit status.
-        out: what it printed, as data where it prints data.
-        error: what it told of an error.
-    """
-
-    code: int
-    out: Any
-    error: str
+from tests.lab.client_walk.table import Said
 
 
 class Shell:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 TOPICS = ("network", "compute", "volume")
@@ -45,6 +46,21 @@ class Step:
     def words(self, names: Mapping[str, str]) -> list[str]:
         """The command's words, with what the placeholders stand for."""
         return shlex.split(self.command.format_map(names))
+
+
+@dataclass(frozen=True)
+class Said:
+    """What came of a command.
+
+    Args:
+        code: its exit status.
+        out: what it printed, as data where it prints data.
+        error: what it told of an error.
+    """
+
+    code: int
+    out: Any
+    error: str
 
 
 def steps(text: str) -> list[Step]:

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.client_walk.shell import Said, Shell
-from tests.lab.client_walk.table import Names, Step, walk
+from tests.lab.client_walk.shell import Shell
+from tests.lab.client_walk.table import Names, Said, Step, walk
 
 PATIENCE = 120   # seconds for `until`
 ROUNDS = 3       # of taking away what was made
