@@ -139,3 +139,25 @@ def test_a_tag_takes_any_body(boss):
     assert boss.network.put(f"/networks/{network}/tags/red", "{}").status == 201
     assert boss.network.ok("GET", f"/networks/{network}")["network"]["tags"] == ["red"]
     boss.network.ok("DELETE", f"/networks/{network}")
+
+
+def test_cinders_services_are_those_of_the_host_or_of_all_pods(cloud, gateway, boss, monkeypatch):
+
+    def levels(**body):
+        rows = boss.volume.ok("PUT", "/os-services/get-log", {"binary": "*", **body})["log_levels"]
+        return {row["host"]: row["levels"]["cinder"] for row in rows}
+
+    for pod in cloud:
+        monkeypatch.setattr(pod.volume, "log_level", "INFO")
+    assert levels() == levels(server="") == {"pod1-node": "INFO", "pod2-node": "INFO"}
+    assert levels(server="pod2-node") == {"pod2-node": "INFO"}
+    assert boss.volume.put("/os-services/set-log", {"level": "DEBUG", "server": "pod2-node"}).status == 202
+    assert levels() == {"pod1-node": "INFO", "pod2-node": "DEBUG"}
+    assert boss.volume.put("/os-services/set-log", {"level": "ERROR"}).status == 202
+    assert levels() == {"pod1-node": "ERROR", "pod2-node": "ERROR"}
+    for body, hosts in (({}, ["pod1-node", "pod2-node"]), ({"host": "pod2-node"}, ["pod2-node"])):
+        answer = boss.volume.put("/workers/cleanup", body)
+        assert (answer.status, [each["host"] for each in answer["unavailable"]]) == (202, hosts)
+    for path in ("/os-services/get-log", "/os-services/set-log", "/workers/cleanup"):
+        body = {"level": "DEBUG", "host": "pod2-node", "server": "pod2-node"}
+        assert User(gateway).volume.put(path, body).status == 403

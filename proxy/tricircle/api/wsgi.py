@@ -28,6 +28,7 @@ from tricircle.api import (
     subnetpools,
     unseen,
     versions,
+    volume_services,
 )
 from tricircle.api.auth import TokenCheck
 from tricircle.api.channel import HELD
@@ -53,7 +54,7 @@ from tricircle.upstream.account import SERVICE_TYPES
 
 LOG = logging.getLogger(__name__)
 MODULES = (server_addresses, port_forwardings, floatingips, affinity, compute, joining, network, nova_floating_ips,
-           pool_subnets, quotas, subnetpools, replicated, routers, security_groups, unseen)
+           pool_subnets, quotas, subnetpools, replicated, routers, security_groups, unseen, volume_services)
 NOBODY = Identity()
 # In Keystone's catalogue.
 NAMES = {**SERVICE_TYPES, "admin": ("Cascading",)}

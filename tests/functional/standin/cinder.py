@@ -28,6 +28,7 @@ class Cinder(Quotas, Types, Transfers, Microversioned):
     """The volume service of a pod."""
 
     name = kind = "volume"
+    log_level = "INFO"
     service_type = "volumev3"
     prefix = "/v3"
     low, high = (3, 0), (3, 70)
@@ -57,7 +58,9 @@ class Cinder(Quotas, Types, Transfers, Microversioned):
                 ("PUT", f"{v}/snapshots/{{id}}", self.snapshot_show),
                 ("DELETE", f"{v}/snapshots/{{id}}", self.snapshot_delete),
                 ("GET", f"{v}/os-availability-zone", self.zones),
-                ("GET", f"{v}/os-services", self.services), ("GET", f"{v}/extensions", self.extensions),
+                ("GET", f"{v}/os-services", self.services), ("PUT", f"{v}/os-services/get-log", self.log_levels),
+                ("PUT", f"{v}/os-services/set-log", self.log_levels), ("PUT", f"{v}/workers/cleanup", self.cleanup),
+                ("GET", f"{v}/extensions", self.extensions),
                 *self.quota_table(v)]
 
     def slash(self, request):
@@ -86,7 +89,31 @@ class Cinder(Quotas, Types, Transfers, Microversioned):
     def services(self, request):
         """GET os-services."""
         self.admin(request, "volume_extension:services:index")
-        return Response(200, {"services": self.templates["services"]})
+        asked = request.arg("host") or self.node
+        return Response(200, {"services": [{**row, "host": self.node} for row in self.templates["services"]
+                                           if asked.partition("@")[0] == self.node]})
+
+    @property
+    def node(self) -> str:
+        """The pod's only host."""
+        return f"{self.pod.name.lower()}-node"
+
+    def log_levels(self, request):
+        """PUT os-services/get-log, set-log."""
+        self.admin(request, "volume_extension:services:update")
+        body = self.body(request)
+        here = (body.get("server") or self.node) == self.node
+        if request.path.endswith("set-log"):
+            self.log_level = body["level"] if here else self.log_level
+            return Response(202)
+        return Response(200, {"log_levels": [{"host": self.node, "binary": "cinder-scheduler", "levels": {
+            "cinder": self.log_level}}] if here else []})
+
+    def cleanup(self, request):
+        """PUT workers/cleanup."""
+        self.admin(request, "workers:cleanup")
+        here = (self.body(request).get("host") or self.node) == self.node
+        return Response(202, {"cleaning": [], "unavailable": [{"host": self.node}] if here else []})
 
     # Volumes
 

@@ -31,11 +31,15 @@ def plain(value: Any, names: Mapping[str, str]) -> Any:
         value: as printed.
         names: placeholders and what they stand for.
     """
-    known = sorted(((text, name) for name, text in names.items() if len(text) > 2), key=lambda pair: -len(pair[0]))
-    return _plain(value, known)
+    known = sorted(((text, name) for name, text in names.items() if len(text) > 2 and name != "zone"),
+                   key=lambda pair: -len(pair[0]))
+    # Names begin with the prefix; a number is none within a longer word.
+    found = [(re.compile(rf"(?<![0-9A-Za-z]){re.escape(text)}" + (r"(?![0-9A-Za-z])" if text[-1].isalnum() else "")),
+              f"{{{name}}}") for text, name in known]
+    return _plain(value, found)
 
 
-def _plain(value: Any, known: list[tuple[str, str]]) -> Any:
+def _plain(value: Any, known: list[tuple[re.Pattern, str]]) -> Any:
     if isinstance(value, dict):
         # Where names are ids, as those of port security groups, they are as changeable as values.
         return {_words(key, known): "MOVING" if MOVING.search(key) else _plain(each, known)
@@ -45,10 +49,8 @@ def _plain(value: Any, known: list[tuple[str, str]]) -> Any:
     return _words(value, known) if isinstance(value, str) else value
 
 
-def _words(text: str, known: list[tuple[str, str]]) -> str:
-    for found, name in known:
-        text = text.replace(found, f"{{{name}}}")
-    for pattern, told in PATTERNS:
+def _words(text: str, known: list[tuple[re.Pattern, str]]) -> str:
+    for pattern, told in [*known, *PATTERNS]:
         text = pattern.sub(told, text)
     return text
 

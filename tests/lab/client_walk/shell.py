@@ -3,10 +3,15 @@ import contextlib
 import io
 import json
 import logging
+from typing import Any
 
 from cliff.display import DisplayCommandBase
 from openstackclient.shell import OpenStackShell
 from tests.lab.client_walk.table import Said
+
+
+class Kept(logging.StreamHandler):
+    """What a shell hears of errors."""
 
 
 class Shell:
@@ -23,9 +28,10 @@ class Shell:
         self._shell.configure_logging()
         self._shell.initialize_app([])
         self._errors = io.StringIO()
-        handler = logging.StreamHandler(self._errors)
+        handler = Kept(self._errors)
         handler.setLevel(logging.ERROR)
-        logging.getLogger().handlers = [handler]
+        root = logging.getLogger()   # several shells in a process hear each other; each keeps what is said in its `run`
+        root.handlers = [*(each for each in root.handlers if isinstance(each, Kept)), handler]
 
     def run(self, words: list[str]) -> Said:
         """Run a command as `openstack WORDS` does."""
@@ -39,9 +45,8 @@ class Shell:
                 code = self._shell.run_subcommand([*words, *(["-f", "json"] if data else [])])
             except SystemExit as error:   # words that the parser does not take
                 code = int(error.code or 0)
-        text = out.getvalue()
         error = self._errors.getvalue() or (err.getvalue() if code else "")
-        return Said(code or 0, json.loads(text) if data and text.strip() and not code else text, error.strip())
+        return Said(code or 0, _data(out.getvalue()) if data and not code else out.getvalue(), error.strip())
 
     def _prints_data(self, words: list[str]) -> bool:
         try:
@@ -49,3 +54,11 @@ class Shell:
         except ValueError:
             return False
         return issubclass(command, DisplayCommandBase)
+
+
+def _data(text: str) -> Any:
+    """What was printed as JSON; some options print text in its place, as a key alone."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -130,7 +130,8 @@ def reached(value: str, said: Said) -> bool:
     if value == "gone" or said.code:
         return said.code != 0
     field, how, wanted = re.fullmatch(r"([^=~]+)([=~])(.*)", value).groups()
-    found = str(said.out.get(field)) if isinstance(said.out, dict) else ""
+    shown = {name.lower(): value for name, value in said.out.items()} if isinstance(said.out, dict) else {}
+    found = str(shown.get(field.lower()))
     return found in ENDS or (wanted in found if how == "~" else found == wanted)
 
 
