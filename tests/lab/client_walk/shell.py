@@ -7,7 +7,15 @@ from typing import Any
 
 from cliff.display import DisplayCommandBase
 from openstackclient.shell import OpenStackShell
+from osc_lib.clientmanager import ClientCache
 from tests.lab.client_walk.table import Said
+
+
+def _own(manager: type) -> type:
+    """A class of its own for a shell: osc_lib keeps the clients of services at the class, for whoever came first."""
+    caches = {name: ClientCache(cache.factory) for each in reversed(manager.__mro__)
+              for name, cache in vars(each).items() if isinstance(cache, ClientCache)}
+    return type(manager.__name__, (manager,), caches)
 
 
 class Kept(logging.StreamHandler):
@@ -27,6 +35,7 @@ class Shell:
         self._shell.options, _ = self._shell.parser.parse_known_args(words)
         self._shell.configure_logging()
         self._shell.initialize_app([])
+        self._shell.client_manager.__class__ = _own(type(self._shell.client_manager))
         self._errors = io.StringIO()
         handler = Kept(self._errors)
         handler.setLevel(logging.ERROR)

@@ -101,6 +101,8 @@ class Walker:
             self.names[step.name] = known
         if known and not said.code and "create" in words:
             self._made.append((" ".join(words[:words.index("create")]), known))
+        if "delete" in words and not said.code:
+            self._made = [each for each in self._made if each[1] not in words]
         return said
 
     def clear(self) -> None:
