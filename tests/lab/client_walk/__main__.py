@@ -80,11 +80,14 @@ class Scene:
         pod_itself = connect(pod)
         backend = next(pod_itself.block_storage.backend_pools()).name.partition("#")[0]
         host = next(pod_itself.compute.hypervisors()).name
-        regions = ((pod, OWN_ZONE), (os.environ["OS_REGION_NAME"], PODS[pod]))
-        return tuple(self._way(2 * number + side, region, zone, VERSIONS[version], topics,
-                               {"host": host, "backend": backend}) for side, (region, zone) in enumerate(regions))
+        # The hint of an external network names a pod in the big region.
+        regions = ((pod, OWN_ZONE, OWN_ZONE), (os.environ["OS_REGION_NAME"], PODS[pod], pod))
+        names = {"host": host, "backend": backend}
+        return tuple(self._way(2 * number + side, *region, VERSIONS[version], topics, names)
+                     for side, region in enumerate(regions))
 
-    def _way(self, number: int, region: str, zone: str, versions: dict, topics: tuple[str, ...], names: dict) -> Way:
+    def _way(self, number: int, region: str, zone: str, outer: str, versions: dict, topics: tuple[str, ...],
+             names: dict) -> Way:
         prefix = f"walk-{self._tag}-{number}-"
         mine, other = (self._project(prefix + word) for word in ("mine", "other"))
         users = [self._user(f"{prefix}{role}", mine, role) for role in ("member", "admin")]
@@ -97,7 +100,7 @@ class Scene:
         # A pod's region has no identity and image service of its own.
         elsewhere = {"OS_IDENTITY_ENDPOINT_OVERRIDE": os.environ["OS_AUTH_URL"],
                      "OS_IMAGE_ENDPOINT_OVERRIDE": self._admin.endpoint_for("image")}
-        return Way(region, zone, prefix, login, *users, names, versions, elsewhere, topics)
+        return Way(region, zone, outer, prefix, login, *users, names, versions, elsewhere, topics)
 
     def _project(self, name: str) -> str:
         self._made.append(self._admin.identity.create_project(name=name, domain_id="default"))

@@ -16,12 +16,14 @@ PATTERNS = [(re.compile(pattern), told) for pattern, told in (
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?", "TIME"),
     (r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?![\d./])", "ADDRESS"),
     (r"fd00:51::[0-9a-f:]+", "ADDRESS"),
+    (r"(?<![\w-])host(?:-[0-9a-f]+)*-(?:[0-9a-f]+|-)+", "NAME"),   # of an address
     (r"(?<![\w-])(?:nova|az1|az2)(?![\w-])", "ZONE"),
     (r"(?<![\w-])(?:RegionOne|Pod1|Pod2)(?![\w-])", "REGION"))]
 # What moves by itself: counters, and figures of the whole machine.
 MOVING = re.compile(r"revision.number|segmentation.id|uptime|load.average|host.time|current.workload|running.vms|"
                     r"vcpus|memory|local.gb|free|disk.available|users|progress|seconds|hours|heartbeat|updated.at|"
-                    r"rxtx|auth.key|ip.allocation.*used|usage", re.IGNORECASE)
+                    r"rxtx|auth.key|ip.allocation.*used|usage|standard.attr.id|configuration|availability.zones$|"
+                    r"^(segment|available|used|(minimum|maximum)( id)?)$", re.IGNORECASE)
 
 
 def plain(value: Any, names: Mapping[str, str]) -> Any:
@@ -59,7 +61,8 @@ def own(rows: Any, names: Mapping[str, str]) -> Any:
     """Of a list the rows that name something of the walk."""
     if not isinstance(rows, list):
         return rows
-    marks = [text for name, text in names.items() if len(text) > 2 and name not in ("zone", "hint", "image")]
+    marks = [text for name, text in names.items()
+             if len(text) > 2 and not text.isdigit() and name not in ("zone", "hint", "outer", "image")]
     return [row for row in rows if any(mark in json.dumps(row) for mark in marks)]
 
 

@@ -24,6 +24,7 @@ class Way:
     Args:
         region: that is asked.
         zone: what the pod's things are in, as that region calls it.
+        outer: what the hint of an external network says there.
         prefix: of the names.
         login: options of the client that every command has.
         member, admin: user names.
@@ -35,6 +36,7 @@ class Way:
 
     region: str
     zone: str
+    outer: str
     prefix: str
     login: dict[str, str]
     member: str
@@ -78,7 +80,7 @@ class Walker:
         self._member = Shell({**options, "os-username": way.member})
         self._admin = Shell({**options, "os-username": way.admin})
         self.names = Names(way.names, p=way.prefix, zone=way.zone, hint=f"--availability-zone-hint {way.zone}",
-                           keyfile=self._keyfile())
+                           outer=f"--availability-zone-hint {way.outer}", keyfile=self._keyfile())
         self._made: list[tuple[str, str]] = []   # [(words before `create`, id)]
 
     @staticmethod
