@@ -39,9 +39,19 @@ def seen(gateway: Gateway, request: Request, collection: str, resource_id: str) 
     return _ask(gateway, request, "GET", collection, resource_id)
 
 
-def changeable(gateway: Gateway, request: Request, collection: str, resource_id: str) -> dict | None:
-    """The same for something that the user may also change. Raises as `seen`."""
-    return _ask(gateway, request, "PUT", collection, resource_id, {singular(collection): {}})
+def changeable(gateway: Gateway, request: Request, collection: str, resource_id: str,
+               kept: dict | None = None) -> dict | None:
+    """The same for something that the user may also change.
+
+    Args:
+        gateway, request, collection, resource_id: as in `seen`.
+        kept: fields as they are, where Neutron takes no PUT without them: it breaks over an RBAC policy without its
+            target (neutron/objects/rbac_db.py `validate_rbac_policy_update`).
+
+    Raises:
+        Refused, PodUnreachable, Unavailable: as `seen`.
+    """
+    return _ask(gateway, request, "PUT", collection, resource_id, {singular(collection): kept or {}})
 
 
 def shows(gateway: Gateway, request: Request, path: Path) -> bool:

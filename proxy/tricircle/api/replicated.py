@@ -111,19 +111,21 @@ def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | 
     """Whom a thing is shared with is carried to its replicas."""
     if request.method in ("GET", "HEAD"):
         return None
-    document, kept = request.body_json, None
+    document, kept, target = request.body_json, None, {}
     if path.member:
         shown = generic.plain(gateway, request.question(), path)
         if shown.status != 200:
             return shown
         document = json.loads(shown.body)
         kept = document["rbac_policy"] if request.method == "DELETE" else None
+        target = {name: value for name, value in document["rbac_policy"].items() if name == "target_tenant"}
     carried = (each for each in mentions("network", document).resources
                if each[1] in followers.CARRIED and replicas.of_resource(gateway.db, each[2]))
     _, collection, object_id = next(carried, ("", "", ""))
     # Who may share a thing need not be allowed to change it (QoS policies): to see it is all that can be asked before.
     shared = judged.seen(gateway, request, collection, object_id) if object_id else None
-    if not shared or (path.member and not judged.changeable(gateway, request, path.collection.path, path.member)):
+    if not shared or (path.member and not judged.changeable(
+            gateway, request, path.collection.path, path.member, target)):
         return None
     with announced(gateway.db, followers.CARRIED[collection], {object_id: shared["project_id"]}) as owed:
         if kept:

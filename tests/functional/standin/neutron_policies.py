@@ -124,6 +124,9 @@ class Policies:
 
     def updated_rbac_policies(self, who, row, given):
         """The target."""
+        if "target_tenant" not in given and row["object_type"] == "security_group":   # rbac_db.py: KeyError
+            raise Refused(409, f"RBAC policy on object {row['object_id']} cannot be removed because other objects "
+                          "depend on it.\nDetails: Callback failed with \"'target_project'\"", "RbacPolicyInUse")
         self._target(who, row)
 
     @staticmethod
