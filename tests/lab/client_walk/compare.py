@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.lab.client_walk.table import Said, Step
 
-# In this order. Zones are `nova` in the pods.
+# In this order. Zones are `nova` in the pods, and an external network's is a pod's name in the big region.
 PATTERNS = [(re.compile(pattern), told) for pattern, told in (
     (r"https?://[^\s'\"]+", "URL"),
     (r"req-[0-9a-f-]{36}", "REQUEST"),
@@ -18,7 +18,7 @@ PATTERNS = [(re.compile(pattern), told) for pattern, told in (
     (r"fd00:51::[0-9a-f:]+", "ADDRESS"),
     (r"(?<![\w-])host(?:-[0-9a-f]+)*-(?:[0-9a-f]+|-)+", "NAME"),   # of an address
     (r"(?<![\w-])(?:nova|az1|az2)(?![\w-])", "ZONE"),
-    (r"(?<![\w-])(?:RegionOne|Pod1|Pod2)(?![\w-])", "REGION"))]
+    (r"(?<![\w-])(?:RegionOne|Pod1|Pod2)(?![\w-])", "ZONE"))]
 # What moves by itself: counters, and figures of the whole machine.
 MOVING = re.compile(r"revision.number|segmentation.id|uptime|load.average|host.time|current.workload|running.vms|"
                     r"vcpus|memory|local.gb|free|disk.available|users|progress|seconds|hours|heartbeat|updated.at|"
