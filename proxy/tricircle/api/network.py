@@ -58,4 +58,4 @@ def topology(gateway: Gateway, request: Request, path: Path) -> Response | None:
 
 
 HANDLERS = {("network", "networks"): networks, ("network", "availability_zones"): zones,
-            ("network", "auto-allocated-topology"): topology}
+            ("network", "auto-allocated-topology"): topology, ("network", "auto-allocated-topologies"): topology}

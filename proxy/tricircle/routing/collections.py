@@ -182,7 +182,7 @@ COLLECTIONS = {
         Collection("segments", parent="network_id", network="network_id"),
         Collection("agents", marker="", hosts=True, blind=("/dhcp-networks", "/l3-routers")),
         Collection("flavors", blind=("/service_profiles",)),
-        # Its members are projects' ids: the project's default pod has it, and makes it.
+        # Its members are projects' ids (api/network.py).
         *_ordinary("auto-allocated-topology", "auto-allocated-topologies"),
         *_ordinary("address-groups", "service-profiles", "local-ips", "ndp-proxies", "network-segment-ranges", "trunks",
                    "metering/metering-labels", "metering/metering-label-rules", "log/logs",
