@@ -239,6 +239,12 @@ def test_a_flavor_that_a_pod_cannot_take_is_made_in_none(cloud, boss):
     assert boss.compute.get(f"/flavors/{id}").status == 404
 
 
+def test_a_keypair_twice_is_told_in_novas_words(user):
+    name = user.key()
+    answer = user.compute.post("/os-keypairs", {"keypair": {"name": name}})
+    assert (answer.status, answer["conflictingRequest"]["message"]) == (409, f"Key pair '{name}' already exists.")
+
+
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_keypairs_are_read_page_by_page(user, size):
     """By their names, since they have no ids."""

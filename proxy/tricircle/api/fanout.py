@@ -146,7 +146,7 @@ def _refuse_taken(gateway: Gateway, request: Request, path: Path, shape: Shape) 
     for name, answer in answers.items():
         found = _found(answer, shape, key, behind.of_kind(gateway.db, shape.kind).get(rows[name]["pod_id"], ()))
         if found and (not shape.same or any(str(found.get(field)) != str(wanted.get(field)) for field in shape.same)):
-            raise Conflict(f"{shape.member} {key} exists already in pod {name}" +
+            raise Conflict(shape.taken.format(key) or f"{shape.member} {key} exists already in pod {name}" +
                            (" with other properties" if shape.same else ""))
 
 

@@ -47,6 +47,7 @@ class Shape:
         parts: what hangs on it.
         refers: {field of the record with an id: the collection that it is of}: is brought along.
         query: for lists, so that nothing is left out.
+        taken: the service's words for a key that is taken, where users meet them; administrators are told the pod.
     """
 
     service: str
@@ -62,6 +63,7 @@ class Shape:
     parts: tuple[Part, ...] = ()
     refers: tuple[tuple[str, str], ...] = ()
     query: str = ""
+    taken: str = ""
 
     @property
     def kind(self) -> str:
@@ -126,6 +128,7 @@ SHAPES = {shape.kind: shape for shape in (
           parts=(_specs("/os-extra_specs"),
                  _access("/os-flavor-access", "flavor_access", "tenant_id", "Tenant", "tenant"))),
     Shape("compute", "os-keypairs", "keypair", owned=True, told=("public_key", "type"),
+          taken="Key pair '{}' already exists.",
           create=(("name", "name"), ("public_key", "public_key"), ("type", "type"), ("user_id", "user_id"))),
     Shape("volume", "types", "volume_type", named=True, query="?is_public=none",
           refers=(("qos_specs_id", "qos-specs"),),
