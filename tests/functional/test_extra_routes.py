@@ -101,3 +101,44 @@ def test_a_subnet_stays_while_a_route_needs_it(scene):
     scene.change("remove", "Pod2")
     scene.settle()
     assert shown(scene) == []
+
+
+def both(scene, routes, info):
+    """A PUT of routes and of the gateway; the answer."""
+    body = {"routes": routes, "external_gateway_info": info}
+    return scene.user.call("PUT", f"/routers/{scene.router}", {"router": body})
+
+
+def gateways(scene):
+    """Pods in which the router has a gateway."""
+    return [pod for pod in PODS for row in scene.cloud[pod].network.shelf("routers").values()
+            if row["external_gateway_info"] and scene.router in (row["id"], row["description"].rpartition(":")[2])]
+
+
+def test_a_gateway_in_the_same_body_is_where_its_network_is(scene, external):
+    there = external("Pod2")
+    answer = both(scene, [NODES["Pod2"]], there.info)
+    assert answer.status == 200, answer.raw
+    assert (gateways(scene), shown(scene)) == (["Pod2"], [NODES["Pod2"]])
+    answer = both(scene, [NODES["Pod1"], NODES["Pod2"]], None)
+    assert answer.status == 200, answer.raw
+    assert answer["router"]["external_gateway_info"] is None
+    assert (gateways(scene), shown(scene)) == ([], list(NODES.values()))
+
+
+def test_a_gateway_that_is_refused_leaves_the_routes_as_they_were(scene):
+    assert change(scene, "add", NODES["Pod1"]).status == 200
+    inside = scene.user.ok("GET", f"/subnets/{scene.subnets['Pod2']}")["subnet"]["network_id"]
+    assert both(scene, [NODES["Pod2"]], {"network_id": inside}).status == 400
+    assert (gateways(scene), shown(scene)) == ([], [NODES["Pod1"]])
+
+
+def test_a_home_that_does_not_answer_leaves_no_route_elsewhere(scene):
+    faults = scene.cloud["Pod1"].network.faults
+    faults.html, faults.only = 503, f"PUT /v2.0/routers/{scene.router}/add_extraroutes"
+    try:
+        assert change(scene, "add", *NODES.values()).status in (502, 503)
+    finally:
+        scene.cloud.recover()
+        scene.gateway.settle()
+    assert shown(scene) == []

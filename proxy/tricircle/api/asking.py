@@ -51,7 +51,8 @@ def is_silence(gateway: Gateway, request: Request, path: Path, missing: list[dic
         gateway, request, path: as in `pods_to_ask`.
         missing: rows of the pods that did not answer.
     """
-    own = spans.own(gateway.db, request.caller.project_id) if missing and not asks_all(path) else set()
+    ours = missing and not asks_all(path) and not WIDER & _parameters(request)
+    own = spans.own(gateway.db, request.caller.project_id) if ours else set()
     return bool(own) and own <= {pod["pod_id"] for pod in missing}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.errors import ApiError
+from tricircle.errors import TricircleError
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import Path, find, singular
 from tricircle.routing.references import mentions
@@ -33,7 +33,7 @@ def split(gateway: Gateway, request: Request, path: Path, serve: Serve) -> Respo
         pod takes all of it, or the request is none of this kind.
 
     Raises:
-        ApiError: as `serve`; nothing is left of the other parts.
+        TricircleError: as `serve`; nothing is left of the other parts.
     """
     plural = path.collection.path.rpartition("/")[2].replace("-", "_")
     given = _members(request, path, plural)
@@ -49,7 +49,7 @@ def split(gateway: Gateway, request: Request, path: Path, serve: Serve) -> Respo
                 _undo(request, path, list(made.values()), serve)
                 return response
             made |= zip(mine, _records(response, path, plural), strict=True)
-    except ApiError:
+    except TricircleError:
         _undo(request, path, list(made.values()), serve)
         raise
     return Response(201, response.headers, rewrite.dump({plural: [made[number] for number in range(len(given))]}))
@@ -98,8 +98,9 @@ def _undo(request: Request, path: Path, records: list[dict], serve: Serve) -> No
         try:
             answer = serve(replace(request, method="DELETE", path=member.whole, query="", body=b"", body_json=None),
                            member)
-        except ApiError as error:
-            answer = Response(error.status)
-        if answer.status not in (204, 404):
+            problem = "" if answer.status in (204, 404) else f"{answer.status}"
+        except TricircleError as error:
+            problem = str(error)
+        if problem:
             LOG.error("%s %s stays, though the request that made it was refused: %s", path.collection.path,
-                      record["id"], answer.status)
+                      record["id"], problem)

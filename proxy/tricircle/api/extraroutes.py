@@ -4,6 +4,7 @@ A pod's Neutron takes a route only when the next hop is on a subnet of its own r
 pod goes to the router's replica there, and the job `router` leads the other pods' traffic to it over the bridge.
 """
 import json
+import logging
 import re
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
@@ -15,12 +16,14 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.stretched import ROUTES
 from tricircle.crosspod import view
+from tricircle.errors import ApiError, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import Path
 from tricircle.store import pods
 from tricircle.upstream.client import Answer
 
+LOG = logging.getLogger(__name__)
 ADD, REMOVE = "/add_extraroutes", "/remove_extraroutes"
 Routes = list[dict]
 # As Neutron writes a route into the words of a refusal (neutron/db/extraroute_db.py, `InvalidRoutes`).
@@ -64,7 +67,12 @@ def asked_for(request: Request, path: Path) -> Routes | None:
     if request.method != "PUT" or path.rest not in ("", ADD, REMOVE) or not isinstance(body, dict):
         return None
     routes = body.get(ROUTES)
-    return routes if isinstance(routes, list) and all(map(_is_route, routes)) else None
+    return [_plain(route) for route in routes] if isinstance(routes, list) and all(map(_is_route, routes)) else None
+
+
+def _plain(route: dict) -> dict:
+    """A route as Neutron writes it; a destination with host bits, which it refuses, stays as it is."""
+    return {"destination": route["destination"].lower(), "nexthop": str(ip_address(route["nexthop"]))}
 
 
 def _is_route(route: Any) -> bool:
@@ -113,6 +121,11 @@ def _within(hop: str, supernet: str) -> bool:
         return False
 
 
+def _is_unknown(error: ApiError | PodUnreachable) -> bool:
+    """Whether the home may have done what it was asked for: then the rest of it stays, too."""
+    return error.doubtful if isinstance(error, PodUnreachable) else error.status in (502, 504)
+
+
 @dataclass(frozen=True)
 class _Change:
     """One change of a router's routes.
@@ -143,19 +156,29 @@ class _Change:
         go = {name: [route for route in away.get(name, []) if (route in wanted) == (self.path.rest == REMOVE)]
               for name, wanted in others.items() if self.path.rest != ADD}
         done: dict[str, Routes] = {}
-        for name, routes in come.items():
-            answer = self._put(bottom[name], ADD, routes) if routes else None
-            if answer is not None and not answer.ok:
-                return self._refused(bottom, done, present(self.gateway, self.request, self.path, bottom[name], answer))
-            done[name] = routes
-        response = self._at_home(parts.get(self.home["pod_name"], []))
+        try:
+            response = self._come(bottom, come, done) or self._at_home(parts.get(self.home["pod_name"], []))
+        except (ApiError, PodUnreachable) as error:
+            if not _is_unknown(error):
+                self._undo(bottom, done)
+            raise
         if response.status != 200:
-            return self._refused(bottom, done, response)
+            self._undo(bottom, done)
+            return response
         for name, routes in go.items():
             answer = self._put(bottom[name], REMOVE, routes) if routes else None
             if answer is not None and not answer.ok and answer.status != 404:
                 return present(self.gateway, self.request, self.path, bottom[name], answer)
         return response
+
+    def _come(self, bottom: dict[str, dict], come: dict[str, Routes], done: dict[str, Routes]) -> Response | None:
+        """Add routes to replicas, which is noted in `done`; a pod's refusal, or None."""
+        for name, routes in come.items():
+            answer = self._put(bottom[name], ADD, routes) if routes else None
+            if answer is not None and not answer.ok:
+                return present(self.gateway, self.request, self.path, bottom[name], answer)
+            done[name] = routes
+        return None
 
     def _at_home(self, routes: Routes) -> Response:
         """The home's share; whatever else a PUT changes is the home's, too."""
@@ -167,11 +190,15 @@ class _Change:
         body = rewrite.dump(document)
         return generic.plain(self.gateway, replace(self.request, body=body, body_json=document), self.path)
 
-    def _refused(self, bottom: dict[str, dict], done: dict[str, Routes], refusal: Response) -> Response:
+    def _undo(self, bottom: dict[str, dict], done: dict[str, Routes]) -> None:
         for name, routes in done.items():
-            if routes:
-                self._put(bottom[name], REMOVE, routes)
-        return refusal
+            try:
+                answer = self._put(bottom[name], REMOVE, routes) if routes else None
+            except PodUnreachable as error:
+                answer = error
+            if isinstance(answer, PodUnreachable) or (answer is not None and not answer.ok):
+                LOG.error("router %s keeps routes in pod %s that were refused elsewhere: %s", self.path.member, name,
+                          routes)
 
     def _put(self, pod: dict, verb: str, routes: Routes) -> Answer:
         """In the user's name."""

@@ -167,7 +167,7 @@ def _tried(gateway: Gateway, request: Request, path: Path, found: Mentions, plac
     """Make what is needed, which is noted in `made`, and give the pod's answer, as often as that may help."""
     for _ in range(needs.ROUNDS):
         made += needs.satisfy(gateway, request, path, found, placed)
-        if path.is_interface and placed.moves:
+        if path.is_interface and request.method == "POST" and placed.moves:
             needs.take_to_server(gateway, request, path, placed)
         response = _to_pod(gateway, request, path, placed)
         if response.status == 400 and placed.moves and needs.take_along(gateway, request, path, placed, response):

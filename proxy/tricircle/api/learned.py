@@ -29,7 +29,10 @@ def remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer: 
     if answer.ok and request.method == "POST" and not path.member and not path.collection.everywhere:
         routings.learn(gateway.db, _made(request, path, answer.json()), pod["pod_id"])
     if answer.ok and path.rest == "/accept" and path.collection.path in TRANSFERS:
-        routings.correct(gateway.db, _taken_over(request, document(answer).get("transfer")), pod["pod_id"])
+        taken = _taken_over(request, document(answer).get("transfer"))
+        routings.correct(gateway.db, taken, pod["pod_id"])
+        for volume in taken:   # its snapshots may have come along, and are learned when somebody names them
+            routings.forget_children(gateway.db, volume.resource_id)
     if UUID.match(path.member) and not path.rest:
         _end(gateway, request, path, pod, answer)
 

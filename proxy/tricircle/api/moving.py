@@ -86,7 +86,7 @@ def move(task: Move) -> None:
             try:
                 # The one before us may have moved it between the look and the claim.
                 if routings.home(task.db, task.network_id) == known:
-                    return _move(task)
+                    return _move(task, fence)
             finally:
                 claims.release(task.db, task.network_id, fence)
         else:
@@ -136,7 +136,7 @@ def _movable(task: Move) -> dict:
     return network
 
 
-def _move(task: Move) -> None:
+def _move(task: Move, fence: str) -> None:
     """Copy it and delete the original, which must be what was copied: nothing that a user writes meanwhile is lost."""
     last = Deadline(CLAIM_SECONDS / 2)   # of the claim, which another attempt needs, too
     for _ in range(ATTEMPTS):
@@ -145,6 +145,9 @@ def _move(task: Move) -> None:
         if missing := set(network["subnets"]) - {subnet["id"] for subnet in subnets}:
             raise task.apart(f"network {task.network_id} stays: its subnet {min(missing)} is another project's")
         _make_copy(task, network, subnets)
+        # The job that ends interrupted moves takes the claim, too: it must not take this copy back from now on.
+        if not claims.renew(task.db, task.network_id, fence, CLAIM_SECONDS + task.upstream.conf.deadline):
+            raise Unavailable(f"network {task.network_id} could not be moved in time: try again")
         if _delete_original(task, network, subnets):
             ids = [subnet["id"] for subnet in subnets]
             claims.arrive(task.db, task.network_id, ids, network["project_id"], task.home["pod_id"], task.pod["pod_id"])

@@ -112,7 +112,10 @@ def take_to_server(gateway: Gateway, request: Request, path: Path, placed: Place
 
     Args, raises: as `take_along`.
     """
-    if judged.shows(gateway, request, path):
+    asked = (request.body_json or {}).get("interfaceAttachment")
+    # Nova's API refuses any other body before it looks at anything.
+    plain = isinstance(asked, dict) and asked.keys() <= {"net_id", "fixed_ips", "tag"}
+    if plain and judged.shows(gateway, request, path):
         _taken(gateway, request, path, placed, list(placed.moves))
 
 

@@ -1,5 +1,4 @@
 """Where Neutron's API shows the big region itself: zones, the pod of an external network, topologies by default."""
-import contextlib
 import re
 
 from tricircle.api import generic
@@ -9,6 +8,7 @@ from tricircle.api.message import Request, Response
 from tricircle.errors import ApiError
 from tricircle.routing.catalogue import Path
 from tricircle.store import pods
+from tricircle.upstream.deadline import Deadline
 
 ONE_TAG = re.compile(r"/tags/[^/]+\Z")
 
@@ -46,14 +46,18 @@ def topology(gateway: Gateway, request: Request, path: Path) -> Response | None:
     response = generic.plain(gateway, request, path)
     if response.status not in (409, 204):
         return response
-    asked = dict(response.headers).get(POD_HEADER)
-    for pod in pods.bottom(gateway.db):
-        if pod["pod_name"] == asked or (request.method == "GET" and not pods.is_enabled(pod)):
-            continue
-        with contextlib.suppress(ApiError):   # a pod that is away
+    asked, making = dict(response.headers).get(POD_HEADER), request.method == "GET"
+    others = [pod for pod in pods.bottom(gateway.db) if pod["pod_name"] != asked
+              and (not making or pods.is_enabled(pod))]
+    for pod in Deadline(gateway.upstream.conf.deadline).each(others):
+        try:
             other = generic.exchange(gateway, request, path, pod)
-            if request.method == "GET" and other.status == 200:
-                return other
+        except ApiError:   # a pod that is away can make none; whether it has deleted one is not known
+            if not making:
+                raise
+            continue
+        if other.status == 200 if making else other.status != 204:
+            return other
     return response
 
 

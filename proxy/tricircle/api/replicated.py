@@ -10,7 +10,7 @@ from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
 from tricircle.api.pool_subnets import listed
 from tricircle.crosspod import followers, pairing, rbac
-from tricircle.errors import ApiError, PodUnreachable
+from tricircle.errors import PodUnreachable, TricircleError
 from tricircle.jobs.queue import announced
 from tricircle.routing import replicas as make
 from tricircle.routing.catalogue import UUID, Path
@@ -87,7 +87,7 @@ def _carry(gateway: Gateway, resource_id: str) -> None:
     def carried(name: str) -> None:
         try:
             followers.sync(gateway.db, gateway.upstream, resource_id, there, rows[name])
-        except ApiError as error:
+        except TricircleError as error:   # the home has accepted the change, which is not to be called failed
             LOG.info("the replica of %s in pod %s is left to the job: %s", resource_id, name, error)
 
     scatter([name for name, pod in rows.items() if pod["pod_id"] in spanned and pod is not there], carried)
@@ -104,7 +104,10 @@ def alias_rules(gateway: Gateway, request: Request, path: Path) -> Response | No
     if not policy or not replicas.of_resource(gateway.db, policy):
         return None
     changed = judged.changeable(gateway, request, "qos/policies", policy)
-    return owing(gateway, request, path, "qos_policy", {policy: changed["project_id"]} if changed else {})
+    response = owing(gateway, request, path, "qos_policy", {policy: changed["project_id"]} if changed else {})
+    if changed and response.status < 300:
+        _carry(gateway, policy)
+    return response
 
 
 def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | None:

@@ -1,5 +1,6 @@
 """Routers reach over pods: what a user does to one is done where his subnet is, and a job does the rest."""
 import json
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlencode
 
@@ -52,14 +53,45 @@ def _changed(gateway: Gateway, request: Request, path: Path, router: dict) -> Re
     """What a change of routes or of the gateway, which may be another pod's, leads to."""
     supernet = gateway.conf.bridge.cidr
     if extraroutes.asked_for(request, path) is not None and len(_local(gateway, path.member)) > 1:
-        there = [_subnets(gateway, path.member, owner) for owner in (INTERFACE, GATEWAY)]
-        cidrs = {name: nets for found in there for name, nets in found.items() if nets}
-        changed = extraroutes.change(gateway, request, path, router, cidrs)
+        cidrs: dict[str, list[str]] = {}
+        for found in (_subnets(gateway, path.member, owner) for owner in (INTERFACE, GATEWAY)):
+            for name, nets in found.items():
+                cidrs[name] = cidrs.get(name, []) + nets
+        changed = _routed(gateway, request, path, router, cidrs)
         if changed:
             return extraroutes.without_plumbing(changed, supernet)
     extraroutes.keep_plumbing(request, path, router, supernet)
     changed = gateways.change(gateway, request, path, router) or _owing(gateway, request, path, router)
     return extraroutes.without_plumbing(changed, supernet)
+
+
+def _routed(gateway: Gateway, request: Request, path: Path, router: dict,
+            cidrs: dict[str, list[str]]) -> Response | None:
+    """Routes of which some are in other pods; a gateway in the same body comes after them, or they go back.
+
+    Args, returns: as `extraroutes.change`.
+    """
+    body = request.body_json["router"]
+    if stretched.INFO not in body or path.rest:
+        return extraroutes.change(gateway, request, path, router, cidrs)
+    had, _ = stretched.look(gateway, request.caller, [path.member])
+    before = view.hide(router, gateway.conf.bridge.cidr)["routes"] + [
+        route for record in had.get(path.member, {}).values() for route in record.get(stretched.ROUTES) or ()]
+    changed = extraroutes.change(gateway, _with(request, {name: body[name] for name in body
+                                                          if name != stretched.INFO}), path, router, cidrs)
+    if changed is None or changed.status != 200:
+        return changed
+    asked = _with(request, {stretched.INFO: body[stretched.INFO]})
+    changed = gateways.change(gateway, asked, path, router) or _owing(gateway, asked, path, router)
+    if 400 <= changed.status < 500:
+        extraroutes.change(gateway, _with(request, {stretched.ROUTES: before}), path, router, cidrs)
+    return changed
+
+
+def _with(request: Request, router: dict) -> Request:
+    """The request with another body."""
+    document = {"router": router}
+    return replace(request, body=rewrite.dump(document), body_json=document)
 
 
 def _owing(gateway: Gateway, request: Request, path: Path, router: dict) -> Response:

@@ -32,6 +32,10 @@ LATE_SECONDS = 30.0
 ON_HOST = {("network", "port"), ("volume", "volumes"), ("volume", "gigabytes")}
 LATE_KEYS = {("compute", "instances"), ("compute", "cores"), ("compute", "ram"), *ON_HOST}
 SERVICES = {"compute": ("compute", "network", "volume")}   # a server takes ports; `os-volumes` are volumes
+# What tells whether a project uses a pod at all.
+USUAL = {"compute": {("compute", "instances"), ("compute", "server_groups"), ("network", "port"),
+                     ("volume", "volumes")},
+         "volume": {("volume", "volumes"), ("volume", "snapshots"), ("volume", "backups"), ("volume", "groups")}}
 COLLECTIONS = {"compute": "os-quota-sets", "volume": "os-quota-sets", "network": "quotas"}
 
 
@@ -62,8 +66,9 @@ class Claimant:
         """Ask those pods what they count; one that does not answer has what it told last.
 
         Args:
-            keys: of the quotas that are about to be used.
+            keys: of the quotas that are about to be used; the next request for the same may use others of its service.
         """
+        keys = keys | USUAL.get(self._key[1], set())
         own = self._own()
         rows = {pod["pod_name"]: pod for pod in pods.bottom(self.db)}
         others = [name for name, pod in rows.items() if pod["pod_id"] not in own]

@@ -147,7 +147,7 @@ COLLECTIONS = {
         *(Collection(path, per_pod=True, marker="") for path in (
             "manageable_volumes", "manageable_snapshots", "os-volume-manage", "os-snapshot-manage")),
         Collection("volumes", words=("detail", "summary"), totals=("/summary",), brief=BRIEF, order=NEWEST),
-        Collection("snapshots", order=NEWEST),
+        Collection("snapshots", parent="volume_id", order=NEWEST),
         Collection("backups", words=("detail", "import_record"), brief=BRIEF, order=NEWEST),
         Collection("groups", brief=("id", "name"), words=("detail", "action"), order=NEWEST),
         Collection("consistencygroups", words=("detail", "create_from_src")),

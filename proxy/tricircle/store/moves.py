@@ -26,16 +26,17 @@ def claim(db: Database, network_id: str, seconds: float) -> str | None:
     return fence if taken else None
 
 
+def renew(db: Database, network_id: str, fence: str, seconds: float) -> bool:
+    """Hold a claim for longer; whether it was still held."""
+    with db.write() as c:
+        return bool(c.execute("UPDATE moves SET until = ? WHERE network_id = ? AND fence = ? AND until >= ?",
+                              (now() + seconds, network_id, fence, now())).rowcount)
+
+
 def release(db: Database, network_id: str, fence: str) -> None:
     """End a claim."""
     with db.write() as c:
         c.execute("DELETE FROM moves WHERE network_id = ? AND fence = ?", (network_id, fence))
-
-
-def claimant(db: Database, network_id: str) -> str | None:
-    """Return what the last `claim` of a network has returned, as long as nobody has released it."""
-    found = db.row("SELECT fence FROM moves WHERE network_id = ?", (network_id,))
-    return found["fence"] if found else None
 
 
 def is_claimed(db: Database, network_id: str) -> bool:

@@ -109,10 +109,10 @@ def forget(db: Database, resource_id: str) -> None:
 
 def forget_children(db: Database, parent_id: str) -> None:
     """What goes with a resource when that is deleted is gone, and called nothing else in its pod any more."""
-    with db.write(durable=False) as c:
+    with db.write(durable=False) as c:   # SQLite takes a partial index only where its condition is said again
         c.execute("DELETE FROM replicas WHERE (resource_id, pod_id) IN "
-                  "(SELECT resource_id, pod_id FROM routings WHERE parent_id = ?)", (parent_id,))
-        c.execute("DELETE FROM routings WHERE parent_id = ?", (parent_id,))
+                  "(SELECT resource_id, pod_id FROM routings WHERE parent_id = ? AND parent_id <> '')", (parent_id,))
+        c.execute("DELETE FROM routings WHERE parent_id = ? AND parent_id <> ''", (parent_id,))
 
 
 def leave(db: Database, resource_id: str) -> None:
