@@ -46,3 +46,17 @@ def test_a_job_that_has_given_up_is_an_error_to_its_owner(cloud, gateway):
     assert status(scene) == ("ERROR", ["ERROR", "ERROR"])
     scene.user.ok("PUT", f"/routers/{scene.router}", {"router": {"name": "once more"}})
     assert status(scene) == ("BUILD", ["BUILD", "BUILD"])
+
+
+def test_what_joins_nothing_does_not_show(cloud, gateway):
+    """A name that is carried to the other pods; one of them may be away for long."""
+    scene = Scene(cloud, gateway)
+    scene.change("add")
+    worker = gateway.worker()
+    try:
+        scene.settle()
+    finally:
+        worker.stop()
+    scene.user.ok("PUT", f"/routers/{scene.router}", {"router": {"name": "another"}})
+    assert scene.jobs()[0]["state"] == "queued"
+    assert status(scene) == ("ACTIVE", ["ACTIVE", "ACTIVE"])

@@ -16,7 +16,7 @@ from tricircle.errors import ApiError, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import replicas, rewrite
 from tricircle.routing.catalogue import Path
-from tricircle.store import pods
+from tricircle.store import interfaces, pods
 from tricircle.upstream.client import Answer
 
 LOG = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ def change(gateway: Gateway, request: Request, path: Path, router: dict) -> Resp
         return None
     task = _Change(gateway, request, path, home)
     with announced(gateway.db, "router", {path.member: router["project_id"]}):
+        if aim:
+            interfaces.join(gateway.db, path.member)
         try:
             return task.carry_out(body, aim, away)
         except PodUnreachable as error:

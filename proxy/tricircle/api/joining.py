@@ -1,6 +1,7 @@
 """Whether a router is joined over its pods, as its owner sees it: by the status of the router and of its interfaces.
 
-A job is the operator's; a tenant sees Neutron's records alone. Heat takes BUILD for "not yet", ERROR for a failure, and
+A job is the operator's, and not each of them joins something: a name, too, is carried to the other pods, and a pod may
+be away for long. A tenant sees Neutron's records alone. Heat takes BUILD for "not yet", ERROR for a failure, and
 gives up at a status that it does not know (heat/engine/resources/openstack/neutron/neutron.py `is_built`); Terraform
 waits in the same way. So a router that is not joined yet is in BUILD, one whose job has given up is in ERROR.
 """
@@ -15,8 +16,8 @@ from tricircle.routing.catalogue import Path
 from tricircle.store import interfaces, jobs, replicas, spans
 
 ACTIVE = "ACTIVE"
-# State of the newest job of a router -> what its owner sees; any other state is that of the pods.
-SEEN = {"queued": "BUILD", "running": "BUILD", "dead": "ERROR"}
+BUILD, ERROR = "BUILD", "ERROR"
+OPEN = ("queued", "running")   # states of a job
 
 
 def statuses(gateway: Gateway, router_ids: list[str]) -> dict[str, str]:
@@ -26,9 +27,9 @@ def statuses(gateway: Gateway, router_ids: list[str]) -> dict[str, str]:
         gateway: parts.
         router_ids: home ids.
     """
-    stretched = spans.stretched(gateway.db, router_ids)
-    states = jobs.states(gateway.db, "router", sorted(stretched))
-    return {router_id: SEEN[state] for router_id, state in states.items() if state in SEEN}
+    states = jobs.states(gateway.db, "router", sorted(spans.stretched(gateway.db, router_ids)))
+    owed = interfaces.joining(gateway.db, [router_id for router_id, state in states.items() if state in OPEN])
+    return dict.fromkeys(owed, BUILD) | {router_id: ERROR for router_id, state in states.items() if state == "dead"}
 
 
 def mark(gateway: Gateway, routers: dict[str, dict]) -> None:

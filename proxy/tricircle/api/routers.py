@@ -42,6 +42,7 @@ def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
         return _delete_router(gateway, request, path, router)
     if path.rest == "/add_router_interface":
         _check_subnets(gateway, request, path.member)
+        interfaces.join(gateway.db, path.member)
     if path.rest == "/remove_router_interface":
         _check_floating_ips(gateway, request, path.member, behind)
         return _dressed(gateway, request, path, _remove_interface(gateway, request, path, router))

@@ -93,7 +93,8 @@ class _Router:
         """Nothing is left to do in the pods that answered."""
         spanning = plan.members(observed, self.allocator.known(self.router_id))
         interfaces.keep(self.db, self.context.job, {self.ids[pod]: span.addresses(seen) if spanning else {}
-                                                    for pod, seen in observed.pods.items() if not seen.lost})
+                                                    for pod, seen in observed.pods.items() if not seen.lost},
+                        whole=not observed.unreachable)
         if observed.unreachable:
             raise JobFailed("; ".join(observed.unreachable.values()), patient=True)
         leftover = [pod for pod, seen in observed.pods.items() if seen.router and not observed.home]

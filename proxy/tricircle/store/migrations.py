@@ -252,3 +252,9 @@ def m016_parents(db):
 def m017_replicas_by_project(db):
     """Each look at a server asks whether its project has any shadows of ports."""
     db.execute("CREATE INDEX replicas_project ON replicas (project_id, kind)")
+
+
+@migrations()
+def m018_joining(db):
+    """Routers that got an interface or a gateway since their job last found all well: see store/interfaces.py."""
+    db.execute("CREATE TABLE joining (router_id TEXT PRIMARY KEY)")
