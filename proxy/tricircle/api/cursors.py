@@ -48,18 +48,18 @@ def recall(gateway: Gateway, request: Request, path: Path, query: Query, order: 
         return None
     home = gateway.locator.find(request.caller, path.service.name, path.collection.path, marker)
     record = _record(gateway, request, path, home, marker) if home else None
-    if record is None and path.collection.buried:
-        home, record = _buried(gateway, request, path, marker)
+    if record is None and path.collection.deleted:
+        home, record = _deleted(gateway, request, path, marker)
     return forgotten(order, home["pod_name"], record) if record else None
 
 
-def _buried(gateway: Gateway, request: Request, path: Path, marker: str) -> tuple[dict | None, dict | None]:
+def _deleted(gateway: Gateway, request: Request, path: Path, marker: str) -> tuple[dict | None, dict | None]:
     """(row of its pod, the record) of a member that was deleted, if it was one that the list could have shown.
 
     Users' tokens do not show it. Our own account's do, and what is believed is only that it was the caller's project's.
     """
     everybody = request.caller.is_admin and "all_tenants" in request.query
-    target = f"/{path.service.versions[0]}/{path.collection.path}{path.collection.buried}{marker}"
+    target = f"/{path.service.versions[0]}/{path.collection.path}{path.collection.deleted}{marker}"
     deadline = Deadline(gateway.upstream.conf.list_deadline)
     rows = pods.by_name(gateway.db)
     answers, _ = scatter(rows, lambda name: gateway.upstream.ask(name, path.service.name, "GET", target,

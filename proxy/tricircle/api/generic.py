@@ -46,7 +46,7 @@ def serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> 
     try:
         return members.followed(gateway, request, path, lambda: _serve(gateway, request, path, special))
     except ApiError as error:
-        if request.method != "POST" or path.rest not in path.collection.blind:
+        if request.method != "POST" or path.rest not in path.collection.statusless:
             raise
         # A client that does not look at the status stumbles at what is no JSON.
         return Response(error.status, [("Content-Type", "text/plain"), *error.headers], error.message.encode())

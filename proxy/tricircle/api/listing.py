@@ -51,7 +51,7 @@ def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict
         return _alone(gateway, request, path, asked[0])
     target, deadline = queries.for_pod(request, path, query, bool(zoned)), Deadline(gateway.upstream.conf.list_deadline)
     lists = {pod["pod_name"]: PodList(gateway, request, path, pod, query, target, deadline) for pod in asked}
-    paged = path.order and query.limit and not query.sieves
+    paged = path.order and query.limit and not query.filters_late
     response = _page(gateway, request, path, query, lists) if paged else \
         _whole(gateway, request, path, query, lists, tidy)
     asking.note(gateway, request, path, query, asked,

@@ -44,7 +44,7 @@ class Query:
         return dict(self.pairs).get(name)
 
     @property
-    def sieves(self) -> bool:
+    def filters_late(self) -> bool:
         """Whether a filter is one that Neutron applies to the page that it has cut, which may then be empty, and the
         last one, though more follows (neutron/plugins/ml2/plugin.py `get_networks`).
         """

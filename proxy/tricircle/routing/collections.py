@@ -33,12 +33,12 @@ class Collection:
         acting: sub-paths of members of which a GET changes something.
         marker: field of a record by which the page behind it is asked for; dots go into nested objects. Empty where the
             service cuts no pages.
-        buried: path and query of a list that shows a member to an administrator after it was deleted, up to its id; as
+        deleted: path and query of a list that shows a member to an administrator after it was deleted, up to its id; as
             markers the service takes such ones, too.
         listed: no GET shows a member alone: where it is the list tells.
         gathers: list in a record to which each replica has something to add.
         of: (service, collection) whose ids its members have, where it shows another side of those.
-        blind: sub-paths of members of which openstacksdk reads the answer to a POST as JSON and never its status
+        statusless: sub-paths of members of which openstacksdk reads the answer to a POST as JSON and never its status
             (openstack/network/v2/agent.py, flavor.py).
         hosts: what is put on one of them has to be in its pod already, and gets no replica there for that.
         network: field with the id of the network that a record belongs to, or is, and which alone carries a mark.
@@ -61,11 +61,11 @@ class Collection:
     partial: tuple[int, int] | None = None
     acting: tuple[str, ...] = ()
     marker: str = "id"
-    buried: str = ""
+    deleted: str = ""
     listed: bool = False
     gathers: str = ""
     of: tuple[str, str] | None = None
-    blind: tuple[str, ...] = ()
+    statusless: tuple[str, ...] = ()
     hosts: bool = False
     network: str = ""
     brings: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ COLLECTIONS = {
         Collection("os-server-groups", replicable=True, gathers="members"),
         # nova/compute/instance_list.py `get_marker_record`
         Collection("servers", brief=BRIEF, order=(("created", True),), partial=(2, 69),
-                   buried="/detail?all_tenants=True&deleted=True&uuid="),
+                   deleted="/detail?all_tenants=True&deleted=True&uuid="),
         # Cinder's and Neutron's, as Nova shows them.
         Collection("os-assisted-volume-snapshots", of=("volume", "snapshots")),
         Collection("os-security-group-rules", of=("network", "security-group-rules")),
@@ -180,8 +180,8 @@ COLLECTIONS = {
                    marker=""),
         Collection("floatingip-pools", parent="network_id", marker=""),
         Collection("segments", parent="network_id", network="network_id"),
-        Collection("agents", marker="", hosts=True, blind=("/dhcp-networks", "/l3-routers")),
-        Collection("flavors", blind=("/service_profiles",)),
+        Collection("agents", marker="", hosts=True, statusless=("/dhcp-networks", "/l3-routers")),
+        Collection("flavors", statusless=("/service_profiles",)),
         # Its members are projects' ids (api/network.py).
         *_ordinary("auto-allocated-topology", "auto-allocated-topologies"),
         *_ordinary("address-groups", "service-profiles", "local-ips", "ndp-proxies", "network-segment-ranges", "trunks",

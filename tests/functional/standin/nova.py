@@ -26,7 +26,7 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
         self.templates = recorded("compute")
         self.count = 0
         self.disabled = set()    # ids of services
-        self.buried = {}         # {server id: its row} after it was deleted
+        self.deleted = {}         # {server id: its row} after it was deleted
         self.unplugged = {}      # {server id: its create request and the networks asked for} while ports are late
         super().__init__(pod)
 

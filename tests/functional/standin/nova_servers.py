@@ -121,11 +121,11 @@ class Servers:
             self._catch_up(request.arg("project_id"))
         rows = list(self.shelf("servers").values())
         if request.who.admin and request.arg("deleted", "").lower() == "true":
-            rows = list(self.buried.values())
+            rows = list(self.deleted.values())
         if request.who.admin and request.arg("uuid"):
             rows = [row for row in rows if row["id"] == request.arg("uuid")]
-        if request.arg("marker") in self.buried:   # which is what the page begins behind
-            rows.append(self.buried[request.arg("marker")])
+        if request.arg("marker") in self.deleted:   # which is what the page begins behind
+            rows.append(self.deleted[request.arg("marker")])
         if not everybody:
             rows = [row for row in rows if row["tenant_id"] == request.who.project.id]
         for name, values in request.args().items():
@@ -184,7 +184,7 @@ class Servers:
     def _gone(self, row):
         self.unplugged.pop(row["id"], None)
         self.unplug(row)
-        self.buried[row["id"]] = self.shelf("servers").pop(row["id"]) | {"status": "DELETED"}
+        self.deleted[row["id"]] = self.shelf("servers").pop(row["id"]) | {"status": "DELETED"}
 
     def server_create(self, request):
         """POST servers: check everything that is named, then make ports and rows."""
