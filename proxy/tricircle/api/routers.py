@@ -40,8 +40,7 @@ def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
     behind = _behind(gateway, request, path, router)
     if request.method == "DELETE" and not path.rest:
         return _delete_router(gateway, request, path, router)
-    if path.rest == "/add_router_interface":
-        _check_subnets(gateway, request, path.member)
+    if path.rest == "/add_router_interface" and _check_subnets(gateway, request, path.member):
         interfaces.join(gateway.db, path.member)
     if path.rest == "/remove_router_interface":
         _check_floating_ips(gateway, request, path.member, behind)
@@ -145,11 +144,14 @@ def _remove_interface(gateway: Gateway, request: Request, path: Path, router: di
         return _owing(gateway, request, path, router)
 
 
-def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:
+def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> bool:
     """Refuse here what no single pod's Neutron can see.
 
     A pod's router has a route for each subnet elsewhere, and max_routes bounds them; a subnet that overlaps one in
     another pod could not be routed to.
+
+    Returns:
+        Whether the request names a subnet that the user may see.
 
     Raises:
         BadRequest: one subnet too many, or one that overlaps.
@@ -164,6 +166,7 @@ def _check_subnets(gateway: Gateway, request: Request, router_id: str) -> None:
     joined = {name: there.get(name, []) + outside.get(name, []) for name in there.keys() | outside.keys()}
     for pod_name, cidr in asked:
         _refuse_overlap(pod_name, cidr, joined)
+    return bool(asked)
 
 
 def _check_outside(gateway: Gateway, request: Request, path: Path) -> None:
