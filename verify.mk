@@ -8,6 +8,7 @@ verify: venv ## walk the original's guides, then docs/guide.md, then attacks, ag
 	. .lab/admin-openrc.sh && $(ON_PATH) ANSIBLE_CALLBACK_PLUGINS=callback_plugins ANSIBLE_CALLBACKS_ENABLED=guide_steps \
 	    ansible-playbook playbooks/verify_top.yml playbooks/verify_cross_pod.yml
 	$(BIN)/python tests/lab/run_guide.py
+	. .lab/admin-openrc.sh && $(BIN)/python -m tests.lab.whole
 	$(MAKE) attacks
 	$(ON_PATH) ansible top -m ansible.builtin.command -a "/opt/tricircle/bin/tricircle drift"
 

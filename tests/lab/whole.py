@@ -43,7 +43,7 @@ def bulk_creates_are_split(user, _):
     assert [network["name"] for network in made] == ["whole-az1", "whole-az2"]
     for network in made:
         user.network.delete_network(network["id"])
-    refused = user.network.post("/networks", json={"networks": [*zoned, {**zoned[0], "mtu": 1}]})
+    refused = user.network.post("/networks", json={"networks": [*zoned, {**zoned[1], "mtu": "x"}]})
     assert refused.status_code == 400, refused.text
     assert not [each for each in user.network.networks() if each.name.startswith("whole-")]
 
@@ -72,11 +72,19 @@ def refusal(call):
 
 
 def boot(user, network, zone):
-    """A server of the smallest kind there is."""
-    flavor = min(user.compute.flavors(), key=lambda each: each.ram)
+    """A server of the flavor that was made for it."""
+    flavor = next(each for each in user.compute.flavors() if each.name == NAME)
     image = next(each for each in user.image.images() if each.name == "guest")
     return user.compute.create_server(name="whole", image_id=image.id, flavor_id=flavor.id, availability_zone=zone,
                                       networks=[{"uuid": network.id}])
+
+
+def tidy(admin):
+    """Nothing is left of this, or of a run that was broken off."""
+    project.remove(admin, NAME, f"{NAME}-outside")
+    flavor = admin.compute.find_flavor(NAME)
+    if flavor:
+        admin.compute.delete_flavor(flavor)
 
 
 CHECKS = (lists_are_whole, bulk_creates_are_split, networks_move_on)
@@ -85,7 +93,8 @@ CHECKS = (lists_are_whole, bulk_creates_are_split, networks_move_on)
 def main():
     """Run all of them as a new user."""
     admin = openstack.connect(load_yaml_config=False)
-    project.remove(admin, NAME, f"{NAME}-outside")
+    tidy(admin)
+    admin.compute.create_flavor(name=NAME, ram=256, vcpus=1, disk=1)
     user = project.make(admin, NAME)
     there = openstack.connect(load_envvars=False, load_yaml_config=False, region_name="Pod2",
                               auth=user.config.config["auth"])
@@ -101,7 +110,7 @@ def main():
             else:
                 print(f"holds   {check.__doc__} ({time.monotonic() - begun:.0f} s)")
     finally:
-        project.remove(admin, NAME, f"{NAME}-outside")
+        tidy(admin)
     sys.exit(failed)
 
 
