@@ -64,8 +64,9 @@ def _end(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answ
     # Nova and Cinder delete in the background: the row goes when the owner first gets 404.
     if request.method == "DELETE" and answer.ok and not gone:
         routings.leave(gateway.db, path.member)
-    if gone and known["project_id"] == request.caller.project_id:
+    # What a pod has deleted is gone, whoever asked for it; a 404 may mean that the caller may not see it.
+    if gone and (answer.ok or known["project_id"] == request.caller.project_id):
         routings.forget(gateway.db, path.member)
-        if request.method == "DELETE" and answer.ok:   # a 404 may come from the wrong pod
+        if answer.ok:   # a 404 may come from the wrong pod
             routings.forget_children(gateway.db, path.member)
         replicas.drop(gateway.db, path.member, pod["pod_id"])   # it had moved here and kept its id
