@@ -83,8 +83,11 @@ def test_a_request_that_waits_is_answered_before_the_process_ends(cloud, tmp_pat
     try:
         user = User(own)
         faults = next(iter(cloud)).compute.faults
-        faults.only, faults.slow = "GET /v2.1/servers/detail", 0.5
+        faults.only, faults.slow = "GET /v2.1/(flavors|servers/detail)", 0.5
         with ThreadPoolExecutor(2) as pool:
+            # Two at once, so that two connections are open: one that nobody has accepted ends with the process.
+            list(pool.map(user.compute.get, ["/flavors"] * 2))
+            faults.calls.clear()
             calls = [pool.submit(user.compute.get, "/servers/detail") for _ in range(2)]
             until(lambda: faults.calls)
             own.api.terminate()
