@@ -103,7 +103,7 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
 
     def segments(self, request):
         """GET: each network has one."""
-        rows = [{"id": str(uuid.uuid5(uuid.UUID(id), "segment")), "network_id": id, "network_type": "vlan",
+        rows = [{"id": str(uuid.uuid5(uuid.NAMESPACE_OID, id)), "network_id": id, "network_type": "vlan",
                  "description": None} for id in self.shelf("networks")]
         return Response(200, {"segments": rows if request.who.admin else []})
 
