@@ -83,7 +83,7 @@ def _places(gateway: Gateway, request: Request, path: Path, given: list[dict]) -
 def _part(request: Request, path: Path, plural: str, members: list[dict], serve: Serve) -> Response:
     one = singular(path.collection.path)
     document: dict[str, Any] = {plural: members} if len(members) > 1 else {one: members[0]}
-    return serve(replace(request, body=rewrite.dump(document), body_json=document), path)
+    return serve(request.with_json(document), path)
 
 
 def _records(response: Response, path: Path, plural: str) -> list[dict]:

@@ -186,9 +186,8 @@ class _Change:
             shown = replace(self.path, rest="")
             return generic.plain(self.gateway, self.request.question(shown.whole), shown)
         all_of_them = routes if self.path.rest else routes + self.hidden
-        document = {"router": self.request.body_json["router"] | {ROUTES: all_of_them}}
-        body = rewrite.dump(document)
-        return generic.plain(self.gateway, replace(self.request, body=body, body_json=document), self.path)
+        asked = self.request.with_json({"router": self.request.body_json["router"] | {ROUTES: all_of_them}})
+        return generic.plain(self.gateway, asked, self.path)
 
     def _undo(self, bottom: dict[str, dict], done: dict[str, Routes]) -> None:
         for name, routes in done.items():
@@ -202,10 +201,9 @@ class _Change:
 
     def _put(self, pod: dict, verb: str, routes: Routes) -> Answer:
         """In the user's name."""
-        document = {"router": {ROUTES: routes}}
-        target = replace(self.path, rest=verb).whole
-        asked = replace(self.request, path=target, query="", body=rewrite.dump(document), body_json=document)
-        return send(self.gateway, asked, replace(self.path, rest=verb), pod, target=target)
+        there = replace(self.path, rest=verb)
+        asked = replace(self.request.with_json({"router": {ROUTES: routes}}), path=there.whole, query="")
+        return send(self.gateway, asked, there, pod, target=there.whole)
 
 
 def keep_plumbing(request: Request, path: Path, router: dict, supernet: str) -> None:

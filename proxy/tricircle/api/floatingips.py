@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from tricircle.api import generic, judged, shadows
-from tricircle.api.forward import UNREACHABLE_HEADER, failure
+from tricircle.api.forward import failure, name_silent
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import PodUnreachable
@@ -144,8 +144,7 @@ def _dressed(gateway: Gateway, request: Request, response: Response) -> Response
             record |= {name: value for name, value in FREE.items() if name in record}
         if ports.gone.intersection(_forwarded(record)):
             _forget_forwardings(record, ports.gone)
-    if ports.missing and UNREACHABLE_HEADER not in dict(response.headers):
-        response.headers.append((UNREACHABLE_HEADER, ", ".join(ports.missing)))
+    name_silent(response, ports.missing)
     response.body = rewrite.dump(document)
     return response
 

@@ -157,6 +157,12 @@ def upward(answer: Answer) -> list[tuple[str, str]]:
     return kept
 
 
+def name_silent(response: Response, names: list[str]) -> None:
+    """Name in an answer, in place, the pods that could not be asked, unless it names some already."""
+    if names and UNREACHABLE_HEADER not in dict(response.headers):
+        response.headers.append((UNREACHABLE_HEADER, ", ".join(names)))
+
+
 def shared(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Of a pod's headers, as `upward` gives them, those that hold for an answer made of several pods'."""
     return [(name, value) for name, value in headers if name.lower() not in ONE_PODS]

@@ -107,8 +107,7 @@ def target(gateway: Gateway, request: Request, wanted: Any) -> dict | None:
 
 
 def _with_body(request: Request, router: dict) -> Request:
-    document = {"router": router}
-    return replace(request, query="", body=rewrite.dump(document), body_json=document)
+    return replace(request.with_json({"router": router}), query="")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from tricircle.store import replicas, routings
 from tricircle.store.routings import Found
 from tricircle.upstream.client import Answer, document
 
-# Where a project takes over what was another's: collections of transfers.
-TRANSFERS = frozenset({"os-volume-transfer", "volume-transfers"})
+TRANSFERS = "volume-transfers"   # by which a project takes over what was another's
 
 
 def remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answer) -> None:
@@ -28,7 +27,7 @@ def remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer: 
     """
     if answer.ok and request.method == "POST" and not path.member and not path.collection.everywhere:
         routings.learn(gateway.db, _made(request, path, answer.json()), pod["pod_id"])
-    if answer.ok and path.rest == "/accept" and path.collection.path in TRANSFERS:
+    if answer.ok and path.rest == "/accept" and kind_of(path.collection.path) == TRANSFERS:
         taken = _taken_over(request, document(answer).get("transfer"))
         routings.correct(gateway.db, taken, pod["pod_id"])
         for volume in taken:   # its snapshots may have come along, and are learned when somebody names them

@@ -3,11 +3,11 @@ import json
 import random
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, BinaryIO
 
-from tricircle import freetext, uuids
+from tricircle import freetext, jsons, uuids
 from tricircle.api import proxies
 from tricircle.errors import ApiError, BadRequest, TooLarge
 from tricircle.routing.caller import Caller
@@ -94,6 +94,10 @@ class Request:
         """A GET in the same caller's name, of the same path or another one."""
         headers = {name: value for name, value in self.headers.items() if name not in CONDITIONS}
         return Request("GET", path or self.path, "", headers, b"", self.root, self.request_id, self.caller, ours=True)
+
+    def with_json(self, document: Any) -> "Request":
+        """Return the same request with another body."""
+        return replace(self, body=jsons.dumps(document), body_json=document)
 
     @property
     def conditions(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ them with their port: those of a port that is gone in its pod are shown to nobod
 import json
 
 from tricircle.api import floatingips, generic, judged, shadows
-from tricircle.api.forward import UNREACHABLE_HEADER, failure
+from tricircle.api.forward import failure, name_silent
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import NotFound, PodUnreachable
@@ -68,8 +68,7 @@ def _without_gone(gateway: Gateway, request: Request, path: Path, response: Resp
         response.body = rewrite.dump(document)
     elif ports.gone:
         raise NotFound(f"Port Forwarding {path.rest.rpartition('/')[2]} could not be found.", "PortForwardingNotFound")
-    if ports.missing and UNREACHABLE_HEADER not in dict(response.headers):
-        response.headers.append((UNREACHABLE_HEADER, ", ".join(ports.missing)))
+    name_silent(response, ports.missing)
     return response
 
 

@@ -1,12 +1,11 @@
 """Routers reach over pods: what a user does to one is done where his subnet is, and a job does the rest."""
 import json
-from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlencode
 
 from tricircle import marks
 from tricircle.api import extraroutes, gateways, generic, gone_ports, joining, judged, stretched
-from tricircle.api.forward import UNREACHABLE_HEADER, failure
+from tricircle.api.forward import failure, name_silent
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
@@ -77,21 +76,15 @@ def _routed(gateway: Gateway, request: Request, path: Path, router: dict,
     had, _ = stretched.look(gateway, request.caller, [path.member])
     before = view.hide(router, gateway.conf.bridge.cidr)["routes"] + [
         route for record in had.get(path.member, {}).values() for route in record.get(stretched.ROUTES) or ()]
-    changed = extraroutes.change(gateway, _with(request, {name: body[name] for name in body
-                                                          if name != stretched.INFO}), path, router, cidrs)
+    routes = request.with_json({"router": {name: body[name] for name in body if name != stretched.INFO}})
+    changed = extraroutes.change(gateway, routes, path, router, cidrs)
     if changed is None or changed.status != 200:
         return changed
-    asked = _with(request, {stretched.INFO: body[stretched.INFO]})
+    asked = request.with_json({"router": {stretched.INFO: body[stretched.INFO]}})
     changed = gateways.change(gateway, asked, path, router) or _owing(gateway, asked, path, router)
     if 400 <= changed.status < 500:
-        extraroutes.change(gateway, _with(request, {stretched.ROUTES: before}), path, router, cidrs)
+        extraroutes.change(gateway, request.with_json({"router": {stretched.ROUTES: before}}), path, router, cidrs)
     return changed
-
-
-def _with(request: Request, router: dict) -> Request:
-    """The request with another body."""
-    document = {"router": router}
-    return replace(request, body=rewrite.dump(document), body_json=document)
 
 
 def _owing(gateway: Gateway, request: Request, path: Path, router: dict) -> Response:
@@ -110,8 +103,7 @@ def _dressed(gateway: Gateway, request: Request, path: Path, response: Response)
             router["routes"] = view.hide(router, gateway.conf.bridge.cidr)["routes"]
     missing = stretched.fill(gateway, request.caller, {router.get("id") or path.member: router for router in routers
                                                        if router.keys() & {stretched.INFO, stretched.ROUTES}})
-    if missing and UNREACHABLE_HEADER not in dict(response.headers):
-        response.headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
+    name_silent(response, missing)
     response.body = rewrite.dump(document)
     return response
 

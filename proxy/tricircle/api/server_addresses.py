@@ -11,7 +11,7 @@ from typing import Any
 
 from tricircle.api import compute, generic
 from tricircle.api.floatingips import seen
-from tricircle.api.forward import UNREACHABLE_HEADER
+from tricircle.api.forward import name_silent
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import NotFound, Unavailable
@@ -75,8 +75,7 @@ def _fill(gateway: Gateway, request: Request, path: Path, response: Response) ->
             changed = _insert(addresses[port["device_id"]], port, each) or changed
     if changed:
         response.body = rewrite.dump(document)
-    if (missing or silent) and UNREACHABLE_HEADER not in dict(response.headers):
-        response.headers.append((UNREACHABLE_HEADER, ", ".join(dict.fromkeys([*missing, *silent]))))
+    name_silent(response, list(dict.fromkeys([*missing, *silent])))
 
 
 def _records(document: Any) -> list[dict]:
