@@ -8,10 +8,10 @@ from tricircle.api.query import Query
 from tricircle.routing.catalogue import Path
 from tricircle.store import pods, spans
 
-# What makes a list show more than the project's present things: those of others, or those that are gone.
+# Parameters by which a list shows records of other projects, or deleted ones, too.
 WIDER = frozenset({"all_tenants", "all_projects", "project_id", "tenant_id", "deleted", "changes-since",
                    "changes-before", "status", "vm_state"})
-# What changes nothing about which records a list has in all.
+# Parameters that change the order, the fields or the pages of a list, and none of its records.
 SHAPING = frozenset({"limit", "sort", "sort_key", "sort_dir", "page_reverse", "fields", "with_count"})
 
 
@@ -78,5 +78,5 @@ def _parameters(request: Request) -> set[str]:
 
 
 def _key(request: Request, path: Path) -> Hashable:
-    """What one user sees is no answer for another one, nor for the same one with other roles."""
+    """Return the key of a list: a pod may show other records to another user, or to the same one with other roles."""
     return request.caller.identity, path.service.name, path.collection.path

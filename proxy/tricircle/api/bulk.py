@@ -56,7 +56,7 @@ def split(gateway: Gateway, request: Request, path: Path, serve: Serve) -> Respo
 
 
 def _members(request: Request, path: Path, plural: str) -> list[dict]:
-    """What a bulk create shall make; nothing where the body is any other, which a pod refuses."""
+    """Return the records that a bulk create asks for; none for any other request, which one pod answers."""
     whole = path.service.name == "network" and request.method == "POST" and not (path.member or path.rest)
     given = request.body_json.get(plural) if whole and isinstance(request.body_json, dict) else None
     return given if isinstance(given, list) and all(isinstance(each, dict) for each in given) else []
@@ -68,7 +68,7 @@ def _is_external(member: dict) -> bool:
 
 
 def _places(gateway: Gateway, request: Request, path: Path, given: list[dict]) -> list[Hashable]:
-    """What decides about the pod of each thing: its zone, and the pods of what it cannot be away from."""
+    """Return for each record what decides about its pod: the homes of what it refers to, or else its zone hints."""
     found = [mentions("network", {singular(path.collection.path): each}) for each in given]
     fixed = [[ref for ref in each.resources if member.get(path.collection.parent) == ref[2] or not (
         find(ref[1], ref[0]).replicable or ref[1] in path.collection.brings)]

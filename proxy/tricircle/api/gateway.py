@@ -17,8 +17,8 @@ from tricircle.store import Database
 from tricircle.upstream.account import Account
 from tricircle.upstream.client import Answer, Upstream
 
-# What a project uses of a quota is believed for so many times longer than its lists are: a create is to be as fast as
-# at the pod, and what the project makes straight at a pod meanwhile counts a little later.
+# A pod in which a project uses nothing of a quota is passed over for so many times longer than by the project's lists.
+# So a create is as fast as at the pod, and what the project makes straight at such a pod meanwhile counts later.
 QUOTAS_LONGER = 60
 
 

@@ -37,7 +37,7 @@ def remember(gateway: Gateway, request: Request, path: Path, pod: dict, answer: 
 
 
 def _made(request: Request, path: Path, made: Any) -> list[Found]:
-    """What a POST has made."""
+    """Return the resources that a POST has made."""
     kind, project_id = kind_of(path.collection.path), request.caller.project_id
     values = made.values() if isinstance(made, dict) else ()
     records = [record for value in values for record in (value if isinstance(value, list) else [value])]
@@ -63,7 +63,7 @@ def _end(gateway: Gateway, request: Request, path: Path, pod: dict, answer: Answ
     # Nova and Cinder delete in the background: the row goes when the owner first gets 404.
     if request.method == "DELETE" and answer.ok and not gone:
         routings.leave(gateway.db, path.member)
-    # What a pod has deleted is gone, whoever asked for it; a 404 may mean that the caller may not see it.
+    # A resource that its pod has deleted is gone, whoever asked for it; a 404 may mean that the caller may not see it.
     if gone and (answer.ok or known["project_id"] == request.caller.project_id):
         routings.forget(gateway.db, path.member)
         if answer.ok:   # a 404 may come from the wrong pod

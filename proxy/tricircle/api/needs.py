@@ -258,7 +258,7 @@ def bring_scope(gateway: Gateway, request: Request, scope: str, pod: dict) -> li
     Args, returns, raises: as of `bring`; `scope` is the home id.
     """
     own = {"X-Auth-Token": gateway.upstream.account.token()}
-    # What our account is shown must not answer the user's own question about the same id.
+    # The locator answers whoever has the same identity at once: an answer to our account must not be one to the user.
     identity = replace(request.caller.identity, user_id="")
     ours = replace(request, caller=replace(request.caller, identity=identity, headers=own))
     home = gateway.locator.find(ours.caller, "network", "address-scopes", scope)

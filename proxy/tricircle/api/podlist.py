@@ -151,7 +151,7 @@ class PodList:
         return [record for record in rest if not _is_among(record, field, hidden)]
 
     def _hidden(self, network_ids: set[str]) -> Iterable[str]:
-        """Of some networks those that are Tricircle's, by their marks, which Neutron shows to our own account.
+        """Return the ids of those networks that are Tricircle's, by the marks that Neutron shows to our own account.
 
         Raises:
             PodUnreachable: the pod's Neutron does not tell.

@@ -49,7 +49,7 @@ def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
 
 
 def _changed(gateway: Gateway, request: Request, path: Path, router: dict) -> Response:
-    """What a change of routes or of the gateway, which may be another pod's, leads to."""
+    """Change a router's routes or its gateway, which may be in other pods; the answer, without the bridges' routes."""
     supernet = gateway.conf.bridge.cidr
     if extraroutes.asked_for(request, path) is not None and len(_local(gateway, path.member)) > 1:
         cidrs: dict[str, list[str]] = {}
@@ -183,7 +183,7 @@ def _refuse_overlap(pod_name: str, cidr: str, there: dict[str, list[str]]) -> No
 
 
 def _behind(gateway: Gateway, request: Request, path: Path, router: dict) -> dict[str, list[str]]:
-    """What floating IPs of the user are in the way of a request: {pod: fixed addresses behind the router there}.
+    """Return the floating IPs that are in the way of a request: {pod: fixed addresses behind the router there}.
 
     Those of ports in other pods that are gone are not: they come off here. Raises ApiError: a pod does not answer.
     """
