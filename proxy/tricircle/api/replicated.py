@@ -59,8 +59,11 @@ def followed(gateway: Gateway, request: Request, path: Path) -> Response | None:
         return None
     if request.method == "DELETE" and not path.rest:
         return delete_replicas(gateway, request, path)
-    changed = judged.changeable(gateway, request, path.collection.path, path.member) \
-        if replicas.of_resource(gateway.db, path.member) else None
+    try:
+        changed = judged.changeable(gateway, request, path.collection.path, path.member) \
+            if replicas.of_resource(gateway.db, path.member) else None
+    except make.Refused:   # the home says no to the request itself, too: with a 400 where the body is wrong
+        return generic.plain(gateway, request, path)
     response = owing(gateway, request, path, followers.CARRIED[path.collection.path],
                      {path.member: changed["project_id"]} if changed else {})
     if changed and response.status < 300:

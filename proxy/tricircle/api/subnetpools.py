@@ -18,6 +18,11 @@ from tricircle.upstream.neutron import question
 from tricircle.upstream.scatter import scatter
 
 
+# Fields whose change needs a look at other pods.
+CROSSING = frozenset({"address_scope_id", "prefixes", "is_default"})
+LONGEST = {4: 32, 6: 128}   # {IP version: bits of its longest prefix}
+
+
 def subnetpools(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """What needs a look at other pods; the rest is left to `replicated.followed`."""
     change = CHANGES.get((request.method, path.rest))
@@ -29,22 +34,26 @@ def subnetpools(gateway: Gateway, request: Request, path: Path) -> Response | No
     try:
         if not path.member:
             return change(gateway, request, path, None, {}, body)
+        if change is _update and not CROSSING & _given(body).keys():
+            return None
         pool = judged.changeable(gateway, request, path.collection.path, path.member) if home else None
         return change(gateway, request, path, home, pool, body) if pool else None
     except PodUnreachable as error:
         raise Unavailable(f"{error}. Nothing was changed; try again later") from error
 
 
-def _create(gateway: Gateway, request: Request, path: Path, home: None, pool: dict, body: dict) -> None:
+def _create(gateway: Gateway, request: Request, path: Path, home: None, pool: dict,
+            body: dict) -> Response | None:
     given = _given(body)
     asked = given.get("prefixes")
     net = net_of(asked[0]) if isinstance(asked, list) and asked else None
     _refuse_overlap(gateway, request, "", given.get("address_scope_id"), asked)
     if given.get("is_default") and net:
-        _refuse_second_default(gateway, request, path, net.version)
+        return _second_default(gateway, request, path, net.version)
+    return None
 
 
-def _update(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> None:
+def _update(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> Response | None:
     given = _given(body)
     if given.keys() & {"address_scope_id", "prefixes"}:
         _refuse_overlap(gateway, request, path.member, given.get("address_scope_id", pool["address_scope_id"]),
@@ -52,7 +61,8 @@ def _update(gateway: Gateway, request: Request, path: Path, home: dict, pool: di
     if UUID.match(str(given.get("address_scope_id"))):
         _bring_scope(gateway, request, path, given["address_scope_id"])
     if given.get("is_default"):
-        _refuse_second_default(gateway, request, path, pool["ip_version"])
+        return _second_default(gateway, request, path, pool["ip_version"])
+    return None
 
 
 def _delete(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> Response:
@@ -67,11 +77,31 @@ def _given(body: dict) -> dict:
     return given if isinstance(given, dict) else {}
 
 
-def _refuse_second_default(gateway: Gateway, request: Request, path: Path, version: int) -> None:
-    """One default for an IP version; a pod sees its own only. Raises BadRequest, Unavailable."""
-    if any(pool_id != path.member for pool_id, _ in defaults(gateway, request, version)):
-        raise BadRequest("Invalid input for operation: A default subnetpool for this IP family has already been set. "
-                         "Only one default may exist per IP family.", "InvalidInput")
+def _second_default(gateway: Gateway, request: Request, path: Path, version: int) -> Response | None:
+    """Refuse a second default for an IP version, of which a pod sees its own only.
+
+    Neutron's policy comes first: only who may make a pool the default is told that there is one. A pod judges that by
+    a request that it refuses in any case, for its bounds (neutron/ipam/subnet_alloc.py `SubnetPoolReader`).
+
+    Args:
+        gateway, request, path: as everywhere.
+        version: 4 or 6.
+
+    Returns:
+        The pod's own refusal; None when no other pool is the default.
+
+    Raises:
+        BadRequest: another pool is the default.
+        Unavailable: as `pool_subnets.defaults`.
+    """
+    if all(pool_id == path.member for pool_id, _ in defaults(gateway, request, version)):
+        return None
+    impossible = {"min_prefixlen": LONGEST[version], "max_prefixlen": 1}
+    answer = generic.plain(gateway, request.with_json({"subnetpool": _given(request.body_json) | impossible}), path)
+    if answer.status != 400:
+        return answer
+    raise BadRequest("Invalid input for operation: A default subnetpool for this IP family has already been set. "
+                     "Only one default may exist per IP family.", "InvalidInput")
 
 
 def _add(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> None:

@@ -317,9 +317,11 @@ def test_an_administrators_pool_serves_everybody_in_every_pod(cloud, gateway, us
         for who in (user, admin):
             assert [each["id"] for each in who.network.ok("GET", "/subnetpools?is_default=true")["subnetpools"]] == [id]
         assert user.network.put(f"/subnetpools/{id}", {"subnetpool": {"name": "mine"}}).status == 403
+        assert user.network.put(f"/subnetpools/{id}", {"subnetpool": {"shared": True}}).status == 400
         second = {"name": "d", "prefixes": ["10.99.0.0/16"], "is_default": True}
         elsewhere = gateway.client("network", "admin", headers={"X-Tricircle-Pod": other.name})
         assert admin.network.post("/subnetpools", {"subnetpool": second}).status == 400
+        assert user.network.post("/subnetpools", {"subnetpool": second}).status == 403
         own = elsewhere.ok("POST", "/subnetpools", {"subnetpool": {**second, "is_default": False}})["subnetpool"]["id"]
         assert admin.network.put(f"/subnetpools/{own}", {"subnetpool": {"is_default": True}}).status == 400
         assert elsewhere.delete(f"/subnetpools/{own}").status == 204
