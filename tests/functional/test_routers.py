@@ -127,10 +127,11 @@ def test_a_used_router_stays(cloud, user):
     router = user.make("routers", name="r")["id"]
     home, = holders(cloud, "network", "routers", router)
     _, subnet = user.wired({"Pod1": "az2", "Pod2": "az1"}[home])
-    user.network.ok("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
+    port = user.network.ok("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})["port_id"]
     with cloud.unchanged():
         answer = user.network.delete(f"/routers/{router}")
-    assert (answer.status, answer["NeutronError"]["type"]) == (409, "RouterInUse")
+    assert (answer.status, answer["NeutronError"]["type"], answer["NeutronError"]["message"]) == (
+        409, "RouterInUse", f"Router {router} has ports still attached: {port}")
 
 
 def test_an_unused_router_goes(cloud, gateway, user):
@@ -202,7 +203,8 @@ def test_a_broken_answer_is_not_taken_for_a_router_without_interfaces(cloud, gat
     """The pod's Neutron fails when it is asked for ports: nothing may be taken apart on the strength of that."""
     user = User(gateway)
     router = user.make("routers", name="r")["id"]
-    _, subnet = user.wired("az1")
+    home, = holders(cloud, "network", "routers", router)
+    _, subnet = user.wired({"Pod1": "az2", "Pod2": "az1"}[home])
     user.network.ok("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
     for pod in cloud:
         pod.network.faults.every, pod.network.faults.only = 1, "GET /v2.0/ports"

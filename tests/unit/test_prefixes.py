@@ -98,7 +98,7 @@ def test_the_refusals_are_neutrons():
 
 
 def test_apart_from_all():
-    decide = apart_from_all([ip_network("10.0.0.0/24")], BadRequest("no"))
+    decide = apart_from_all([ip_network("10.0.0.0/24")], lambda net: BadRequest(f"no {net}"))
     assert decide([{"cidr": "10.0.1.0/24"}, {"cidr": "fd00::/64"}]) == ["10.0.0.0/24"]
     with pytest.raises(BadRequest):
         decide([{"cidr": "10.0.0.128/25"}])

@@ -113,11 +113,11 @@ def _delete_router(gateway: Gateway, request: Request, path: Path, router: dict)
 
     Neutron refuses to delete a router with interfaces, but knows only of those in its own pod.
     """
-    used = [name for name, subnets in _subnets(gateway, path.member, INTERFACE).items() if subnets]
-    if used:
-        raise Conflict(f"Router {path.member} still has ports in pod {', '.join(used)}", "RouterInUse")
     if not replicas.of_resource(gateway.db, path.member) and not bridges.addresses(gateway.db, path.member):
         return generic.plain(gateway, request, path)   # it never left its home
+    attached = [port["id"] for ports in _ports(gateway, path.member, INTERFACE).values() for port in ports]
+    if attached:
+        raise Conflict(f"Router {path.member} has ports still attached: {', '.join(attached)}", "RouterInUse")
     refusal = gateways.clear(gateway, request, path, router)
     if refusal:
         return refusal
@@ -242,15 +242,23 @@ def _asked(gateway: Gateway, request: Request) -> list[tuple[str, str]]:
 
 
 def _subnets(gateway: Gateway, router_id: str, owner: str) -> dict[str, list[str]]:
-    """{pod: CIDRs of the subnets, not of the plumbing, on which the router has ports of one kind there}."""
+    """{pod: CIDRs of the subnets on which `_ports` are}."""
+    ports = _ports(gateway, router_id, owner)
+    found, missing = scatter(ports, lambda name: _cidrs(gateway, name, [ip["subnet_id"] for port in ports[name]
+                                                                        for ip in port["fixed_ips"]]))
+    if missing:
+        raise failure(next(iter(missing.values())))
+    return found
+
+
+def _ports(gateway: Gateway, router_id: str, owner: str) -> dict[str, list[dict]]:
+    """{pod: the router's ports of one kind there, without the plumbing}. Raises ApiError: a pod does not answer."""
     names, own = _local(gateway, router_id), gateway.upstream.account.project_id()
 
-    def look(name: str) -> list[str]:
+    def look(name: str) -> list[dict]:
         query = urlencode({"device_id": names[name], "device_owner": owner,
-                           "fields": ("fixed_ips", "description", "project_id")}, doseq=True)
-        ports = listed(gateway.upstream, name, "ports", query)
-        return _cidrs(gateway, name, [ip["subnet_id"] for port in ports if not marks.is_plumbing(port, own)
-                                      for ip in port["fixed_ips"]])
+                           "fields": ("id", "fixed_ips", "description", "project_id")}, doseq=True)
+        return [port for port in listed(gateway.upstream, name, "ports", query) if not marks.is_plumbing(port, own)]
 
     found, missing = scatter(names, look)
     if missing:

@@ -115,8 +115,11 @@ def _remove(gateway: Gateway, request: Request, path: Path, home: dict, pool: di
     gone = [net for net in found if net and net.version == pool["ip_version"]]
     if not gone:
         return generic.plain(gateway, request, path)   # the pod refuses it, or has nothing to remove
-    in_use = BadRequest("Illegal update to prefixes: One or more the prefixes to be removed is in use by a subnet.",
-                        "IllegalSubnetPoolPrefixUpdate")
+
+    def in_use(_: Net) -> BadRequest:
+        return BadRequest("Illegal update to prefixes: One or more the prefixes to be removed is in use by a subnet.",
+                          "IllegalSubnetPoolPrefixUpdate")
+
     claim = gateway.pools.claim(pool, home, home, request.caller.project_id, pooling.apart_from_all(gone, in_use))
     return held([claim], lambda: followed(gateway, request, path))
 
@@ -127,10 +130,13 @@ def _onboard(gateway: Gateway, request: Request, path: Path, home: dict, pool: d
     if not pod:
         return generic.plain(gateway, request, path)
     query = f"network_id={body['network_id']}&ip_version={pool['ip_version']}"
-    joining = nets(each["cidr"] for each in listed(gateway, request, pod, "subnets", query))
-    clash = BadRequest("Illegal subnetpool update : Onboarding subnets of network "
-                       f"{body['network_id']}: they conflict with allocated prefixes in subnet pool {path.member}.",
-                       "IllegalSubnetPoolUpdate")
+    onboarded = {net_of(each["cidr"]): each["id"] for each in listed(gateway, request, pod, "subnets", query)}
+    joining = list(onboarded)
+
+    def clash(net: Net) -> BadRequest:
+        return BadRequest(f"Illegal subnetpool update : Onboarding subnet {onboarded[net]}: {net} conflicts with "
+                          f"allocated prefixes in subnet pool {path.member}.", "IllegalSubnetPoolUpdate")
+
     claim = gateway.pools.claim(pool, home, pod, request.caller.project_id, pooling.apart_from_all(joining, clash))
     return held([claim], lambda: _join(gateway, request, path, pool, joining, apart=pod["pod_id"] != home["pod_id"]))
 

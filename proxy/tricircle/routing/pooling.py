@@ -147,13 +147,16 @@ def choose(pool: dict[str, Any], wish: Net | int) -> Callable[[list[dict]], list
     return decide
 
 
-def apart_from_all(wanted: Iterable[Net], refusal: BadRequest) -> Callable[[list[dict]], list[str]]:
-    """Decides on prefixes of which no subnet may have anything; raises `refusal` when one has."""
+def apart_from_all(wanted: Iterable[Net],
+                   refusal: Callable[[Net], BadRequest]) -> Callable[[list[dict]], list[str]]:
+    """Decide on prefixes of which no subnet may have anything; raise what `refusal` makes of the first that clashes."""
     wanted = list(wanted)
 
     def decide(rows: list[dict]) -> list[str]:
-        if overlap(wanted, nets(row["cidr"] for row in rows)):
-            raise refusal
+        taken = nets(row["cidr"] for row in rows)
+        for net in wanted:
+            if overlap([net], taken):
+                raise refusal(net)
         return [str(net) for net in wanted]
 
     return decide

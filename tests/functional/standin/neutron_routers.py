@@ -97,8 +97,9 @@ class Routers:
 
     def deleted_routers(self, who, row):
         """Not while it has interfaces."""
-        if self.ports_of(row):
-            raise Refused(409, f"Router {row['id']} still has ports", "RouterInUse")
+        attached = ", ".join(port["id"] for port in self.ports_of(row))
+        if attached:
+            raise Refused(409, f"Router {row['id']} has ports still attached: {attached}", "RouterInUse")
         for port in self.ports_of(row, GATEWAY):
             del self.shelf("ports")[port["id"]]
 

@@ -15,6 +15,7 @@ PATTERNS = [(re.compile(pattern), told) for pattern, told in (
     (r"(?<![0-9a-f:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![0-9a-f:])", "MAC"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?", "TIME"),
     (r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?![\d./])", "ADDRESS"),
+    (r"(?<=\{outside\}\.)\d+(?![\d./])", "ADDRESS"),
     (r"fd00:51::[0-9a-f:]+", "ADDRESS"),
     (r"(?<![\w-])host(?:-[0-9a-f]+)*-(?:[0-9a-f]+|-)+", "NAME"),   # of an address
     (r"(?<![\w-])(?:nova|az1|az2)(?![\w-])", "ZONE"),
