@@ -93,6 +93,18 @@ def test_a_server_goes_to_the_pod_of_the_host_that_it_names(boss, cloud, gateway
     assert User(gateway).compute.post("/servers", {"server": body}, headers=asked).status == 403
 
 
+def test_hosts_and_services_are_in_the_users_zones(boss):
+    """Each pod calls its zone `nova`; where no servers run is `internal` everywhere."""
+    rows = boss.compute.ok("GET", "/os-hosts")["hosts"]
+    assert {(row["host_name"], row["zone"]) for row in rows if row["service"] == "compute"} == {
+        ("pod1-node", "az1"), ("pod2-node", "az2")}
+    assert {row["zone"] for row in rows if row["service"] != "compute"} == {"internal"}
+    for zone in ("az1", "az2", "internal", "nova"):
+        assert boss.compute.ok("GET", f"/os-hosts?zone={zone}")["hosts"] == [row for row in rows if row["zone"] == zone]
+    for service in (boss.compute, boss.volume):
+        assert {row["zone"] for row in service.ok("GET", "/os-services")["services"]} <= {"az1", "az2", "internal"}
+
+
 def test_a_service_of_any_pod_is_disabled(boss):
     """By an id that no pod shows alone."""
     asked = {"OpenStack-API-Version": "compute 2.53"}

@@ -332,3 +332,18 @@ def test_flavors_are_listed_once(gateway):
     flavor(gateway)
     ids = [row["id"] for row in User(gateway).compute.ok("GET", "/flavors")["flavors"]]
     assert ids.count("tiny") == 1
+
+
+@pytest.mark.parametrize("version", [None, "3.58", "3.59"])
+@pytest.mark.parametrize("collection", ["volume-transfers", "os-volume-transfer"])
+def test_transfers_are_listed_at_every_microversion(gateway, collection, version):
+    """Before 3.59 Cinder finds none where it is asked for pages, and it lists the oldest first."""
+    user = User(gateway)
+    made = [user.volume.ok("POST", "/volume-transfers", {"transfer": {"volume_id": user.disk(zone)}})["transfer"]["id"]
+            for zone in ("az1", "az2", "az1")]
+    asked = {"OpenStack-API-Version": f"volume {version}"} if version else {}
+    newest_first = version == "3.59" and collection == "volume-transfers"
+    for rest in ("", "/detail"):
+        rows = user.volume.ok("GET", f"/{collection}{rest}", headers=asked)["transfers"]
+        assert [row["id"] for row in rows] == (made[::-1] if newest_first else made)
+        assert ("created_at" in rows[0]) == bool(rest)

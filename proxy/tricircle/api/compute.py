@@ -1,6 +1,8 @@
 """Where Nova's and Cinder's APIs show the big region itself: zones, an aggregate for each pod, unreachable servers."""
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlencode
 
 from tricircle.api import generic, partial
 from tricircle.api.forward import UNREACHABLE_HEADER, present, send
@@ -9,12 +11,12 @@ from tricircle.api.message import Request, Response
 from tricircle.errors import ApiError, Conflict, NotFound, PodUnreachable
 from tricircle.routing import numbers
 from tricircle.routing.catalogue import Path
+from tricircle.routing.zones import INTERNAL
 from tricircle.store import pods
 from tricircle.upstream.client import document
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
-INTERNAL = "internal"     # Nova's zone of the hosts that run no servers
 SEARCHES = ("/search", "/servers")   # of a hypervisor
 SINCE_UUID = (2, 41)      # aggregates show one
 
@@ -119,6 +121,21 @@ def hypervisors(gateway: Gateway, request: Request, path: Path) -> Response | No
     return found[0]
 
 
+def hosts(gateway: Gateway, request: Request, path: Path) -> Response | None:
+    """Hosts of one of the user's zones: a pod calls its zone otherwise, so it is asked for all of its hosts."""
+    pairs = parse_qsl(request.query, keep_blank_values=True)
+    zone = dict(pairs).get("zone")
+    if request.method != "GET" or path.member or zone is None:
+        return None
+    query = urlencode([(name, value) for name, value in pairs if name != "zone"])
+    response = generic.plain(gateway, replace(request, query=query), path)
+    if response.status == 200:
+        document = json.loads(response.body)
+        document["hosts"] = [host for host in document["hosts"] if host.get("zone") == zone]
+        response.body = json.dumps(document).encode()
+    return response
+
+
 HANDLERS = {("compute", "servers"): servers, ("compute", "os-aggregates"): aggregates,
-            ("compute", "os-hypervisors"): hypervisors,
+            ("compute", "os-hypervisors"): hypervisors, ("compute", "os-hosts"): hosts, ("volume", "os-hosts"): hosts,
             ("compute", "os-availability-zone"): zones, ("volume", "os-availability-zone"): zones}

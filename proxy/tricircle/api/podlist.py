@@ -51,6 +51,7 @@ class PodList:
         """The pod's zones, or numbers, become the user's, in place. Apart, since it takes most of the time."""
         if self._path.collection.per_pod:
             numbers.up(self._path, self.pod, records)
+            self._gateway.zones.of_hosts(self.pod, records)
         else:
             self._gateway.zones.up(self.pod, records)
 

@@ -9,6 +9,7 @@ from tricircle.routing.catalogue import SERVER_TIMES, SORT_FIELDS, TIMES, Path
 from tricircle.upstream.paging import comparable
 
 PAGING = ("limit", "marker", "page_reverse", "offset")
+SORTING = ("sort", "sort_key", "sort_dir")
 NUMBER = re.compile(r"[0-9]{1,40}")
 LARGEST = 10 ** 9   # beyond it Python's own counters end
 # What merging itself looks at; asked for in addition to the user's `fields`, and taken out again.
@@ -59,6 +60,10 @@ class Query:
 def read(request: Request, path: Path) -> Query:
     """Take a list's query apart."""
     pairs = tuple(parse_qsl(request.query, keep_blank_values=True))
+    before, order = path.collection.unpaged or (None, ())
+    if before and (request.microversion or path.service.oldest) < before:
+        kept = tuple(pair for pair in pairs if pair[0] not in PAGING + SORTING)
+        return Query(kept, comparable(list(order), TIMES), None, None, 0, False, frozenset(), neutron=False)
     last = dict(pairs)
     most = path.service.max_limit
     limit = _number(last.get("limit", "0"))

@@ -17,7 +17,6 @@ from tricircle.upstream.neutron import listed as records_of
 from tricircle.upstream.neutron import question
 from tricircle.upstream.scatter import scatter
 
-
 # Fields whose change needs a look at other pods.
 CROSSING = frozenset({"address_scope_id", "prefixes", "is_default"})
 LONGEST = {4: 32, 6: 128}   # {IP version: bits of its longest prefix}

@@ -28,6 +28,8 @@ class Collection:
         totals: sub-paths whose answer is a sum over the pods; `*` for all of them.
         order: how the pods sort it by themselves, [(field, descending)]. Without one, or with `natural`, pages are
             cut from the pods' whole lists.
+        unpaged: (microversion, order): before that microversion the service cuts no pages of the collection, takes no
+            sort keys, and sorts it in that order.
         small: pages are cut from the pods' whole lists, whatever the service does with others.
         partial: microversion from which on the members of a pod that does not answer are shown in part.
         acting: sub-paths of members of which a GET changes something.
@@ -57,6 +59,7 @@ class Collection:
     per_pod: bool = False
     totals: tuple[str, ...] = ()
     order: tuple[tuple[str, bool], ...] = ()
+    unpaged: tuple[tuple[int, int], tuple[tuple[str, bool], ...]] | None = None
     small: bool = False
     partial: tuple[int, int] | None = None
     acting: tuple[str, ...] = ()
@@ -75,7 +78,9 @@ class Collection:
 SERVICE_WORDS = ("enable", "disable", "disable-log-reason", "force-down", "freeze", "thaw", "failover_host", "failover",
                  "get-log", "set-log")
 BRIEF = ("id", "name", "links")
-NEWEST = (("created_at", True),)
+NEWEST, OLDEST = (("created_at", True),), (("created_at", False),)
+TRANSFER = ("id", "name", "volume_id", "links")
+NEVER = (1000, 0)   # beyond every microversion
 # Any pod says that they are gone (410), or what else it says: nothing is there to be merged.
 GONE = ("os-agents", "os-cells", "os-certificates", "os-cloudpipe", "os-fixed-ips", "os-floating-ip-dns",
         "os-floating-ips-bulk", "os-fping", "os-security-group-default-rules")
@@ -96,17 +101,19 @@ def _ordinary(*paths: str) -> tuple[Collection, ...]:
 COLLECTIONS = {
     "compute": _table(
         Collection("flavors", everywhere=True, natural="id"),
-        Collection("os-keypairs", everywhere=True, natural="keypair.name", marker="keypair.name"),
+        Collection("os-keypairs", everywhere=True, natural="keypair.name", marker="keypair.name",
+                   unpaged=((2, 35), ())),
         Collection("os-quota-sets", everywhere=True),
         Collection("os-quota-class-sets", everywhere=True),
         Collection("os-availability-zone", natural="zoneName", marker=""),
         Collection("extensions", natural="alias", common=True, marker=""),
         Collection("versions", everywhere=True),
         Collection("os-aggregates", per_pod=True, marker=""),
-        Collection("os-hypervisors", per_pod=True, words=("detail", "statistics"), totals=("/statistics",)),
+        Collection("os-hypervisors", per_pod=True, words=("detail", "statistics"), totals=("/statistics",),
+                   unpaged=((2, 33), ())),
         Collection("os-services", per_pod=True, words=SERVICE_WORDS, listed=True, marker=""),
         Collection("os-hosts", per_pod=True, marker=""),
-        Collection("os-migrations", per_pod=True, marker="uuid"),
+        Collection("os-migrations", per_pod=True, marker="uuid", unpaged=((2, 59), ())),
         Collection("os-baremetal-nodes", per_pod=True, marker=""),
         Collection("os-simple-tenant-usage", natural="tenant_id", per_pod=True, totals=("*",)),
         Collection("os-instance_usage_audit_log", per_pod=True, totals=("*",)),
@@ -151,10 +158,13 @@ COLLECTIONS = {
         Collection("backups", words=("detail", "import_record"), brief=BRIEF, order=NEWEST),
         Collection("groups", brief=("id", "name"), words=("detail", "action"), order=NEWEST),
         Collection("consistencygroups", words=("detail", "create_from_src")),
-        Collection("group_snapshots", brief=("id", "name", "group_type_id"), order=NEWEST),
-        Collection("messages", order=NEWEST),
-        Collection("volume-transfers", brief=("id", "name", "volume_id", "links"), order=NEWEST),
-        Collection("os-volume-transfer", brief=("id", "name", "volume_id", "links"), order=NEWEST),
+        Collection("group_snapshots", brief=("id", "name", "group_type_id"), order=NEWEST,
+                   unpaged=((3, 29), NEWEST)),
+        Collection("messages", order=NEWEST, unpaged=((3, 5), NEWEST)),
+        # Asked for pages or an order before 3.59, or by the older name, Cinder finds nothing: it takes the parameters
+        # for columns to filter by (cinder/api/contrib/volume_transfer.py `_get_transfers`).
+        Collection("volume-transfers", brief=TRANSFER, order=NEWEST, unpaged=((3, 59), OLDEST)),
+        Collection("os-volume-transfer", brief=TRANSFER, order=NEWEST, unpaged=(NEVER, OLDEST)),
         *_ordinary("attachments", "cgsnapshots"),   # attachments do not show when they were made
     ),
     "network": _table(

@@ -236,4 +236,6 @@ def _unknown_zone(path: Path, asked: list[str], external: bool) -> ApiError:
                           f"{asked[0]}", "PodNotFound")
     if path.service.errors == "neutron":
         return NotFound(f"AvailabilityZone {asked[0]} could not be found.", "AvailabilityZoneNotFound")
-    return BadRequest(f"The requested availability zone {asked[0]} is not available")
+    if path.service.name == "volume":
+        return BadRequest(f"Availability zone '{asked[0]}' is invalid.")
+    return BadRequest("The requested availability zone is not available")

@@ -8,6 +8,7 @@ from tricircle.routing import rewrite
 from tricircle.upstream.client import Upstream, document
 
 BELIEVED_SECONDS = 300.0
+INTERNAL = "internal"   # Nova's zone of the hosts that run no servers
 DEFAULT_ZONE = "nova"   # what Nova, Neutron and Cinder call theirs unless told otherwise
 
 
@@ -54,6 +55,13 @@ class Zones:
             hint = field == "availability_zone_hints" and holder.get("router:external")
             return pod["pod_name" if hint else "az_name"]
         return rewrite.zones(holders, translate)
+
+    @staticmethod
+    def of_hosts(pod: dict, records: Iterable[dict]) -> None:
+        """Translate, in place, the zones in which a pod's administrator sees its hosts and services to the user's."""
+        for record in records:
+            if record.get("zone", INTERNAL) != INTERNAL:
+                record["zone"] = pod["az_name"]
 
     def _network_zone(self, pod: dict) -> str:
         """A zone that the pod's Neutron accepts as a hint; empty when it has none, and then the hint is left out."""

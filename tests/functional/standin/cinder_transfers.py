@@ -5,6 +5,7 @@ from tests.functional.standin.web import Refused, Response
 
 TRANSFER = c.fields(("volume_id",), volume_id=c.identifier, name=c.nullable(c.text(255)), no_snapshots=c.boolean)
 ACCEPT = c.fields(("auth_key",), auth_key=c.text(255))
+BRIEF = ("id", "name", "volume_id")
 TENANT = "os-vol-tenant-attr:tenant_id"
 
 
@@ -13,7 +14,9 @@ class Transfers:
 
     def transfers_table(self, v):
         """Routes."""
-        return [("POST", f"{v}/volume-transfers", self.transfer_create),
+        lists = [("GET", f"{v}/{name}{rest}", self.transfers) for name in ("volume-transfers", "os-volume-transfer")
+                 for rest in ("", "/detail")]
+        return [*lists, ("POST", f"{v}/volume-transfers", self.transfer_create),
                 ("POST", f"{v}/volume-transfers/{{id}}/accept", self.transfer_accept)]
 
     def transfer_create(self, request):
@@ -25,6 +28,21 @@ class Transfers:
         volume["status"] = "awaiting-transfer"
         self.shelf("transfers")[row["id"]] = row
         return Response(202, {"transfer": row})
+
+    def transfers(self, request):
+        """GET volume-transfers, and by the older name; before 3.59 every parameter is a column (Cinder's bug)."""
+        mine = [row for row in self.shelf("transfers").values()
+                if self.shelf("volumes")[row["volume_id"]][TENANT] == request.who.project.id]
+        names = BRIEF + (("created_at",) if request.path.endswith("/detail") else ())
+
+        def shown(row):
+            return {name: row[name] for name in names} | {"links": []}
+
+        pages = "volume-transfers" in request.path and request.version >= (3, 59)
+        mine.sort(key=lambda row: row["created_at"], reverse=pages)
+        if pages:
+            return self.listing(request, "transfers", mine, shown)
+        return Response(200, {"transfers": [] if request.query else [shown(row) for row in mine]})
 
     def transfer_accept(self, request, id):
         """POST volume-transfers/{id}/accept."""

@@ -43,7 +43,7 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
                  ("GET", f"{v}/os-hypervisors/{{id}}", self.hypervisor),
                  ("GET", f"{v}/os-hypervisors/{{pattern}}/search", self.hypervisor_search),
                  ("GET", f"{v}/os-hypervisors/{{pattern}}/servers", self.hypervisor_search),
-                 ("GET", f"{v}/os-hosts/{{name}}", self.host),
+                 ("GET", f"{v}/os-hosts", self.hosts), ("GET", f"{v}/os-hosts/{{name}}", self.host),
                  ("GET", f"{v}/os-services", self.services), ("PUT", f"{v}/os-services/{{id}}", self.service_update),
                  ("GET", f"{v}/os-simple-tenant-usage/{{id}}", self.usage),
                  ("GET", f"{v}/os-aggregates", self.aggregates), ("POST", f"{v}/os-aggregates", self.aggregate_create),
@@ -125,6 +125,13 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
         if name != f"{self.pod.name.lower()}-node":
             raise Refused(404, f"Compute host {name} could not be found.")
         return Response(200, {"host": []})
+
+    def hosts(self, request):
+        """GET os-hosts."""
+        self.admin(request, "os_compute_api:os-hosts:list")
+        rows = [{"host_name": row["host"], "service": row["binary"].removeprefix("nova-"), "zone": row["zone"]}
+                for row in self._services(request)]
+        return Response(200, {"hosts": [row for row in rows if request.arg("zone", row["zone"]) == row["zone"]]})
 
     def hypervisor_statistics(self, request):
         """GET os-hypervisors/statistics."""

@@ -18,12 +18,15 @@ PATTERNS = [(re.compile(pattern), told) for pattern, told in (
     (r"(?<=\{outside\}\.)\d+(?![\d./])", "ADDRESS"),
     (r"fd00:51::[0-9a-f:]+", "ADDRESS"),
     (r"(?<![\w-])host(?:-[0-9a-f]+)*-(?:[0-9a-f]+|-)+", "NAME"),   # of an address
+    (r"instance-[0-9a-f]{8}", "INSTANCE"),
+    (r"(?<![\w-])r-[0-9a-z]{8}(?![\w-])", "RESERVATION"),
     (r"(?<![\w-])(?:nova|az1|az2)(?![\w-])", "ZONE"),
     (r"(?<![\w-])(?:RegionOne|Pod1|Pod2)(?![\w-])", "ZONE"))]
 # What moves by itself: counters, and figures of the whole machine.
 MOVING = re.compile(r"revision.number|segmentation.id|uptime|load.average|host.time|current.workload|running.vms|"
                     r"vcpus|memory|local.gb|free|disk.available|users|progress|seconds|hours|heartbeat|updated.at|"
-                    r"rxtx|auth.key|ip.allocation.*used|usage|standard.attr.id|configuration|availability.zones$|"
+                    r"rxtx|auth.key|adminpass|service.uuid|shared.targets|(old|new) flavor|ip.allocation.*used|usage|"
+                    r"standard.attr.id|configuration|availability.zones$|"
                     r"^(segment|available|used|(minimum|maximum)( id)?)$", re.IGNORECASE)
 
 
@@ -46,10 +49,15 @@ def _plain(value: Any, known: list[tuple[re.Pattern, str]]) -> Any:
     if isinstance(value, dict):
         # Where names are ids, as those of port security groups, they are as changeable as values.
         return {_words(key, known): "MOVING" if MOVING.search(key) else _plain(each, known)
-                for key, each in value.items()}
+                for key, each in _numbered(value).items()}
     if isinstance(value, list):
         return sorted((_plain(each, known) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
     return _words(value, known) if isinstance(value, str) else value
+
+
+def _numbered(record: dict) -> dict:
+    """A record without its number: each pod counts by itself."""
+    return {key: "NUMBER" if key.lower() == "id" and isinstance(value, int) else value for key, value in record.items()}
 
 
 def _words(text: str, known: list[tuple[re.Pattern, str]]) -> str:

@@ -66,8 +66,8 @@ class Shell:
 
 
 def _data(text: str) -> Any:
-    """What was printed as JSON; some options print text in its place, as a key alone."""
+    """What was printed as JSON, behind words of progress; some options print text in its place, as a key alone."""
     try:
-        return json.loads(text)
+        return json.loads(text.removeprefix("Complete\n"))
     except ValueError:
         return text
