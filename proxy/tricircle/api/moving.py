@@ -221,8 +221,13 @@ def _pool(task: Move, subnet: dict) -> dict:
 
 
 def _is_lent(task: Move) -> bool:
-    """Whether an RBAC policy shares it. Neutron shows its owner `shared` for policies alone that share it with all."""
-    answer = _call(task, task.home, "GET", f"rbac-policies?object_id={task.network_id}&fields=id")
+    """Whether an RBAC policy shares it, which may be an administrator's: its owner sees only policies of their own.
+
+    So Tricircle's own account asks, for a caller who may change the network.
+    """
+    there = rewrite.down(task.db, task.home["pod_id"], task.network_id.encode()).decode()
+    answer = task.upstream.ask(task.home["pod_name"], "network", "GET",
+                               f"/v2.0/rbac-policies?object_id={there}&fields=id")
     return answer.status != 404 and bool(_member(answer, "rbac_policies"))   # 404: no such extension
 
 

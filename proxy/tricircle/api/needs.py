@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from tricircle.api import alike, group_names, judged, moving, shadows
+from tricircle.api import alike, attaching, group_names, judged, moving, shadows
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.crosspod import followers, groups, pairing
@@ -105,17 +105,14 @@ def take_along(gateway: Gateway, request: Request, path: Path, placed: Placed, r
 
 
 def take_to_server(gateway: Gateway, request: Request, path: Path, placed: Placed) -> None:
-    """Bring a network to the server that it shall be attached to, where the user may see the server.
+    """Bring a network to the server that it shall be attached to, where Nova is going to look for it.
 
     Nova's API does not look for the network: its host does, and the answer to a missing one is 500 without a reason
     (nova/compute/api.py `attach_interface`). So the network comes first.
 
     Args, raises: as `take_along`.
     """
-    asked = (request.body_json or {}).get("interfaceAttachment")
-    # Nova's API refuses any other body before it looks at anything.
-    plain = isinstance(asked, dict) and asked.keys() <= {"net_id", "fixed_ips", "tag"}
-    if plain and judged.shows(gateway, request, path):
+    if attaching.takes_interface(gateway, request, path):
         _taken(gateway, request, path, placed, list(placed.moves))
 
 

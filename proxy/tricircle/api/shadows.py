@@ -144,7 +144,12 @@ def _inside(path: Path, port: dict, wanted: str | None) -> dict:
 
 def _router(gateway: Gateway, path: Path, home: dict, pod: dict, port: dict, inner: dict,
             external: str) -> tuple[str, str, str]:
-    """(home id, id in the floating IP's pod, address on the port's subnet) of the router that joins both sides."""
+    """(home id, id in the floating IP's pod, address on the port's subnet) of the router that joins both sides.
+
+    Of several it is the one at the subnet's own gateway address, as in Neutron (neutron/db/l3_db.py
+    `get_router_for_floatingip`), or else one of the port's project: another project's may be there, where the network
+    is shared with that project.
+    """
     subnet = inner["subnet_id"]
     there = rows.to_local(gateway.db, home["pod_id"], [port["network_id"], subnet])
     query = {"network_id": there.get(port["network_id"], port["network_id"]), "device_owner": INTERFACES,
@@ -155,10 +160,15 @@ def _router(gateway: Gateway, path: Path, home: dict, pod: dict, port: dict, inn
     by_home = {homes.get(device, device): ip for device, ip in gates.items()}
     local = rows.to_local(gateway.db, pod["pod_id"], list(by_home))
     known = {local.get(router_id, router_id): router_id for router_id in by_home}
-    query = {"id": list(known), "fields": ("id", "external_gateway_info")}
-    for router in _listed(gateway, pod, "routers", query) if known else ():
-        if (router["external_gateway_info"] or {}).get("network_id") == external:
-            return known[router["id"]], router["id"], by_home[known[router["id"]]]
+    query = {"id": list(known), "fields": ("id", "project_id", "external_gateway_info")}
+    found = [router for router in (_listed(gateway, pod, "routers", query) if known else ())
+             if (router["external_gateway_info"] or {}).get("network_id") == external]
+    if found:
+        query = {"id": there.get(subnet, subnet), "fields": "gateway_ip"}
+        gate = {each["gateway_ip"] for each in _listed(gateway, home, "subnets", query)} if len(found) > 1 else set()
+        router = min(found, key=lambda each: (by_home[known[each["id"]]] not in gate,
+                                              each["project_id"] != port["project_id"], each["id"]))
+        return known[router["id"]], router["id"], by_home[known[router["id"]]]
     lost = f"External network {external} is not reachable from subnet {subnet}."
     if is_forwarding(path):
         raise BadRequest(f"Bad port_forwarding request: {lost} Cannot set Port forwarding for port {port['id']} with "

@@ -79,10 +79,12 @@ def test_what_the_other_pod_does_not_take_keeps_it_where_it_is(cloud, user):
     assert user.network.ok("GET", f"/subnets/{subnet}")["subnet"]["network_id"] == network
 
 
-def test_a_network_that_is_shared_stays(cloud, gateway, user):
+@pytest.mark.parametrize("by", ["owner", "administrator"])
+def test_a_network_that_is_shared_stays(cloud, gateway, user, by):
+    """Its owner does not see who else may use it by an administrator's word."""
     network, _ = user.wired()
     other = User(gateway)
-    user.network.ok("POST", "/rbac-policies", {"rbac_policy": {
+    {"owner": user, "administrator": User(gateway, "admin")}[by].network.ok("POST", "/rbac-policies", {"rbac_policy": {
         "object_type": "network", "object_id": network, "action": "access_as_shared", "target_tenant": other.project}})
     answer = user.compute.post("/servers", {"server": wish(user, network, "az2")})
     assert (answer.status, "RBAC" in str(answer.body)) == (400, True)
@@ -222,6 +224,24 @@ def test_who_may_not_see_the_server_moves_nothing(cloud, gateway, user):
     network, _ = stranger.wired()
     with cloud.unchanged():
         assert attach(stranger, server, net_id=network).status == 404
+
+
+@pytest.mark.parametrize("wrong", [
+    {"fixed_ips": [{"ip_address": "no address"}]}, {"fixed_ips": 5}, {"fixed_ips": []}, {"tag": "a,b"}, {"tag": None},
+    {"more": 1}, "locked", "failed"])
+def test_what_nova_refuses_to_attach_stays_where_it_is(cloud, user, wrong):
+    server, (network, _) = user.boot(None, "az2"), user.wired()
+    asked = {"OpenStack-API-Version": "compute 2.49"}
+    if wrong == "locked":
+        user.compute.ok("POST", f"/servers/{server}/action", {"lock": None})
+    if wrong == "failed":
+        user.compute.ok("GET", f"/servers/{server}")   # it is built by then
+        row = cloud["Pod2"].compute.shelf("servers")[server]
+        row["OS-EXT-STS:vm_state"] = "error"
+    body = {"net_id": network, **(wrong if isinstance(wrong, dict) else {})}
+    answer = user.compute.post(f"/servers/{server}/os-interface", {"interfaceAttachment": body}, headers=asked)
+    assert answer.status in (400, 409), answer.raw
+    assert holders(cloud, "network", "networks", network) == ["Pod1"]
 
 
 def user_jobs(gateway, network):

@@ -87,10 +87,10 @@ def one_of(*allowed: Any) -> Check:
     return check
 
 
-def many(check: Check, most: int = 10000) -> Check:
+def many(check: Check, most: int = 10000, least: int = 0) -> Check:
     """A list of such values."""
     def checked(value):
-        if not isinstance(value, list) or len(value) > most:
+        if not isinstance(value, list) or not least <= len(value) <= most:
             raise ValueError(f"'{str(value)[:80]}' is not a list.")
         return [check(each) for each in value]
     return checked

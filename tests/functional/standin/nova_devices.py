@@ -8,8 +8,9 @@ from tests.functional.standin.web import Refused, Response
 
 ATTACHMENT = c.fields(("volumeId",), volumeId=c.identifier, device=c.nullable(c.text(255, 1, r"^/dev/[a-z]+\d*$")),
                       tag=c.text(60), delete_on_termination=c.boolean)
-INTERFACE = c.fields(net_id=c.identifier, port_id=c.identifier, tag=c.text(60),
-                     fixed_ips=c.many(c.fields(("ip_address",), ip_address=c.address), 1))
+INTERFACE = c.fields(net_id=c.identifier, port_id=c.identifier, tag=c.text(60, 1, "^[^,/]*$"),
+                     fixed_ips=c.many(c.fields(("ip_address",), ip_address=c.address), 1, least=1))
+ATTACHABLE = ("active", "paused", "stopped")
 
 
 class Devices:
@@ -144,6 +145,11 @@ class Devices:
         """POST os-interface."""
         row = self.own_server(request, id)
         given = self.checked(INTERFACE, self.member(request, "interfaceAttachment"))
+        if row.get("_locked") and not request.who.admin:
+            raise Refused(409, f"Instance {id} is locked")
+        if row["OS-EXT-STS:vm_state"] not in ATTACHABLE:
+            raise Refused(409, f"Cannot 'attach_interface' instance {id} while it is in vm_state "
+                               f"{row['OS-EXT-STS:vm_state']}")
         wanted = {"port": given.get("port_id")} if "port_id" in given else {"uuid": given.get("net_id", "")}
         return Response(200, {"interfaceAttachment": self._interface_view(self._plug_one(request, row, wanted))})
 
