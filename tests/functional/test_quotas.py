@@ -34,8 +34,8 @@ ASKS = {
 WORDS = {
     "compute": (403, {"forbidden": {"code": 403, "message": "Quota exceeded for instances: Requested 1, but already "
                                                             "used 10 of 10 instances"}}),
-    "volume": (413, {"overLimit": {"code": 413, "message": "Maximum number of volumes allowed (10) exceeded for quota "
-                                                           "'volumes'.", "retryAfter": "0"}}),
+    "volume": (413, {"overLimit": {"code": 413, "message": "VolumeLimitExceeded: Maximum number of volumes allowed "
+                                                           "(10) exceeded for quota 'volumes'.", "retryAfter": "0"}}),
     "network": (409, {"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for resources: ['network'].",
                                        "detail": ""}}),
 }
@@ -221,18 +221,19 @@ def test_gigabytes_snapshots_and_growing(gateway, boss, user):
     grow = {"os-extend": {"new_size": 7}}
     answer = user.volume.post(f"/volumes/{ids[1]}/action", grow)
     assert (answer.status, answer["overLimit"]["message"], answer.headers["Retry-After"]) == (
-        413, "Requested volume or snapshot exceeds allowed gigabytes quota. Requested 4G, quota is 9G and 6G has been "
-             "consumed.", "0")
+        413, "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. "
+             "Requested 4G, quota is 9G and 6G has been consumed.", "0")
     assert user.volume.post("/snapshots", {"snapshot": {"volume_id": ids[0]}}).status == 202
     put(boss, user, "volume", gigabytes=-1)
     answer = user.volume.post("/snapshots", {"snapshot": {"volume_id": ids[1]}})
-    assert (answer.status, answer["overLimit"]["message"]) == (413, "Maximum number of snapshots allowed (1) exceeded")
+    assert (answer.status, answer["overLimit"]["message"]) == (
+        413, "SnapshotLimitExceeded: Maximum number of snapshots allowed (1) exceeded")
     kind = next(name for name in user.volume.ok("GET", f"/os-quota-sets/{user.project}")["quota_set"]
                 if name.startswith("volumes_"))
     put(boss, user, "volume", **{kind: 2})
     answer = user.volume.post("/volumes", {"volume": {"size": 1, "availability_zone": "az2"}})
     assert (answer.status, answer["overLimit"]["message"]) == (
-        413, f"Maximum number of volumes allowed (2) exceeded for quota '{kind}'.")
+        413, f"VolumeLimitExceeded: Maximum number of volumes allowed (2) exceeded for quota '{kind}'.")
 
 
 def test_a_pod_that_is_down_counts_as_it_did_last(cloud, gateway, boss, user):

@@ -322,3 +322,29 @@ def test_a_rule_without_its_policy_is_carried_over_too(cloud, gateway):
         "alias_bandwidth_limit_rule": {"id": rule, "max_kbps": 300, "max_burst_kbps": 0, "direction": "egress"}}
     job, = gateway.client("admin", "admin").ok("GET", f"/jobs?resource_id={policy}")["jobs"]
     assert (job["kind"], job["state"]) == ("qos_policy", "queued")
+
+
+@pytest.mark.parametrize("verb", ["DELETE", "PUT"])
+def test_judging_a_request_leaves_the_revision_number_as_it_is(gateway, verb):
+    """A client's If-Match holds: what the gateway asks before it acts is no change (Neutron counts empty PUTs)."""
+    user = User(gateway)
+    id = user.make("subnetpools", name="p", prefixes=["10.0.0.0/16"])["id"]
+    assert user.network.put(f"/subnetpools/{id}", {"subnetpool": {"is_default": True}}).status == 403
+    before = user.network.ok("GET", f"/subnetpools/{id}")["subnetpool"]["revision_number"]
+    body = {"subnetpool": {"prefixes": ["10.0.0.0/15"], "address_scope_id": None}} if verb == "PUT" else None
+    asked = {"If-Match": f"revision_number={before}"}
+    answer = user.network.call(verb, f"/subnetpools/{id}", body, headers=asked)
+    assert answer.status == {"PUT": 200, "DELETE": 204}[verb], answer.raw
+
+
+def test_a_pool_that_has_lost_its_prefixes_gets_others_and_goes(gateway):
+    """Neutron refuses every PUT of such a pool, also the one that only asks who may change it."""
+    user = User(gateway)
+    id = user.make("subnetpools", name="p", prefixes=["10.0.0.0/16"])["id"]
+    for _ in range(2):
+        gone = user.network.ok("PUT", f"/subnetpools/{id}/remove_prefixes", {"prefixes": ["10.0.0.0/16"]})
+        assert gone["prefixes"] == []
+        shown = user.network.ok("PUT", f"/subnetpools/{id}/add_prefixes", {"prefixes": ["10.0.0.0/16"]})
+        assert shown["prefixes"] == ["10.0.0.0/16"]
+    user.network.ok("PUT", f"/subnetpools/{id}/remove_prefixes", {"prefixes": ["10.0.0.0/16"]})
+    assert user.network.delete(f"/subnetpools/{id}").status == 204

@@ -213,12 +213,13 @@ def test_replicas_are_counted():
     (COMPUTE, {(COMPUTE, "server_groups"): (1, 1)}, 403, "Quota exceeded, too many server groups."),
     (COMPUTE, {(NET, "port"): (1, 1)}, 403, "Maximum number of ports exceeded"),
     (DISK, {(DISK, "gigabytes"): (9, 7), (DISK, "volumes"): (1, 1)}, 413,
-     "Requested volume or snapshot exceeds allowed gigabytes quota. Requested 3G, quota is 9G and 7G has been "
-     "consumed."),
+     "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. Requested 3G, "
+     "quota is 9G and 7G has been consumed."),
     (DISK, {(DISK, "volumes_fast"): (1, 1)}, 413,
-     "Maximum number of volumes allowed (1) exceeded for quota 'volumes_fast'."),
+     "\"VolumeLimitExceeded: Maximum number of volumes allowed (1) exceeded for quota 'volumes_fast'."),
     (DISK, {(DISK, "backup_gigabytes"): (9, 7)}, 413,
-     "Requested backup exceeds allowed Backup gigabytes quota. Requested 3G, quota is 9G and 7G has been consumed."),
+     "VolumeBackupSizeExceedsAvailableQuota: Requested backup exceeds allowed Backup gigabytes quota. Requested 3G, "
+     "quota is 9G and 7G has been consumed."),
     (NET, {(NET, "port"): (5, 5)}, 409, "Quota exceeded for resources: ['port']."),
 ])
 def test_words(service, over, status, words):

@@ -3,8 +3,9 @@
 A row of ours says where a thing is, and proves nothing about who may see or change it. So the home of the thing is
 asked with the user's own token: by a GET, or by a PUT that changes nothing. Neutron judges such a PUT as it judges a
 deletion or an action: its rules for them are the same unless an operator makes them differ (neutron/conf/policies).
-A PUT without fields writes no row, and leaves `revision_number` and `updated_at` as they are (neutron/db/l3_db.py
-`_update_router_db`, neutron/services/revisions/revision_plugin.py).
+A PUT without fields still raises the `revision_number` of a router, a subnet or a subnet pool. So the PUT asks for a
+revision that never is: Neutron looks at its policy, and then refuses the write with 412 (extension `revision-if-match`,
+neutron/services/revisions/revision_plugin.py).
 """
 import json
 from dataclasses import replace
@@ -16,9 +17,12 @@ from tricircle.api.message import Request
 from tricircle.errors import PodUnreachable
 from tricircle.routing.catalogue import NETWORK, UUID, Path, parse, singular
 from tricircle.routing.replicas import Refused
-from tricircle.upstream.client import member
+from tricircle.upstream.client import document, member
 
 JSON = {"content-type": "application/json", "accept": "application/json"}
+NEVER = {"if-match": "revision_number=-1"}
+# What Neutron says behind its policy: the precondition is not met; a pool that has lost its last prefix takes no PUT.
+ALLOWED = ("RevisionNumberConstraintFailed", "EmptySubnetPoolPrefixList")
 
 
 def seen(gateway: Gateway, request: Request, collection: str, resource_id: str) -> dict | None:
@@ -45,13 +49,24 @@ def changeable(gateway: Gateway, request: Request, collection: str, resource_id:
 
     Args:
         gateway, request, collection, resource_id: as in `seen`.
-        kept: fields as they are, where Neutron takes no PUT without them: it breaks over an RBAC policy without its
-            target (neutron/objects/rbac_db.py `validate_rbac_policy_update`).
+        kept: fields as they are, where Neutron takes no PUT without them, and none with a precondition: it breaks over
+            an RBAC policy without its target (neutron/objects/rbac_db.py `validate_rbac_policy_update`).
 
     Raises:
         Refused, PodUnreachable, Unavailable: as `seen`.
     """
-    return _ask(gateway, request, "PUT", collection, resource_id, {singular(collection): kept or {}})
+    body = {singular(collection): kept or {}}
+    if kept:
+        return _ask(gateway, request, "PUT", collection, resource_id, body)
+    try:
+        return _ask(gateway, request, "PUT", collection, resource_id, body, NEVER)
+    except Refused as refused:
+        error = document(refused.answer).get("NeutronError") or {}
+        if error.get("type") in ALLOWED:
+            return seen(gateway, request, collection, resource_id)
+        if refused.status == 400 and "if-match" in str(error.get("message")):   # a Neutron without that extension
+            return _ask(gateway, request, "PUT", collection, resource_id, body)
+        raise
 
 
 def shows(gateway: Gateway, request: Request, path: Path) -> bool:
@@ -62,23 +77,23 @@ def shows(gateway: Gateway, request: Request, path: Path) -> bool:
 
 
 def _ask(gateway: Gateway, request: Request, method: str, collection: str, resource_id: str,
-         document: Any = None) -> dict | None:
+         body: Any = None, precondition: dict[str, str] | None = None) -> dict | None:
     home = gateway.locator.find(request.caller, NETWORK.name, collection, resource_id) if UUID.match(resource_id) \
         else None
     if not home:
         return None
     path = parse(NETWORK, f"/v2.0/{collection}/{resource_id}")
     # The user's headers speak of the user's own body.
-    caller = replace(request.caller, headers=request.caller.headers | JSON)
-    asked = replace(request.question(path.whole), method=method, caller=caller, body_json=document,
-                    body=b"" if document is None else json.dumps(document).encode())
+    caller = replace(request.caller, headers=request.caller.headers | JSON | (precondition or {}))
+    asked = replace(request.question(path.whole), method=method, caller=caller, body_json=body,
+                    body=b"" if body is None else json.dumps(body).encode())
     answer = send(gateway, asked, path, home, target=path.whole)
     if answer.status >= 500:
         raise PodUnreachable(home["pod_name"], NETWORK.name, f"answered {answer.status} to {method} {path.whole}")
-    body = translate(gateway, asked, path, home, answer.body)
+    answer = replace(answer, body=translate(gateway, asked, path, home, answer.body))
     if not answer.ok:
-        raise Refused(replace(answer, body=body))
-    found = member(replace(answer, body=body), singular(collection))
+        raise Refused(answer)
+    found = member(answer, singular(collection))
     if found.get("id") != resource_id or not isinstance(found.get("project_id"), str):
         raise PodUnreachable(home["pod_name"], NETWORK.name, f"answered {answer.status} without the "
                              f"{singular(collection)}", doubtful=method != "GET")

@@ -10,16 +10,17 @@ Over = dict[Key, tuple[int, int]]
 NOVA = {"server_groups": "Quota exceeded, too many server groups.", "port": "Maximum number of ports exceeded",
         "security_group": "Quota exceeded, too many security groups.",
         "security_group_rule": "Quota exceeded, too many security group rules."}
-# By the beginning of a quota's name; `gigabytes` first, as Cinder looks at it first.
+# By the beginning of a quota's name; `gigabytes` first, as Cinder looks at it first. Cinder's middleware puts the name
+# of the exception before its words (cinder/api/middleware/fault.py).
 CINDER = {
-    "backup_gigabytes": "Requested backup exceeds allowed Backup gigabytes quota. Requested {asked}G, quota is "
-                        "{limit}G and {used}G has been consumed.",
-    "gigabytes": "Requested volume or snapshot exceeds allowed {name} quota. Requested {asked}G, quota is {limit}G "
-                 "and {used}G has been consumed.",
-    "volumes": "Maximum number of volumes allowed ({limit}) exceeded for quota '{name}'.",
-    "snapshots": "Maximum number of snapshots allowed ({limit}) exceeded",
-    "backups": "Maximum number of backups allowed ({limit}) exceeded",
-    "groups": "Maximum number of groups allowed ({limit}) exceeded",
+    "backup_gigabytes": "VolumeBackupSizeExceedsAvailableQuota: Requested backup exceeds allowed Backup gigabytes "
+                        "quota. Requested {asked}G, quota is {limit}G and {used}G has been consumed.",
+    "gigabytes": "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed {name} quota. "
+                 "Requested {asked}G, quota is {limit}G and {used}G has been consumed.",
+    "volumes": "VolumeLimitExceeded: Maximum number of volumes allowed ({limit}) exceeded for quota '{name}'.",
+    "snapshots": "SnapshotLimitExceeded: Maximum number of snapshots allowed ({limit}) exceeded",
+    "backups": "BackupLimitExceeded: Maximum number of backups allowed ({limit}) exceeded",
+    "groups": "GroupLimitExceeded: Maximum number of groups allowed ({limit}) exceeded",
 }
 
 
@@ -67,7 +68,7 @@ def _cinder(amount: Amount, over: Over) -> tuple[int, str]:
         for key, (limit, used) in over.items():
             if key[1].startswith(start):
                 return 413, words.format(name=key[1], asked=amount.units[key], limit=limit, used=used)
-    return 413, f"Unexpected over quota on {', '.join(name for _, name in over)}."
+    return 413, f"UnexpectedOverQuota: Unexpected over quota on {', '.join(name for _, name in over)}."
 
 
 def _neutron(_: Amount, over: Over) -> tuple[int, str]:

@@ -117,13 +117,15 @@ class Quotas:
         quota, used = self.quota_of(project), self.used(project)
         asked = {"gigabytes": size, f"gigabytes_{kind}": size} | ({what: 1, f"{what}_{kind}": 1} if what else {})
         if 0 <= quota["per_volume_gigabytes"] < size and what != "snapshots":
-            raise OverLimit(f"Requested volume size {size}G is larger than maximum allowed limit "
-                            f"{quota['per_volume_gigabytes']}G.")
+            raise OverLimit(f"VolumeSizeExceedsLimit: Requested volume size {size}G is larger than maximum allowed "
+                            f"limit {quota['per_volume_gigabytes']}G.")
         overs = sorted(name for name, number in asked.items() if 0 <= quota[name] < used.get(name, 0) + number)
         for name in overs:
             if "gigabytes" in name:
-                raise OverLimit(f"Requested volume or snapshot exceeds allowed {name} quota. Requested {size}G, quota "
-                                f"is {quota[name]}G and {used.get(name, 0)}G has been consumed.")
+                raise OverLimit(f"VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed {name} "
+                                f"quota. Requested {size}G, quota is {quota[name]}G and {used.get(name, 0)}G has been "
+                                "consumed.")
             if what == "volumes":
-                raise OverLimit(f"Maximum number of volumes allowed ({quota[name]}) exceeded for quota '{name}'.")
-            raise OverLimit(f"Maximum number of snapshots allowed ({quota[name]}) exceeded")
+                raise OverLimit(f"VolumeLimitExceeded: Maximum number of volumes allowed ({quota[name]}) exceeded for "
+                                f"quota '{name}'.")
+            raise OverLimit(f"SnapshotLimitExceeded: Maximum number of snapshots allowed ({quota[name]}) exceeded")

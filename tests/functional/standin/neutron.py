@@ -21,6 +21,7 @@ from tests.functional.standin.web import Refused, Request, Response
 
 INT_DIGITS = 4300   # of which int() makes a number
 PAGING = ("fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir")
+ALWAYS_WRITTEN = ("routers", "subnets", "subnetpools")   # a PUT without fields raises their revision number
 
 
 class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers, Security, Topologies, Quotas,
@@ -324,7 +325,8 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
         fixed = [name for name in given if name in kind.fixed]
         if fixed:
             raise Refused(400, f"Cannot update read-only attribute {fixed[0]}", "HTTPBadRequest")
-        row = self._changeable(request, plural, id, f"update_{kind.singular}")
+        written = bool(given) or plural in ALWAYS_WRITTEN
+        row = self._changeable(request, plural, id, f"update_{kind.singular}", written)
         self._allowed(request.who, kind, given)
         self.check_policy(request.who, given)
         before = copy.deepcopy(row)
@@ -335,17 +337,22 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
             row.clear()
             row.update(before)
             raise
-        if "updated_at" in row and row != before:    # Neutron counts rows that were written
+        if "updated_at" in row and (row != before or (written and not given)):   # Neutron counts rows that were written
             row["updated_at"] = stamp()
             self.revise(row)
-        return Response(200, {kind.singular: self.view(plural, row, None, request.who)})
+        shown = self.view(plural, row, None, request.who)
+        if plural == "subnetpools" and not shown.get("address_scope_id"):
+            shown.pop("address_scope_id", None)    # so Zed's answer to a PUT, and to no GET
+        return Response(200, {kind.singular: shown})
 
-    def _changeable(self, request, plural, id, what):
+    def _changeable(self, request, plural, id, what, written=True):
         row = self.own(request.who, plural, id)
         self.writer(request, what)
         if not request.who.admin and row["project_id"] != request.who.project.id:
             raise Refused(403, f"rule:{what} is disallowed by policy", "PolicyNotAuthorized")
-        wanted = request.headers.get("if-match", "").partition("revision_number=")[2]
+        if what == "update_subnetpool" and not row["prefixes"]:
+            raise Refused(400, "Empty subnet pool prefix list.", "EmptySubnetPoolPrefixList")
+        wanted = request.headers.get("if-match", "").partition("revision_number=")[2] if written else ""
         # Before Wallaby the number is compared again after the subnets are gone (bug 1909008).
         twice = self.compares_twice and plural == "networks" and bool(self._subnets(row["id"]))
         if wanted and (twice or int(wanted) != row.get("revision_number")):

@@ -25,8 +25,8 @@ PATTERNS = [(re.compile(pattern), told) for pattern, told in (
 # What moves by itself: counters, and figures of the whole machine.
 MOVING = re.compile(r"revision.number|segmentation.id|uptime|load.average|host.time|current.workload|running.vms|"
                     r"vcpus|memory|local.gb|free|disk.available|users|progress|seconds|hours|heartbeat|updated.at|"
-                    r"rxtx|auth.key|adminpass|service.uuid|shared.targets|(old|new) flavor|ip.allocation.*used|usage|"
-                    r"standard.attr.id|configuration|availability.zones$|"
+                    r"rxtx|capacity.gb|auth.key|adminpass|service.uuid|shared.targets|(old|new) flavor|"
+                    r"ip.allocation.*used|usage|standard.attr.id|configuration|availability.zones$|"
                     r"^(segment|available|used|(minimum|maximum)( id)?)$", re.IGNORECASE)
 
 
