@@ -93,6 +93,28 @@ def test_a_server_goes_to_the_pod_of_the_host_that_it_names(boss, cloud, gateway
     assert User(gateway).compute.post("/servers", {"server": body}, headers=asked).status == 403
 
 
+def test_who_sees_aggregates_is_said_by_the_pods(cloud, boss, gateway):
+    """In Nova's words, also about the aggregates that stand for pods."""
+    number = boss.compute.ok("GET", "/os-aggregates")["aggregates"][0]["id"]
+    member = User(gateway)
+    for verb, path, body in (("GET", "", None), ("GET", f"/{number}", None), ("DELETE", f"/{number}", None),
+                             ("POST", f"/{number}/action", {"add_host": {"host": "x"}})):
+        answer = member.compute.call(verb, f"/os-aggregates{path}", body)
+        assert (answer.status, "os_compute_api:os-aggregates:index" in str(answer.body)) == (403, True)
+        if verb != "GET":
+            assert boss.compute.call(verb, f"/os-aggregates{path}", body).status == 409
+
+
+@pytest.mark.parametrize(("path", "member", "words"), [
+    ("types", "volume_type", "Volume Type {} already exists."),
+    ("qos-specs", "qos_specs", "QoS Specs {} already exists.")])
+def test_a_name_that_is_taken_is_refused_in_cinders_words(boss, path, member, words):
+    body = {member: {"name": f"taken-{member}"}}
+    boss.volume.ok("POST", f"/{path}", body)
+    answer = boss.volume.post(f"/{path}", body)
+    assert (answer.status, answer["conflictingRequest"]["message"]) == (409, words.format(body[member]["name"]))
+
+
 def test_hosts_and_services_are_in_the_users_zones(boss):
     """Each pod calls its zone `nova`; where no servers run is `internal` everywhere."""
     rows = boss.compute.ok("GET", "/os-hosts")["hosts"]

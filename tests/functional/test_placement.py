@@ -351,3 +351,10 @@ def test_a_topology_is_allocated_where_it_can_be(cloud, user, monkeypatch, pod):
     assert [each["id"] for each in user.network.ok("GET", "/networks")["networks"]] == [made]
     assert user.network.delete(path).status == 204
     assert holders(cloud, "network", "networks", made) == []
+
+
+@pytest.mark.parametrize("zone", ["az1", "az2"])
+@pytest.mark.parametrize(("collection", "member"), [("networks", "network"), ("routers", "router")])
+def test_hints_that_are_no_list_are_refused_by_neutron(gateway, collection, member, zone):
+    answer = User(gateway).network.post(f"/{collection}", {member: {"availability_zone_hints": zone}})
+    assert (answer.status, f"'{zone}' is not a list" in str(answer.body)) == (400, True)

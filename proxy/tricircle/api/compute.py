@@ -28,21 +28,24 @@ def aggregates(gateway: Gateway, request: Request, path: Path) -> Response | Non
         return None
     if not path.member and request.method not in ("GET", "HEAD"):
         return None
-    gateway.policy.check(request.caller, "pods:list")
+    shown = [_aggregate(pod, request) for pod in pods.bottom(gateway.db)]
+    if not shown:
+        gateway.policy.check(request.caller, "pods:list")
+        return Response.of_json(200, {"aggregates": []})
+    # The pods' own policy says who may see aggregates.
+    everywhere = replace(path, member="", rest="")
+    listed = generic.plain(gateway, request.question(path.base) if path.member else request, everywhere)
+    if listed.status != 200:
+        return listed
     if request.method not in ("GET", "HEAD"):
         return _refuse_change(gateway, path)
-    shown = [_aggregate(pod, request) for pod in pods.bottom(gateway.db)]
     if path.member:
         for aggregate in shown:
             if str(aggregate["id"]) == path.member:
                 return Response.of_json(200, {"aggregate": aggregate})
         raise NotFound(f"Aggregate {path.member} could not be found.")
-    if not shown:
-        return Response.of_json(200, {"aggregates": []})
-    response = generic.plain(gateway, request, path)
-    if response.status == 200:
-        response.body = json.dumps({"aggregates": shown + json.loads(response.body)["aggregates"]}).encode()
-    return response
+    listed.body = json.dumps({"aggregates": shown + json.loads(listed.body)["aggregates"]}).encode()
+    return listed
 
 
 def _refuse_change(gateway: Gateway, path: Path) -> None:

@@ -77,7 +77,7 @@ def plain(gateway: Gateway, request: Request, path: Path) -> Response:
     if reading and not path.member and not slashed:
         return merged_list(gateway, request, path, pods_to_ask(gateway, request, path), once.tidy(path))
     if path.collection.everywhere:
-        return (fanout.read_any if reading else fanout.write_all)(gateway, request, path)
+        return (fanout.read_any if reading or request.method == "OPTIONS" else fanout.write_all)(gateway, request, path)
     return perform(gateway, request, path)
 
 

@@ -47,7 +47,8 @@ class Shape:
         parts: what hangs on it.
         refers: {field of the record with an id: the collection that it is of}: is brought along.
         query: for lists, so that nothing is left out.
-        taken: the service's words for a key that is taken, where users meet them; administrators are told the pod.
+        taken: the service's words for a key that is taken; empty where something of other properties may have it, and
+            the user is told in which pod.
     """
 
     service: str
@@ -130,17 +131,18 @@ SHAPES = {shape.kind: shape for shape in (
     Shape("compute", "os-keypairs", "keypair", owned=True, told=("public_key", "type"),
           taken="Key pair '{}' already exists.",
           create=(("name", "name"), ("public_key", "public_key"), ("type", "type"), ("user_id", "user_id"))),
-    Shape("volume", "types", "volume_type", named=True, query="?is_public=none",
+    Shape("volume", "types", "volume_type", named=True, query="?is_public=none", taken="Volume Type {} already exists.",
           refers=(("qos_specs_id", "qos-specs"),),
           create=(("name", "name"), ("description", "description"), ("os-volume-type-access:is_public", "is_public")),
           update=(("name", "name"), ("description", "description"), ("is_public", "is_public")),
           parts=(_specs("/extra_specs"), Part("", _encryption, "/encryption"),
                  _access("/os-volume-type-access", "volume_type_access", "project_id", "Project", "project"))),
     Shape("volume", "group_types", "group_type", named=True, query="?is_public=none",
+          taken="Group Type {} already exists.",
           create=(("name", "name"), ("description", "description"), ("is_public", "is_public")),
           update=(("name", "name"), ("description", "description"), ("is_public", "is_public")),
           parts=(_specs("/group_specs", "group_specs"),)),
-    Shape("volume", "qos-specs", "qos_specs", named=True,
+    Shape("volume", "qos-specs", "qos_specs", named=True, taken="QoS Specs {} already exists.",
           create=(("name", "name"), ("consumer", "consumer")), update=(("consumer", "consumer"),),
           parts=(Part("specs", _mapping(lambda new: ("PUT", "", {"qos_specs": new}),
                                         lambda old: [("PUT", "/delete_keys", {"keys": old})])),

@@ -105,6 +105,7 @@ PLACES: dict[str, dict[str, Reference | Beside | str]] = {
 # Fields of a member that carry an availability zone: a string, or a list of strings.
 ZONES = frozenset({"availability_zone", "OS-EXT-AZ:availability_zone", "pinned_availability_zone",
                    "availability_zones", "availability_zone_hints"})
+ZONE_LISTS = frozenset({"availability_zones", "availability_zone_hints"})
 # Fields of a record that tell whose it is.
 OWNERS = ("project_id", "tenant_id", "os-vol-tenant-attr:tenant_id", "os-extended-snapshot-attributes:project_id",
           "os-backup-project-attr:project_id")

@@ -12,7 +12,7 @@ from typing import Any
 
 from tricircle import jsons
 from tricircle.freetext import swapped
-from tricircle.routing.fields import ZONES
+from tricircle.routing.fields import ZONE_LISTS, ZONES
 from tricircle.store import Database, replicas
 from tricircle.uuids import ids
 
@@ -89,6 +89,8 @@ def zones(holders: Iterable[dict], translate: Callable[[str, str, dict], str]) -
 def _zone(holder: dict, field: str, translate: Callable[[str, str, dict], str]) -> Any:
     """Translate one field; its new value, or None where nothing was changed."""
     value = holder[field]
+    if isinstance(value, str) and field in ZONE_LISTS:
+        return None   # Neutron says that it is no list
     if isinstance(value, str) and value:
         new: Any = translate(value, field, holder)
     elif isinstance(value, list) and all(isinstance(item, str) for item in value):
