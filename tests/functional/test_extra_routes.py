@@ -1,5 +1,6 @@
 """Extra routes of a router over two pods: each where its next hop is, and the other pod led there (reports, row 27)."""
 import json
+from ipaddress import ip_address
 
 import pytest
 
@@ -141,4 +142,65 @@ def test_a_home_that_does_not_answer_leaves_no_route_elsewhere(scene):
     finally:
         scene.cloud.recover()
         scene.gateway.settle()
+    assert shown(scene) == []
+
+
+def test_null_is_an_empty_list(scene):
+    assert change(scene, None, *NODES.values()).status == 200
+    scene.settle()
+    answer = scene.user.call("PUT", f"/routers/{scene.router}", {"router": {"routes": None}})
+    assert (answer.status, answer["router"]["routes"], shown(scene)) == (200, [], [])
+    # The plumbing has stayed, before any job has looked.
+    for pod, other in (PODS, PODS[::-1]):
+        assert there(scene, pod)[scene.cidr(other)] == scene.ip(other)
+
+
+def test_null_beside_a_gateway_is_an_empty_list(scene, external):
+    assert change(scene, None, *NODES.values()).status == 200
+    scene.settle()
+    assert both(scene, None, external("Pod2").info).status == 200
+    assert (gateways(scene), shown(scene)) == (["Pod2"], [])
+    assert there(scene, "Pod1")[scene.cidr("Pod2")] == scene.ip("Pod2")
+
+
+@pytest.mark.parametrize("destination", [1, True, 5, 10**30, None, 1.5, ["10.0.0.0/8"]])
+def test_a_destination_that_is_no_string_is_for_the_pod_to_refuse(scene, destination):
+    answer = change(scene, None, route(destination, "10.0.1.21"))
+    assert answer.status == 400
+    assert "is not a valid CIDR" in answer["NeutronError"]["message"]
+    answer = change(scene, None, route("10.244.1.0/24", destination))
+    assert answer.status == 400
+    assert "is not a valid IP address" in answer["NeutronError"]["message"]
+    assert "100.64." not in json.dumps(answer.body)
+
+
+@pytest.mark.parametrize("verb", ["add", None])
+def test_no_route_leads_into_a_bridge(scene, verb):
+    before = [there(scene, pod) for pod in PODS]
+    for destination, hop in (("1.1.1.0/24", "100.64.0.77"), (scene.cidr("Pod2"), scene.ip("Pod2")),
+                             ("10/8", scene.ip("Pod2")), ("1.1.1.0/24", scene.ip("Pod1"))):
+        answer = change(scene, verb, NODES["Pod1"], route(destination, hop))
+        assert (answer.status, answer["NeutronError"]["type"]) == (400, "InvalidRoutes")
+        said = [NODES["Pod1"], route(destination, hop)]
+        assert answer["NeutronError"]["message"] == \
+            f"Invalid format for routes: {said}, the nexthop is not connected with router"
+    assert ([there(scene, pod) for pod in PODS], shown(scene)) == (before, [])
+
+
+def test_no_number_leads_into_a_bridge(scene):
+    before = [there(scene, pod) for pod in PODS]
+    answer = change(scene, "add", route("1.1.1.0/24", int(ip_address(scene.ip("Pod2")))))
+    assert (answer.status, answer["NeutronError"]["type"]) == (400, "InvalidRoutes")
+    assert [there(scene, pod) for pod in PODS] == before
+
+
+@pytest.mark.parametrize("more", [{}, {"more": 1}])
+def test_to_remove_a_route_of_the_plumbing_removes_nothing(scene, more):
+    assert change(scene, "add", NODES["Pod1"]).status == 200
+    scene.settle()
+    before = [there(scene, pod) for pod in PODS]
+    plumbing = [route(scene.cidr(other), scene.ip(other)) | more for other in PODS]
+    assert change(scene, "remove", *plumbing, {"destination": 5, "nexthop": 5}).status == 200
+    assert [there(scene, pod) for pod in PODS] == before
+    assert change(scene, "remove", *plumbing, NODES["Pod1"]).status == 200
     assert shown(scene) == []

@@ -16,7 +16,7 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.stretched import ROUTES
 from tricircle.crosspod import view
-from tricircle.errors import ApiError, PodUnreachable
+from tricircle.errors import ApiError, BadRequest, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import Path
@@ -25,6 +25,7 @@ from tricircle.upstream.client import Answer
 
 LOG = logging.getLogger(__name__)
 ADD, REMOVE = "/add_extraroutes", "/remove_extraroutes"
+KEYS = ("destination", "nexthop")   # Neutron looks at no others in what is added or removed
 Routes = list[dict]
 # As Neutron writes a route into the words of a refusal (neutron/db/extraroute_db.py, `InvalidRoutes`).
 SAID = re.compile(r"\{'destination': '[^']*', 'nexthop': '(?P<hop>[^']*)'\}(, )?")
@@ -46,6 +47,8 @@ def change(gateway: Gateway, request: Request, path: Path, router: dict,
         ApiError: a pod that has to be asked does not answer.
     """
     wanted = asked_for(request, path)
+    if wanted is not None:
+        wanted = _apart_from_bridges(gateway, request, path, wanted, cidrs)
     home = gateway.locator.find(request.caller, "network", "routers", path.member)
     if wanted is None or not home or cidrs.keys() <= {home["pod_name"]}:
         return None
@@ -67,7 +70,15 @@ def asked_for(request: Request, path: Path) -> Routes | None:
     if request.method != "PUT" or path.rest not in ("", ADD, REMOVE) or not isinstance(body, dict):
         return None
     routes = body.get(ROUTES)
-    return [_plain(route) for route in routes] if isinstance(routes, list) and all(map(_is_route, routes)) else None
+    if routes is None and ROUTES in body and not path.rest:
+        return []   # Neutron takes null for that in a whole list (neutron_lib/api/definitions/extraroute.py)
+    if not isinstance(routes, list):
+        return None
+    if path.rest == REMOVE:   # of what is no route none is there
+        routes = [route for route in routes if _is_route(route)]
+    elif not all(_is_route(route) and (path.rest or len(route) == len(KEYS)) for route in routes):
+        return None
+    return [_plain(route) for route in routes]
 
 
 def _plain(route: dict) -> dict:
@@ -76,12 +87,40 @@ def _plain(route: dict) -> dict:
 
 
 def _is_route(route: Any) -> bool:
-    if not isinstance(route, dict) or route.keys() != {"destination", "nexthop"}:
+    if not isinstance(route, dict) or not all(isinstance(route.get(key), str) for key in KEYS):
         return False
     try:
         return bool(ip_network(route["destination"], strict=False) and ip_address(route["nexthop"]))
     except ValueError:
         return False
+
+
+def _apart_from_bridges(gateway: Gateway, request: Request, path: Path, routes: Routes,
+                        cidrs: dict[str, list[str]]) -> Routes:
+    """Return the routes whose next hops are on no bridge; to the user the router has no port there.
+
+    Neutron takes no such route, and removes none without a word: the others are what the request removes then.
+
+    Raises:
+        BadRequest: in Neutron's words.
+    """
+    nets = [ip_network(net) for there in cidrs.values() for net in there]
+    kept = [route for route in routes if not _within(route["nexthop"], gateway.conf.bridge.cidr)
+            or any(ip_address(route["nexthop"]) in net for net in nets)]
+    if len(kept) < len(routes):
+        if path.rest != REMOVE:
+            raise _not_connected(routes)
+        _put_into(request, kept)
+    return kept
+
+
+def _not_connected(routes: Any) -> BadRequest:
+    return BadRequest(f"Invalid format for routes: {routes}, the nexthop is not connected with router", "InvalidRoutes")
+
+
+def _put_into(request: Request, routes: Routes) -> None:
+    request.body_json["router"][ROUTES] = routes
+    request.body = rewrite.dump(request.body_json)
 
 
 def split(routes: Routes, cidrs: dict[str, list[str]], home: str) -> dict[str, Routes]:
@@ -114,7 +153,7 @@ def without_plumbing(response: Response, supernet: str) -> Response:
     return response
 
 
-def _within(hop: str, supernet: str) -> bool:
+def _within(hop: Any, supernet: str) -> bool:
     try:
         return ip_address(hop) in ip_network(supernet)
     except ValueError:
@@ -207,9 +246,30 @@ class _Change:
 
 
 def keep_plumbing(request: Request, path: Path, router: dict, supernet: str) -> None:
-    """Put the bridges' routes, which the user does not see, back into a list that replaces all routes."""
-    body = (request.body_json or {}).get("router")
-    if request.method != "PUT" or path.rest or not isinstance(body, dict) or not isinstance(body.get(ROUTES), list):
+    """Put the bridges' routes, which the user does not see, back into a list that replaces all routes.
+
+    Raises:
+        BadRequest: a route that only Neutron can read may lead into a bridge.
+    """
+    wanted, body = asked_for(request, path), (request.body_json or {}).get("router")
+    hidden = view.plumbing(router, supernet)
+    given = body.get(ROUTES) if isinstance(body, dict) and request.method == "PUT" else None
+    if not hidden or path.rest not in ("", ADD):
         return
-    body[ROUTES] = body[ROUTES] + view.plumbing(router, supernet)
-    request.body = rewrite.dump(request.body_json)
+    if wanted is None and isinstance(given, list) and any(_may_be_within(route, path, supernet) for route in given):
+        raise _not_connected(given)
+    if not path.rest and (wanted == [] or isinstance(given, list)):
+        _put_into(request, (given or []) + hidden)
+
+
+def _may_be_within(route: Any, path: Path, supernet: str) -> bool:
+    """Whether a next hop is in a range; what is added may have it in a spelling that netaddr takes, as a number has."""
+    hop = route.get("nexthop") if isinstance(route, dict) else None
+    return _within(hop, supernet) or (path.rest == ADD and hop is not None and not _is_address(hop))
+
+
+def _is_address(hop: Any) -> bool:
+    try:
+        return isinstance(hop, str) and bool(ip_address(hop))
+    except ValueError:
+        return False

@@ -39,9 +39,9 @@ def boolean(value: Any) -> bool:
     """True or false, or what OpenStack takes for it."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, str | int) and str(value).lower() in ("true", "1", "yes", "on"):
+    if isinstance(value, str | int) and str(value).strip().lower() in ("true", "1", "yes", "on", "t", "y"):
         return True
-    if isinstance(value, str | int) and str(value).lower() in ("false", "0", "no", "off"):
+    if isinstance(value, str | int) and str(value).strip().lower() in ("false", "0", "no", "off", "f", "n"):
         return False
     raise ValueError(f"'{str(value)[:80]}' cannot be converted to boolean.")
 
@@ -76,6 +76,19 @@ def cidr(value: Any) -> str:
         except ValueError:
             pass
     raise ValueError(f"'{str(value)[:80]}' is not a valid IP subnet.")
+
+
+def route_cidr(value: Any) -> str:
+    """A route's destination: host bits are refused."""
+    try:
+        net = ipaddress.ip_network(value, strict=False) if isinstance(value, str) else None
+    except ValueError:
+        net = None
+    if net is None:
+        raise ValueError(f"'{str(value)[:80]}' is not a valid CIDR.")
+    if "/" not in value or ipaddress.ip_address(value.partition("/")[0]) != net.network_address:
+        raise ValueError(f"'{value[:80]}' is not a recognized CIDR, '{net}' is recommended.")
+    return str(net)
 
 
 def one_of(*allowed: Any) -> Check:

@@ -9,7 +9,7 @@ from tests.functional.standin.neutron_addresses import Addresses
 from tests.functional.standin.neutron_agents import Agents
 from tests.functional.standin.neutron_floating import Floating
 from tests.functional.standin.neutron_forwarding import Forwarding
-from tests.functional.standin.neutron_kinds import BODY_NAMES, KINDS, TAGGED, Kind
+from tests.functional.standin.neutron_kinds import BODY_NAMES, CORE, KINDS, TAGGED, Kind, several
 from tests.functional.standin.neutron_policies import TEMPLATES, Policies, tagged_at
 from tests.functional.standin.neutron_pools import Pools
 from tests.functional.standin.neutron_quotas import Quotas
@@ -274,8 +274,8 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
         """POST: one member, or several under the plural name."""
         kind, body = KINDS[plural], self.body(request)
         self.writer(request, f"create_{kind.singular}")
-        bulk = body.get(BODY_NAMES[plural])
-        if isinstance(bulk, list) and all(isinstance(each, dict) for each in bulk) and bulk:
+        bulk = several(plural, body)
+        if bulk:
             rows = []
             kept = copy.deepcopy(self.shelves)
             try:
@@ -283,9 +283,13 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
             except Refused:
                 self.shelves = kept        # all or nothing
                 raise
-            return Response(201, {BODY_NAMES[plural]: [self.view(plural, row, None, request.who) for row in rows]})
+            return Response(201, {BODY_NAMES[plural]: [self._written(request, plural, row) for row in rows]})
         row = self.make(request.who, plural, self._member(request, kind.singular))
-        return Response(201, {kind.singular: self.view(plural, row, None, request.who)})
+        return Response(201, {kind.singular: self._written(request, plural, row)})
+
+    def _written(self, request, plural, row):
+        """A row as it is answered to a write."""
+        return self.view(plural, row, request.args().get("fields") if plural in CORE else None, request.who)
 
     def make(self, who, plural: str, body: dict) -> dict:
         """Check a member's body and put its row on the shelf."""
@@ -340,7 +344,7 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
         if "updated_at" in row and (row != before or (written and not given)):   # Neutron counts rows that were written
             row["updated_at"] = stamp()
             self.revise(row)
-        shown = self.view(plural, row, None, request.who)
+        shown = self._written(request, plural, row)
         if plural == "subnetpools" and not shown.get("address_scope_id"):
             shown.pop("address_scope_id", None)    # so Zed's answer to a PUT, and to no GET
         return Response(200, {kind.singular: shown})

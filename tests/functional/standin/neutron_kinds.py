@@ -1,16 +1,36 @@
 """Neutron's collections: what a body may hold, and who may set it."""
 from dataclasses import dataclass
+from typing import Any
 
 from tests.functional.standin import checks as c
+from tests.functional.standin.web import Refused
 
 NAME, DESCRIPTION = c.text(255), c.text(255)
 COMMON = {"name": NAME, "description": DESCRIPTION, "tenant_id": c.text(255), "project_id": c.text(255)}
-ROUTE = c.fields(("destination", "nexthop"), destination=c.cidr, nexthop=c.address)
+ROUTE = c.fields(("destination", "nexthop"), destination=c.route_cidr, nexthop=c.address)
 PORTS = c.nullable(c.integer(0, 65535))
 FIXED_IP = c.fields(subnet_id=c.identifier, ip_address=c.address)
 GATEWAY = c.either(c.nothing, c.fields(("network_id",), network_id=c.identifier, enable_snat=c.boolean,
                                        external_fixed_ips=c.nullable(c.many(FIXED_IP))))
 PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "ipv6-icmp", "sctp", "ah", "esp", "gre", "vrrp", "igmp", "any")
+
+
+def zones(value: Any) -> list[str]:
+    """Hints of availability zones, each once."""
+    given = c.many(c.text(255))(value)
+    for position, each in enumerate(given):
+        if each in given[:position]:
+            raise ValueError(f"Duplicate items in the list: '{each}'.")
+    return given
+
+
+def routes(value: Any) -> list[dict]:
+    """All routes of a router; null is none."""
+    given = c.many(ROUTE)([] if value is None else value)
+    for position, each in enumerate(given):
+        if each in given[:position]:
+            raise ValueError(f"Duplicate hostroute '{each}'.")
+    return given
 
 
 @dataclass(frozen=True)
@@ -39,7 +59,7 @@ KINDS = {
     "networks": Kind("network", COMMON | {
         "admin_state_up": c.boolean, "shared": c.boolean, "router:external": c.boolean, "is_default": c.boolean,
         "mtu": c.integer(68, 65535), "port_security_enabled": c.boolean, "dns_domain": c.text(255),
-        "availability_zone_hints": c.many(c.text(255)), "qos_policy_id": c.nullable(c.identifier),
+        "availability_zone_hints": zones, "qos_policy_id": c.nullable(c.identifier),
         "provider:network_type": c.text(32), "provider:physical_network": c.nullable(c.text(64)),
         "provider:segmentation_id": c.nullable(c.integer(1, 16777215)), "vlan_transparent": c.nullable(c.boolean),
     }, admin_only=(*PROVIDER, "shared", "router:external", "is_default"),
@@ -68,8 +88,8 @@ KINDS = {
     }, required=("network_id",), admin_only=("binding:host_id", "binding:profile"),
         fixed=("network_id", "tenant_id", "project_id")),
     "routers": Kind("router", COMMON | {
-        "admin_state_up": c.boolean, "external_gateway_info": GATEWAY, "routes": c.many(ROUTE),
-        "availability_zone_hints": c.many(c.text(255)), "ha": c.boolean, "distributed": c.boolean,
+        "admin_state_up": c.boolean, "external_gateway_info": GATEWAY, "routes": routes,
+        "availability_zone_hints": zones, "ha": c.boolean, "distributed": c.boolean,
         "flavor_id": c.nullable(c.identifier),
     }, admin_only=("ha", "distributed"), fixed=("availability_zone_hints", "tenant_id", "project_id")),
     "security-groups": Kind("security_group", COMMON | {"stateful": c.boolean},
@@ -107,5 +127,23 @@ KINDS["address-scopes"] = Kind("address_scope", {
 }, required=("ip_version",), admin_only=("shared",), fixed=("ip_version", "tenant_id", "project_id"))
 # Neutron names collections with dashes in paths and underscores in bodies.
 BODY_NAMES = {plural: plural.rsplit("/", 1)[-1].replace("-", "_") for plural in KINDS}
+# Collections of which several are made by one request.
+TOGETHER = ("networks", "subnets", "ports", "security-groups", "security-group-rules", "address-scopes")
+# Those that Neutron does not leave to an extension: it cuts what it answers to a write to the `fields` of the query.
+CORE = ("networks", "subnets", "ports", "subnetpools")
 TAGGED = ("networks", "subnets", "ports", "routers", "security-groups", "floatingips", "subnetpools",
           "qos/policies")
+
+
+def several(plural: str, body: dict) -> list[dict]:
+    """What a bulk create asks for; none where it asks for one thing (neutron/api/v2/base.py `prepare_request_body`)."""
+    one, name = KINDS[plural].singular, BODY_NAMES[plural]
+    if name not in body or name != f"{one}s":
+        return []
+    if plural not in TOGETHER:
+        raise Refused(400, "Bulk operation not supported", "HTTPBadRequest")
+    if not body[name]:
+        raise Refused(400, "Resources required", "HTTPBadRequest")
+    if not isinstance(body[name], list) or not all(isinstance(each, dict) for each in body[name]):
+        raise Refused(400, "Body contains invalid data", "HTTPBadRequest")
+    return [each.get(one, each) for each in body[name]]

@@ -2,7 +2,6 @@
 import ipaddress
 
 from tests.functional.standin import checks as c
-from tests.functional.standin.neutron_kinds import ROUTE
 from tests.functional.standin.service import stamp
 from tests.functional.standin.web import Refused, Response
 
@@ -204,11 +203,27 @@ class Routers:
 
     def _extra(self, request, id, merge):
         router = self._changeable(request, "routers", id, "update_router")
-        given = self._checked({"routes": c.many(ROUTE)}, self._member(request, "router"))
-        routes = merge(router["routes"], given.get("routes", []))
+        routes = merge(router["routes"], self._unchecked(self._member(request, "router").get("routes")))
         self._check_routes(router, routes)
-        router |= {"routes": routes, "updated_at": stamp()}
+        router |= {"routes": [self._canonical(route) for route in routes], "updated_at": stamp()}
         return Response(200, {"router": self.view("routers", router, None, request.who)})
+
+    @staticmethod
+    def _unchecked(routes):
+        """Routes to add or remove: Neutron looks at nothing but two fields, and breaks where they are not there."""
+        if not isinstance(routes, list) or not all(isinstance(each, dict) and {"destination", "nexthop"} <= each.keys()
+                                                   for each in routes):
+            raise Refused(500, "Request Failed: internal server error while processing your request.",
+                          "HTTPInternalServerError")
+        return [{name: each[name] for name in ("destination", "nexthop")} for each in routes]
+
+    @staticmethod
+    def _canonical(route):
+        try:
+            return {"destination": str(ipaddress.ip_network(route["destination"], strict=False)),
+                    "nexthop": str(ipaddress.ip_address(route["nexthop"]))}
+        except ValueError as error:
+            raise Refused(400, str(error), "AddrFormatError") from None
 
     def _check_routes(self, router, routes):
         if len(routes) > MAX_ROUTES:
@@ -217,9 +232,10 @@ class Routers:
         nets = [ipaddress.ip_network(s["cidr"]) for s in self.connected(router)]
         own = {ip["ip_address"] for p in self.ports_of(router) for ip in p["fixed_ips"]}
         for route in routes:
-            if not any(ipaddress.ip_address(route["nexthop"]) in net for net in nets):
+            hop = ipaddress.ip_address(self._canonical(route)["nexthop"])
+            if not any(hop in net for net in nets):
                 raise Refused(400, f"Invalid format for routes: {routes}, the nexthop is not connected with router",
                               "InvalidRoutes")
-            if route["nexthop"] in own:
+            if str(hop) in own:
                 raise Refused(400, f"Invalid format for routes: {routes}, the nexthop is used by router",
                               "InvalidRoutes")
