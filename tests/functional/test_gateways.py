@@ -165,3 +165,13 @@ def test_the_gateway_of_a_stranger_stays_his(cloud, gateway, user, outside):
     assert answer.status == 404
     assert gateways(cloud, router) == {"Pod2": outside.network}
     assert outside.network not in json.dumps(stranger.network.ok("GET", "/routers"))
+
+
+@pytest.mark.parametrize("zones", [5, True, -1, 1.5, "az1", {"az1": 1}, [5], ["az1", "az1"]])
+def test_zones_that_are_no_list_of_names_are_for_the_pod_to_refuse(cloud, user, outside, zones):
+    with cloud.unchanged():
+        answer = user.network.post("/routers", {"router": {"availability_zone_hints": zones, INFO: outside.info}})
+        assert (answer.status, answer["NeutronError"]["type"]) == (400, "HTTPBadRequest")
+        assert answer["NeutronError"]["message"].startswith("Invalid input for availability_zone_hints. Reason: ")
+        network = user.network.post("/networks", {"network": {"availability_zone_hints": zones}})
+        assert (network.status, network["NeutronError"]) == (400, answer["NeutronError"])

@@ -78,6 +78,12 @@ def test_zones_of_every_kind():
                         "volume": {"availability_zone": None}}
 
 
+def test_a_zone_that_is_named_twice_is_for_the_pod_to_refuse():
+    document = {"network": {"availability_zone_hints": ["az1", "az1"]}}
+    assert not rewrite.zones(members(document), lambda *_: "nova")
+    assert document == {"network": {"availability_zone_hints": ["az1", "az1"]}}
+
+
 def test_an_empty_zone_takes_the_field_out():
     document = {"server": {"availability_zone": "az1", "name": "vm"}, "hints": {"availability_zone_hints": ["az1"]}}
     rewrite.zones(members(document), lambda name, *_: "")

@@ -66,10 +66,13 @@ def clear(gateway: Gateway, request: Request, path: Path, router: dict) -> Respo
 def create(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """A router for one zone with a gateway in another: made there, given its gateway here; or not made at all."""
     body = (request.body_json or {}).get("router")
-    if request.method != "POST" or path.member or not isinstance(body, dict) or not body.get("availability_zone_hints"):
+    if request.method != "POST" or path.member or not isinstance(body, dict):
+        return None
+    zones = body.get("availability_zone_hints")
+    if not zones or not isinstance(zones, list):   # the pod says what is no list
         return None
     aim = target(gateway, request, body.get(INFO))
-    if aim is None or aim["az_name"] in body["availability_zone_hints"]:
+    if aim is None or aim["az_name"] in zones:
         return None
     made = generic.plain(gateway, _with_body(request, {key: body[key] for key in body if key != INFO}), path)
     if made.status != 201:

@@ -94,6 +94,8 @@ def _zone(holder: dict, field: str, translate: Callable[[str, str, dict], str]) 
     if isinstance(value, str) and value:
         new: Any = translate(value, field, holder)
     elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+        if len(set(value)) < len(value):   # the pod refuses what is there twice
+            return None
         new = [name for name in dict.fromkeys(translate(item, field, holder) for item in value) if name]
     else:
         return None
