@@ -10,11 +10,16 @@ from typing import Any
 
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.errors import TricircleError
-from tricircle.routing import rewrite
+from tricircle.errors import BadRequest, Unavailable
+from tricircle.routing import fields, rewrite
 from tricircle.routing.catalogue import Path, find, singular
 from tricircle.routing.references import mentions
+from tricircle.upstream.deadline import Deadline
 
+# Of which Neutron makes several by one request: its core resources, and the extensions that say `allow_bulk`.
+TOGETHER = frozenset({"networks", "subnets", "ports", "security-groups", "security-group-rules", "address-scopes",
+                      "address-groups", "local_ips", "log/logs", "metering/metering-labels",
+                      "metering/metering-label-rules", "network_segment_ranges"})
 LOG = logging.getLogger(__name__)
 Serve = Callable[[Request, Path], Response]
 
@@ -33,38 +38,73 @@ def split(gateway: Gateway, request: Request, path: Path, serve: Serve) -> Respo
         pod takes all of it, or the request is none of this kind.
 
     Raises:
-        TricircleError: as `serve`; nothing is left of the other parts.
+        BadRequest: Neutron makes only one of this kind by one request.
+        Unavailable: the parts take too long.
+        TricircleError: as `serve`. Nothing is left of the other parts then, whatever was raised.
     """
-    plural = path.collection.path.rpartition("/")[2].replace("-", "_")
-    given = _members(request, path, plural)
+    plural = _plural(path)
+    given = members(request, path) if plural in (request.body_json or ()) else []
     keys = _places(gateway, request, path, given)
-    if len(set(keys)) < 2 and not any(map(_is_external, given)):
+    if len(set(keys)) < 2:
         return None
+    if path.collection.path not in TOGETHER:
+        raise _refusal(path, plural)
     made: dict[int, dict] = {}
+    deadline = Deadline(gateway.upstream.conf.deadline)
     try:
         for key in dict.fromkeys(keys):
+            if made and deadline.passed():
+                raise Unavailable(f"the {plural} could not be made in their pods in {deadline.seconds:g} seconds: none "
+                                  "of them was made; ask for fewer at once")
             mine = [number for number, each in enumerate(keys) if each == key]
             response = _part(request, path, plural, [given[number] for number in mine], serve)
             if response.status != 201:
                 _undo(request, path, list(made.values()), serve)
                 return response
             made |= zip(mine, _records(response, path, plural), strict=True)
-    except TricircleError:
+    except Exception:   # whatever it is, the user is told that nothing was made
         _undo(request, path, list(made.values()), serve)
         raise
     return Response(201, response.headers, rewrite.dump({plural: [made[number] for number in range(len(given))]}))
 
 
-def _members(request: Request, path: Path, plural: str) -> list[dict]:
-    """Return the records that a bulk create asks for; none for any other request, which one pod answers."""
-    whole = path.service.name == "network" and request.method == "POST" and not (path.member or path.rest)
-    given = request.body_json.get(plural) if whole and isinstance(request.body_json, dict) else None
+def members(request: Request, path: Path) -> list[dict]:
+    """Return what a POST to a collection of Neutron asks for, one record or several; none where it cannot be read.
+
+    Neutron looks for several first (neutron/api/v2/base.py `prepare_request_body`).
+    """
+    body, plural = request.body_json, _plural(path)
+    if path.service.name != "network" or request.method != "POST" or path.member or path.rest \
+            or not isinstance(body, dict):
+        return []
+    given = body[plural] if plural in body else [body.get(singular(path.collection.path))]
     return given if isinstance(given, list) and all(isinstance(each, dict) for each in given) else []
 
 
-def _is_external(member: dict) -> bool:
-    """Whether a network's hint is the name of a pod."""
-    return bool(member.get("router:external"))
+def unwrapped(request: Request, path: Path) -> Request:
+    """Write a bulk create in the one way in which its records are read here.
+
+    Neutron takes each record also as {"network": {...}}, and what else is beside that means nothing to it.
+    """
+    one, plural = singular(path.collection.path), _plural(path)
+    given = members(request, path)
+    if plural not in (request.body_json or ()) or not any(one in each for each in given):
+        return request
+    # One that is wrapped twice stays so: the pod refuses it.
+    inner = [each.get(one) for each in given]
+    return request.with_json({plural: [found if isinstance(found, dict) and one not in found else each
+                                       for found, each in zip(inner, given, strict=True)]})
+
+
+def _plural(path: Path) -> str:
+    return path.collection.path.rpartition("/")[2].replace("-", "_")
+
+
+def _refusal(path: Path, plural: str) -> BadRequest:
+    """Neutron's words; what it calls several of a kind is the name of one with an s (`prepare_request_body`)."""
+    one = singular(path.collection.path)
+    words = "Bulk operation not supported" if plural == f"{one}s" else f"Unable to find '{one}' in request body"
+    return BadRequest(words, "HTTPBadRequest")
 
 
 def _places(gateway: Gateway, request: Request, path: Path, given: list[dict]) -> list[Hashable]:
@@ -76,7 +116,7 @@ def _places(gateway: Gateway, request: Request, path: Path, given: list[dict]) -
     named = list(dict.fromkeys(ref for refs in fixed for ref in refs))
     homes = gateway.locator.find_many(request.caller, named) if len(given) > 1 and named else {}
     pods = [frozenset(pod["pod_id"] for ref in refs if (pod := homes.get(ref))) for refs in fixed]
-    return [number if _is_external(member) else pods[number] or tuple(found[number].hints)
+    return [(fields.is_external(member), pods[number] or tuple(found[number].hints))
             for number, member in enumerate(given)]
 
 
@@ -99,8 +139,8 @@ def _undo(request: Request, path: Path, records: list[dict], serve: Serve) -> No
             answer = serve(replace(request, method="DELETE", path=member.whole, query="", body=b"", body_json=None),
                            member)
             problem = "" if answer.status in (204, 404) else f"{answer.status}"
-        except TricircleError as error:
-            problem = str(error)
+        except Exception as error:   # noqa: BLE001 - the others go all the same
+            problem = repr(error)
         if problem:
             LOG.error("%s %s stays, though the request that made it was refused: %s", path.collection.path,
                       record["id"], problem)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from tricircle import marks
-from tricircle.api import bulk, fanout, learned, members, microversion, needs, once
+from tricircle.api import bulk, fanout, learned, members, microversion, needs, once, uncut
 from tricircle.api.admission import within_quota
 from tricircle.api.asking import pods_to_ask
 from tricircle.api.forward import POD_HEADER, failure, present, send
@@ -41,10 +41,12 @@ def serve(gateway: Gateway, request: Request, path: Path, special: Handlers) -> 
     """
     if request.method in READS:   # nothing is named, marked or changed
         return _serve(gateway, request, path, special)
+    request = bulk.unwrapped(request, path)
     refuse_marks(request, marks.field(path.collection.path))
     request.mentions(path.service.name)   # a body that names too much is refused before any handler
     try:
-        return members.followed(gateway, request, path, lambda: _serve(gateway, request, path, special))
+        return members.followed(gateway, request, path, lambda: uncut.answered(
+            request, path, lambda asked: _serve(gateway, asked, path, special)))
     except ApiError as error:
         if request.method != "POST" or path.rest not in path.collection.statusless:
             raise

@@ -1,11 +1,12 @@
 """Where Neutron's API shows the big region itself: zones, the pod of an external network, topologies by default."""
 import re
 
-from tricircle.api import generic
+from tricircle.api import bulk, generic
 from tricircle.api.forward import POD_HEADER
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import ApiError
+from tricircle.routing import fields
 from tricircle.routing.catalogue import Path
 from tricircle.store import pods
 from tricircle.upstream.deadline import Deadline
@@ -20,8 +21,8 @@ def useless_body(path: str) -> bool:
 
 def networks(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """An external network's hint is the name of a pod, not of a zone (as in the original)."""
-    body = (request.body_json or {}).get("network")
-    if request.method != "POST" or path.member or not isinstance(body, dict) or not body.get("router:external"):
+    given = bulk.members(request, path)
+    if not given or not all(map(fields.is_external, given)):
         return None
     return generic.perform(gateway, request, path, external=True)
 

@@ -110,6 +110,8 @@ ZONE_LISTS = frozenset({"availability_zones", "availability_zone_hints"})
 OWNERS = ("project_id", "tenant_id", "os-vol-tenant-attr:tenant_id", "os-extended-snapshot-attributes:project_id",
           "os-backup-project-attr:project_id")
 NO_MEMBERS = FREE | set(HINTS)
+# What Neutron takes for true (oslo_utils/strutils.py `bool_from_string`, by neutron_lib's `convert_to_boolean`).
+TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 
 
 def members(document: Any) -> Iterator[dict]:
@@ -124,6 +126,16 @@ def members(document: Any) -> Iterator[dict]:
             yield value
         elif isinstance(value, list):
             yield from (item for item in value if isinstance(item, dict))
+
+
+def is_true(value: Any) -> bool:
+    """Whether Neutron takes what a body says for true; of what is neither, the pod says so."""
+    return isinstance(value, bool | int | str) and str(value).strip().lower() in TRUE
+
+
+def is_external(network: dict) -> bool:
+    """Whether a body makes a network an external one, whose hint is the name of a pod."""
+    return is_true(network.get("router:external"))
 
 
 def project_of(record: dict) -> str | None:

@@ -1,0 +1,113 @@
+"""What a bulk create does whatever becomes of a part, and how its records and a write's `fields` are read."""
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from tricircle.api import bulk, network, uncut
+from tricircle.api.message import Request, Response
+from tricircle.errors import BadRequest, Unavailable
+from tricircle.routing.catalogue import NETWORK, parse
+
+ZONED = [{"name": "a", "availability_zone_hints": ["az1"]}, {"name": "b", "availability_zone_hints": ["az2"]}]
+
+
+def posted(document, query="", collection="networks"):
+    """(request, its path) of a create."""
+    body = json.dumps(document).encode()
+    request = Request("POST", f"/v2.0/{collection}", query, {}, body, "http://gateway", "req", body_json=document)
+    return request, parse(NETWORK, request.path)
+
+
+class Serving:
+    """Makes each part and notes what is deleted; `second` stands for what becomes of the second part."""
+
+    def __init__(self, second=None):
+        self.second, self.made, self.deleted = second, [], []
+
+    def __call__(self, request, path):
+        if request.method == "DELETE":
+            self.deleted.append(path.member)
+            return Response(204)
+        if self.made and self.second:
+            raise self.second
+        self.made.append(request.body_json["network"]["name"])
+        return Response.of_json(201, {"network": {"id": f"id-{self.made[-1]}"}})
+
+
+def split(serving, document, deadline=60.0, collection="networks"):
+    gateway = SimpleNamespace(upstream=SimpleNamespace(conf=SimpleNamespace(deadline=deadline)))
+    request, path = posted(document, collection=collection)
+    return bulk.split(gateway, request, path, serving)
+
+
+@pytest.mark.parametrize("error", [KeyError("id"), ValueError("no JSON"), Unavailable("away")])
+def test_whatever_is_raised_undoes_what_was_made(error):
+    serving = Serving(error)
+    with pytest.raises(type(error)):
+        split(serving, {"networks": ZONED})
+    assert (serving.made, serving.deleted) == (["a"], ["id-a"])
+
+
+def test_parts_that_take_too_long_are_undone():
+    serving = Serving()
+    with pytest.raises(Unavailable, match="none of them was made"):
+        split(serving, {"networks": ZONED}, deadline=-1.0)
+    assert (serving.made, serving.deleted) == (["a"], ["id-a"])
+
+
+@pytest.mark.parametrize(("collection", "plural", "words"), [
+    ("routers", "routers", "Bulk operation not supported"), ("floatingips", "floatingips", "Bulk operation"),
+    ("subnetpools", "subnetpools", "Bulk operation"),
+    ("rbac-policies", "rbac_policies", "Unable to find 'rbac_policy' in request body")])
+def test_what_neutron_makes_one_by_one_is_not_split(collection, plural, words):
+    with pytest.raises(BadRequest, match=words):
+        split(Serving(), {plural: ZONED}, collection=collection)
+
+
+def test_external_networks_of_one_pod_are_one_part():
+    external = [{"router:external": True, "availability_zone_hints": ["Pod2"]}] * 3
+    assert split(Serving(), {"networks": external}) is None
+
+
+@pytest.mark.parametrize(("value", "external"), [
+    *((value, True) for value in (True, 1, "1", "true", "True", "t", "Y", " on ", "yes")),
+    *((value, False) for value in (False, 0, "0", "false", "no", "off", "n", "F", None, 5, "x", [], {}, 1.0, [1]))])
+@pytest.mark.parametrize("wrap", [lambda row: {"network": row}, lambda row: {"networks": [row, row]}])
+def test_a_network_is_external_where_neutron_says_so(monkeypatch, value, external, wrap):
+    monkeypatch.setattr(network.generic, "perform", lambda *_, **how: how)
+    request, path = posted(wrap({"router:external": value, "availability_zone_hints": ["Pod2"]}))
+    assert network.networks(None, request, path) == ({"external": True} if external else None)
+
+
+def test_neutron_looks_for_several_first():
+    request, path = posted({"network": {"router:external": True}, "networks": [{"name": "a"}]})
+    assert bulk.members(request, path) == [{"name": "a"}]
+    assert network.networks(None, request, path) is None
+
+
+@pytest.mark.parametrize(("given", "plain"), [
+    ([{"network": {"name": "a"}, "more": 1}, {"name": "b"}], [{"name": "a"}, {"name": "b"}]),
+    ([{"network": {"network": {"name": "a"}}}], [{"network": {"network": {"name": "a"}}}]),
+    ([{"network": 5}], [{"network": 5}]), ([5], [5]), ([], []), ({}, {}), (None, None)])
+def test_wrapped_records_are_read_as_neutron_reads_them(given, plain):
+    request, path = posted({"networks": given})
+    assert bulk.unwrapped(request, path).body_json["networks"] == plain
+
+
+@pytest.mark.parametrize(("query", "asked", "shown"), [
+    ("fields=name", "", [{"name": "a"}]), ("x=1&fields=name&fields=mtu", "x=1", [{"name": "a", "mtu": 1}]),
+    ("fields=", "", [{}]), ("x=1", "x=1", [{"id": "i", "name": "a", "mtu": 1}])])
+def test_fields_are_cut_after_the_answer(query, asked, shown):
+    def serve(request):
+        assert request.query == asked
+        return Response.of_json(201, {"networks": [{"id": "i", "name": "a", "mtu": 1}]})
+
+    answer = uncut.answered(*posted({"networks": ZONED}, query), serve)
+    assert json.loads(answer.body) == {"networks": shown}
+
+
+def test_a_resource_of_an_extension_is_answered_whole():
+    router = {"router": {"id": "i", "name": "a"}}
+    answer = uncut.answered(*posted(router, "fields=name", "routers"), lambda _: Response.of_json(201, router))
+    assert json.loads(answer.body) == router
