@@ -1,13 +1,13 @@
 """Availability zones: the user's on one side, each pod's own on the other."""
 import time
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from tricircle.errors import TricircleError
 from tricircle.routing import rewrite
 from tricircle.upstream.client import Upstream, document
 
 BELIEVED_SECONDS = 300.0
-HINTS = "availability_zone_hints"
 INTERNAL = "internal"   # Nova's zone of the hosts that run no servers
 DEFAULT_ZONE = "nova"   # what Nova, Neutron and Cinder call theirs unless told otherwise
 
@@ -36,10 +36,8 @@ class Zones:
         Returns:
             What `rewrite.zones` returns.
         """
-        def translate(name: str, field: str, holder: dict) -> str:
+        def translate(name: str, *_: Any) -> str:
             zone, colon, host = name.partition(":")
-            if field == HINTS and not isinstance(holder[HINTS], list):
-                return name   # the pod refuses it
             if zone not in (pod["az_name"], pod["pod_name"]):
                 return "" if service == "network" and name in others else name
             if service == "network":
@@ -54,7 +52,7 @@ class Zones:
         """Translate the pod's zones in some objects to the user's; returns what `rewrite.zones` returns."""
         def translate(_: str, field: str, holder: dict) -> str:
             # The hint of an external network is the name of its pod, as in the original.
-            hint = field == HINTS and holder.get("router:external")
+            hint = field == "availability_zone_hints" and holder.get("router:external")
             return pod["pod_name" if hint else "az_name"]
         return rewrite.zones(holders, translate)
 
