@@ -111,3 +111,9 @@ def test_a_resource_of_an_extension_is_answered_whole():
     router = {"router": {"id": "i", "name": "a"}}
     answer = uncut.answered(*posted(router, "fields=name", "routers"), lambda _: Response.of_json(201, router))
     assert json.loads(answer.body) == router
+
+
+@pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b"null", b'{"networks":null}', b'{"networks":[5]}', b"{}"])
+def test_what_an_odd_pod_answers_is_not_cut(body):
+    answer = uncut.answered(*posted({"networks": ZONED}, "fields=name"), lambda _: Response(201, [], body))
+    assert answer.body == body

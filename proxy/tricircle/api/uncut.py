@@ -3,9 +3,9 @@
 Neutron cuts what it answers to any method where it serves a resource itself (neutron/pecan_wsgi/hooks/userfilters.py),
 and without the id in it nobody here would know what was made.
 """
-import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from tricircle import jsons
@@ -31,13 +31,19 @@ def answered(request: Request, path: Path, serve: Callable[[Request], Response])
     response = serve(replace(request, query=urlencode([pair for pair in pairs if pair[0] != "fields"])))
     if response.status not in (200, 201) or response.stream is not None or path.collection.path not in CORE:
         return response
-    document = json.loads(response.body)
-    for name in {path.collection.path, singular(path.collection.path)} & document.keys():
-        found = document[name]
-        document[name] = [_cut(each, fields) for each in found] if isinstance(found, list) else _cut(found, fields)
+    try:
+        document = jsons.loads(response.body)
+    except ValueError:   # of an odd pod
+        return response
+    for name in (path.collection.path, singular(path.collection.path)):
+        if isinstance(document, dict) and name in document:
+            document[name] = _cut(document[name], fields)
     response.body = jsons.dumps(document)
     return response
 
 
-def _cut(record: dict, fields: set[str]) -> dict:
-    return {name: value for name, value in record.items() if name in fields}
+def _cut(found: Any, fields: set[str]) -> Any:
+    """Cut a record, or each of several."""
+    if isinstance(found, list):
+        return [_cut(each, fields) for each in found]
+    return {name: value for name, value in found.items() if name in fields} if isinstance(found, dict) else found
