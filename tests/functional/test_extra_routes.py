@@ -32,6 +32,9 @@ def shown(scene):
     routes = scene.user.ok("GET", f"/routers/{scene.router}")["router"]["routes"]
     listed = scene.user.ok("GET", f"/routers?id={scene.router}&fields=id&fields=routes")["routers"][0]["routes"]
     assert by_destination(routes) == by_destination(listed)
+    alone = scene.user.ok("GET", f"/routers?id={scene.router}&fields=routes")["routers"]
+    assert [by_destination(each.pop("routes")) for each in alone] == [by_destination(routes)]
+    assert alone == [{}]
     return by_destination(routes)
 
 

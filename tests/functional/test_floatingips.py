@@ -294,6 +294,9 @@ def test_a_port_or_server_that_is_gone_has_no_floating_ip_in_anybodys_eyes(case)
     floating = case.floating(port_id=case.ports["Pod1"]["id"])
     case.user.network.ok("DELETE", f"/ports/{case.ports['Pod1']['id']}")
     assert (case.show(floating)["port_id"], case.show(floating)["port_details"]) == (None, None)
+    query, alone = "fields=status&fields=fixed_ip_address", {"status": "DOWN", "fixed_ip_address": None}
+    assert case.user.network.ok("GET", f"/floatingips/{floating['id']}?{query}")["floatingip"] == alone
+    assert case.user.network.ok("GET", f"/floatingips?id={floating['id']}&{query}")["floatingips"] == [alone]
     server = case.user.boot(case.nets["Pod1"], "az1")
     port, = [p["id"] for p in case.user.network.ok("GET", f"/ports?device_id={server}")["ports"]]
     assert case.put(floating, port_id=port).status == 200

@@ -46,6 +46,7 @@ def test_a_gateway_is_shown_set_and_cleared_wherever_the_router_is(cloud, user, 
     assert gateways(cloud, router) == {"Pod2": outside.network}
     assert user.network.ok("GET", f"/routers/{router}")["router"][INFO] == info
     assert user.network.ok("GET", f"/routers/{router}?fields={INFO}")["router"] == {INFO: info}
+    assert user.network.ok("GET", f"/routers?fields={INFO}")["routers"] == [{INFO: info}]
     assert [row[INFO] for row in user.network.ok("GET", "/routers")["routers"]] == [info]
     assert [row[INFO] for row in user.network.ok("GET", "/routers?limit=5")["routers"]] == [info]
     assert put(user, router, {})["router"][INFO] is None

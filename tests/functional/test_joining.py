@@ -8,9 +8,15 @@ def status(scene):
     """(of the router, of its interfaces, as its owner sees them)."""
     router = scene.user.ok("GET", f"/routers/{scene.router}")["router"]["status"]
     assert scene.user.ok("GET", f"/routers?id={scene.router}")["routers"][0]["status"] == router
+    alone = {"status": router}
+    assert scene.user.ok("GET", f"/routers/{scene.router}?fields=status")["router"] == alone
+    assert scene.user.ok("GET", f"/routers?id={scene.router}&fields=status")["routers"] == [alone]
     ports = scene.user.ok("GET", f"/ports?device_id={scene.router}")["ports"]
     for port in ports:
         assert scene.user.ok("GET", f"/ports/{port['id']}")["port"]["status"] == port["status"]
+        alone = {"status": port["status"]}
+        assert scene.user.ok("GET", f"/ports/{port['id']}?fields=status")["port"] == alone
+        assert scene.user.ok("GET", f"/ports?id={port['id']}&fields=status")["ports"] == [alone]
     return router, sorted(port["status"] for port in ports)
 
 

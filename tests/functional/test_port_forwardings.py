@@ -147,9 +147,13 @@ def test_those_of_a_port_that_is_gone_are_in_nobodys_eyes_or_way(case, known):
     else:
         del case.cloud["Pod1"].network.shelf("ports")[case.ports["Pod1"]["id"]]
     assert case.listed() == [stays]
+    assert case.user.network.ok("GET", f"{case.path}?fields=id")["port_forwardings"] == [{"id": stays["id"]}]
+    assert case.user.network.get(f"{case.path}/{goes['id']}?fields=id").status == 404
     answer = case.user.network.get(f"{case.path}/{goes['id']}")
     assert (answer.status, answer["NeutronError"]["type"]) == (404, "PortForwardingNotFound")
     shown = case.show(case.address)
+    query = f"/floatingips?id={case.address['id']}&fields=port_forwardings"
+    assert case.user.network.ok("GET", query)["floatingips"] == [{"port_forwardings": shown["port_forwardings"]}]
     assert [each["id"] for each in shown["port_forwardings"]] == [stays["id"]]
     assert shown["router_id"] == case.router
     assert case.nets["Pod1"] in case.jobs()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from tricircle.api import generic, judged, shadows
+from tricircle.api import query as queries
 from tricircle.api.forward import failure, name_silent
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
@@ -24,6 +25,8 @@ from tricircle.upstream.scatter import scatter
 
 DETAILS = ("name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner")
 FREE = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": "DOWN", "port_details": None}
+# Fields that tell to which ports a floating IP leads, and whose it is.
+LEADING = ("port_id", "port_forwardings", "project_id")
 DETACH = "/os-interface/"
 
 
@@ -32,7 +35,8 @@ def floatingips(gateway: Gateway, request: Request, path: Path) -> Response | No
     if path.rest:
         return None
     if request.method in ("GET", "HEAD"):
-        return _dressed(gateway, request, generic.plain(gateway, request, path))
+        return queries.completed(request, {*FREE, "port_forwardings"}, LEADING, lambda asked: _dressed(
+            gateway, asked, generic.plain(gateway, asked, path)))
     try:
         networks = _networks(gateway, request, path)
     except PodUnreachable as error:

@@ -8,6 +8,7 @@ waits in the same way. So a router that is not joined yet is in BUILD, one whose
 import json
 
 from tricircle.api import generic
+from tricircle.api import query as queries
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.crosspod.observe import INTERFACES
@@ -18,6 +19,7 @@ from tricircle.store import interfaces, jobs, replicas, spans
 ACTIVE = "ACTIVE"
 BUILD, ERROR = "BUILD", "ERROR"
 OPEN = ("queued", "running")   # states of a job
+NEEDED = ("device_owner", "device_id", "fixed_ips")   # fields of a port that tell whether its status is ours to say
 
 
 def statuses(gateway: Gateway, router_ids: list[str]) -> dict[str, str]:
@@ -48,7 +50,11 @@ def ports(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """Show an interface that its router's job has not joined yet as one that is being built."""
     if request.method not in ("GET", "HEAD") or path.rest or not spans.any_router(gateway.db):
         return None
-    response = generic.plain(gateway, request, path)
+    return queries.completed(request, ["status"], NEEDED, lambda asked: _dressed(
+        gateway, generic.plain(gateway, asked, path)))
+
+
+def _dressed(gateway: Gateway, response: Response) -> Response:
     if response.stream is not None or b"router_interface" not in response.body:
         return response
     document = json.loads(response.body)

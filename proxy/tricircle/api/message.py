@@ -56,6 +56,7 @@ class Request:
         microversion: the one that all pods will use, where the caller named one; see microversion.py.
         upload: a body that is no JSON: it goes to one pod as it is.
         ours: the gateway asks on the user's behalf what the user did not ask.
+        besides: fields of Neutron's records that we ask for besides those that the query names; see `query.completed`.
     """
 
     method: str
@@ -70,6 +71,7 @@ class Request:
     microversion: tuple[int, int] | None = None
     upload: "Upload | None" = None
     ours: bool = False
+    besides: frozenset[str] = frozenset()
     _mentions: tuple[str, bytes, Mentions] | None = field(default=None, init=False, repr=False, compare=False)
 
     def mentions(self, service: str) -> Mentions:
@@ -87,8 +89,9 @@ class Request:
 
     @property
     def target(self) -> str:
-        """Path and query."""
-        return f"{self.path}?{self.query}" if self.query else self.path
+        """Path and query, with the fields that are asked for besides."""
+        query = "&".join([*([self.query] if self.query else []), *(f"fields={name}" for name in sorted(self.besides))])
+        return f"{self.path}?{query}" if query else self.path
 
     def question(self, path: str | None = None) -> "Request":
         """A GET in the same caller's name, of the same path or another one."""

@@ -6,6 +6,7 @@ them with their port: those of a port that is gone in its pod are shown to nobod
 import json
 
 from tricircle.api import floatingips, generic, judged, shadows
+from tricircle.api import query as queries
 from tricircle.api.forward import failure, name_silent
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
@@ -23,7 +24,8 @@ def port_forwardings(gateway: Gateway, request: Request, path: Path) -> Response
     if not shadows.is_forwarding(path):
         return None
     if request.method in ("GET", "HEAD"):
-        return _without_gone(gateway, request, path, generic.plain(gateway, request, path))
+        return queries.completed(request, queries.fields(request), ["internal_port_id"], lambda asked: _without_gone(
+            gateway, asked, path, generic.plain(gateway, asked, path)))
     try:
         networks = _networks(gateway, request, path)
     except PodUnreachable as error:

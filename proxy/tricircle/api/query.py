@@ -1,10 +1,12 @@
 """What a list's query asks for: filters for the pods, sorting and paging for us."""
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode
 
-from tricircle import marks
-from tricircle.api.message import Request
+from tricircle import jsons, marks
+from tricircle.api.message import Request, Response
 from tricircle.routing.catalogue import SERVER_TIMES, SORT_FIELDS, TIMES, Path
 from tricircle.upstream.paging import comparable
 
@@ -29,6 +31,7 @@ class Query:
         reverse: Neutron's `page_reverse`.
         fields: Neutron's `fields`; empty for all.
         neutron: it is for Neutron, which has its own ways of paging.
+        besides: as of `Request`.
     """
 
     pairs: tuple[tuple[str, str], ...]
@@ -39,6 +42,7 @@ class Query:
     reverse: bool
     fields: frozenset[str]
     neutron: bool
+    besides: frozenset[str] = frozenset()
 
     def value(self, name: str) -> str | None:
         """The last value of a parameter."""
@@ -71,7 +75,38 @@ def read(request: Request, path: Path) -> Query:
         limit = min(limit or most, most)
     return Query(pairs, tuple(_sort(pairs, path)), last.get("marker"), limit or None,
                  _number(last.get("offset", "0")) or 0, last.get("page_reverse", "").lower() == "true",
-                 frozenset(value for name, value in pairs if name == "fields"), path.service.errors == "neutron")
+                 fields(request), path.service.errors == "neutron", request.besides)
+
+
+def fields(request: Request) -> frozenset[str]:
+    """Return Neutron's `fields`; one without a name is none to it (NeutronPecanController.build_field_list)."""
+    return frozenset(value for name, value in parse_qsl(request.query) if name == "fields")
+
+
+def completed(request: Request, dressed: Iterable[str], needed: Iterable[str],
+              answer: Callable[[Request], Response]) -> Response:
+    """Answer a GET whose records we dress, which takes some of their fields; the user sees what was asked for.
+
+    Args:
+        request: the user's.
+        dressed: fields that the dressing changes; where none of them is asked for, nothing is asked for besides.
+        needed: fields that it looks at.
+        answer: gives the dressed answer to a request.
+    """
+    asked = fields(request)
+    besides = frozenset(needed) - asked if asked.intersection(dressed) else frozenset()
+    if not besides:
+        return answer(request)
+    response = answer(replace(request, besides=request.besides | besides))
+    if response.status != 200 or response.stream is not None:
+        return response
+    document = json.loads(response.body)
+    for value in document.values() if isinstance(document, dict) else ():
+        for record in value if isinstance(value, list) else [value]:
+            for name in besides & record.keys() if isinstance(record, dict) else ():
+                del record[name]
+    response.body = jsons.dumps(document)
+    return response
 
 
 def _number(text: str) -> int | None:
@@ -110,7 +145,7 @@ def for_pod(request: Request, path: Path, query: Query, zoned: bool) -> str:
              if not (name in PAGING and (NUMBER.fullmatch(value) or name in ("marker", "page_reverse")))
              and not (zoned and name == "availability_zone")]
     if query.fields:
-        needed = NEEDED_FIELDS | {marks.field(path.collection.path), path.collection.parent,
+        needed = NEEDED_FIELDS | query.besides | {marks.field(path.collection.path), path.collection.parent,
                                   *(field for field, _ in query.sort)} - {""}
         if path.collection.path == "security-groups":
             needed.add("name")
@@ -126,7 +161,7 @@ def _needs_detail(path: Path, query: Query) -> bool:
 
 def cut_fields(path: Path, query: Query, records: list) -> list:
     """Only what the user asked for."""
-    kept = query.fields or (set(path.collection.brief) if _needs_detail(path, query) else None)
+    kept = query.fields | query.besides or (set(path.collection.brief) if _needs_detail(path, query) else None)
     if not kept:
         return records
     return [{name: value for name, value in record.items() if name in kept} for record in records]

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from tricircle import marks
 from tricircle.api import extraroutes, gateways, generic, gone_ports, joining, judged, stretched
+from tricircle.api import query as queries
 from tricircle.api.forward import failure, name_silent
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
@@ -22,14 +23,15 @@ from tricircle.upstream.scatter import scatter
 
 TEARDOWN_SECONDS = 40.0
 # Fields of a router that the pods alone do not tell.
-DRESSED = (b'"routes"', b'"external_gateway_info"', b'"status"')
+DRESSED = (stretched.ROUTES, stretched.INFO, "status")
 INTERFACE, GATEWAY = "network:router_interface", "network:router_gateway"
 
 
 def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """Routers reach over pods: every change is followed by a job, and nobody sees the plumbing."""
     if request.method in ("GET", "HEAD"):
-        return _dressed(gateway, request, path, generic.plain(gateway, request, path))
+        return queries.completed(request, DRESSED, ["id"], lambda asked: _dressed(
+            gateway, asked, path, generic.plain(gateway, asked, path)))
     if request.method == "POST":
         made = gateways.create(gateway, request, path)
         return _dressed(gateway, request, path, made) if made else None
@@ -93,7 +95,7 @@ def _owing(gateway: Gateway, request: Request, path: Path, router: dict) -> Resp
 
 def _dressed(gateway: Gateway, request: Request, path: Path, response: Response) -> Response:
     """Routers as their user knows them: without the routes of the plumbing, with what is in other pods."""
-    if not any(field in response.body for field in DRESSED):
+    if not any(f'"{field}"'.encode() in response.body for field in DRESSED):
         return response
     document = json.loads(response.body)
     routers = [value for *_, value in rewrite.walk(document) if isinstance(value, dict)]
