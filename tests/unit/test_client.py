@@ -51,6 +51,28 @@ def test_a_refused_connection_is_one_however_little_time_is_left(upstream):
     assert upstream.breaker("Pod1", "compute").open
 
 
+@pytest.mark.parametrize(("error", "length", "opens"), [
+    (urllib3.exceptions.ProtocolError("Connection aborted."), 10, True),
+    (urllib3.exceptions.ProtocolError("Connection aborted."), 9000, False),
+    (urllib3.exceptions.ReadTimeoutError(None, "", "late"), 9000, True)])
+def test_a_connection_that_is_closed_at_a_long_head_says_nothing(upstream, monkeypatch, error, length, opens):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(upstream, "_request", broken)
+    with pytest.raises(PodUnreachable):
+        upstream.call("Pod1", "compute", "GET", f"/servers?name={'a' * length}", headers={})
+    assert upstream.breaker("Pod1", "compute").open_for(None) == opens
+
+
+@pytest.mark.parametrize(("path", "headers"), [("/servers?name=" + "a" * 70_000, {}),
+                                               ("/servers", {"X-A": "a" * 70_000})])
+def test_a_head_that_no_server_takes_is_not_sent(upstream, path, headers):
+    answer = upstream.call("Pod1", "compute", "GET", path, headers=headers)
+    assert (answer.status, answer.ok, answer.json()) == (414, False, None)
+    assert not upstream.breaker("Pod1", "compute").open
+
+
 def test_no_query_is_in_the_log(upstream, monkeypatch, caplog):
     monkeypatch.setattr(upstream, "_request", lambda *_: None)
     monkeypatch.setattr(upstream, "_answer", lambda *_: SimpleNamespace(status=200, headers={}))

@@ -57,6 +57,19 @@ def test_a_host_or_cluster_in_the_body(two, path, body, asked):
         chosen(db, Lists({f"/v3/{asked}": [first, second]}), VOLUME, path, body)
 
 
+@pytest.mark.parametrize(("service", "path", "body"), [
+    (VOLUME, "/v3/workers/cleanup", {"host": "a" * 256}),
+    (VOLUME, "/v3/manageable_volumes", {"volume": {"host": "a" * 256, "ref": {}}}),
+    (VOLUME, "/v3/clusters/disable", {"name": "a" * 256}),
+    (COMPUTE, "/v2.1/servers", {"server": {"host": "a" * 256}}),
+    (COMPUTE, "/v2.1/servers", {"server": {"hypervisor_hostname": "a" * 256}})])
+def test_no_pod_is_asked_for_a_name_that_is_too_long(two, service, path, body):
+    """It would be in the URL, which a pod's server may cut off; the pod that gets the request judges its body."""
+    lists = Lists()
+    lists.having = None   # would raise
+    assert chosen(two[0], lists, service, path, body) == "Pod1"
+
+
 @pytest.mark.parametrize(("path", "thing"), [
     (f"/v2.1/os-assisted-volume-snapshots/{ID}", ("volume", "snapshots", ID)),
     (f"/v2.1/os-security-group-rules/{ID}", ("network", "security-group-rules", ID)),

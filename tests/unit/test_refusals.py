@@ -1,14 +1,17 @@
 """What Tricircle itself refuses, its clients notice."""
+from types import SimpleNamespace
+
 import pytest
 import requests
 from openstack.network.v2.agent import Agent
 from openstack.network.v2.flavor import Flavor
 
-from tricircle.api import generic
+from tricircle.api import generic, volume_services
 from tricircle.api.message import Request
-from tricircle.errors import Conflict
+from tricircle.errors import Conflict, Unavailable
 from tricircle.routing.caller import Caller, Identity
-from tricircle.routing.catalogue import NETWORK, parse
+from tricircle.routing.catalogue import NETWORK, VOLUME, parse
+from tricircle.store import Database
 
 A, B = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "ab")
 
@@ -41,3 +44,14 @@ def test_a_client_that_does_not_look_at_the_status(call):
         call(session)
     assert session.said.status_code == 409
     assert "is in pod Pod1" in session.said.text
+
+
+def test_services_of_no_pod_at_all(tmp_path):
+    """Nor is a pod asked for a host whose name is too long for one: there is no locator here."""
+    db, body = Database(tmp_path / "tricircle.sqlite"), {"server": "a" * 256}
+    db.upgrade()
+    gateway = SimpleNamespace(db=db, upstream=SimpleNamespace(conf=SimpleNamespace(list_deadline=1.0)))
+    path = parse(VOLUME, "/v3/os-services/get-log")
+    request = Request("PUT", path.whole, "", {}, b"", "http://gateway", "req-1", Caller(Identity(), {}), body_json=body)
+    with pytest.raises(Unavailable, match="no pod is registered"):
+        volume_services.services(gateway, request, path)

@@ -7,7 +7,9 @@ from urllib.parse import quote
 from tricircle.api.forward import UNREACHABLE_HEADER, failure, present, send, shared, upward
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
+from tricircle.errors import Unavailable
 from tricircle.routing.catalogue import Path
+from tricircle.routing.placement import LONGEST_NAME
 from tricircle.store import pods
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
@@ -22,7 +24,7 @@ def services(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """Ask the pods concerned, and give their lists as one.
 
     Raises:
-        Unavailable: no pod has the host, and some could not be asked.
+        Unavailable: no pod has the host, and some could not be asked; or no pod is registered.
         ApiError: no pod answers.
     """
     field = ASKED.get((path.collection.path, path.rest))
@@ -30,11 +32,14 @@ def services(gateway: Gateway, request: Request, path: Path) -> Response | None:
         return None
     host = request.body_json.get(field)
     # A name that no pod has is for all of them to refuse.
-    query = f"{path.prefix}/os-services?host={quote(host, safe='')}" if host and isinstance(host, str) else ""
+    named = isinstance(host, str) and 0 < len(host) <= LONGEST_NAME
+    query = f"{path.prefix}/os-services?host={quote(host, safe='')}" if named else ""
     there = gateway.locator.having(request.caller, path.service, query) if query else []
     rows = {pod["pod_name"]: pod for pod in there or pods.bottom(gateway.db)}
     deadline = Deadline(gateway.upstream.conf.list_deadline)
     answers, missing = scatter(rows, lambda name: send(gateway, request, path, rows[name], deadline=deadline))
+    if not rows:
+        raise Unavailable("no pod is registered with Tricircle yet")
     if not answers:
         raise failure(next(iter(missing.values())))
     refused = next((name for name, answer in answers.items() if not answer.ok), None)

@@ -14,6 +14,8 @@ from tricircle.store import Database, pods, replicas
 # Lists of Nova that show where a server may be put, up to the name, and the field that has that.
 ON_NODE = (("/os-hypervisors?hypervisor_hostname_pattern=", "hypervisor_hostname"),
            ("/os-services?binary=nova-compute&host=", "host"))
+# Characters of the name of a host or cluster: no pod has one that is longer, and the pod that gets the request says so.
+LONGEST_NAME = 255
 
 
 @dataclass
@@ -66,7 +68,7 @@ def place(db: Database, locator: Locator, caller: Caller, path: Path, found: Men
     if path.collection.per_pod:
         homes.fixed += _per_pod(db, locator, caller, path, found)
     elif found.nodes and not found.zone and path.collection.path == "servers" and not path.member:
-        homes.fixed += [_on_node(locator, caller, path, each) for each in found.nodes]
+        homes.fixed += [_on_node(locator, caller, path, each) for each in found.nodes if len(each) <= LONGEST_NAME]
     # After a maintenance a project may be bound to another pod of the zone than that of its networks.
     near = {pod["az_name"]: pod for _, pod in homes.light if pods.is_enabled(pod)}
 
@@ -138,7 +140,8 @@ def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Ho
 
 def _per_pod(db: Database, locator: Locator, caller: Caller, path: Path, found: Mentions) -> list[tuple[str, dict]]:
     """The pod of something that is called by number, by name, or by the host or cluster that it is on."""
-    number, called = numbers.pod_number(path), path.member or _host(found) or found.cluster
+    cluster = found.cluster if found.cluster and len(found.cluster) <= LONGEST_NAME else ""
+    number, called = numbers.pod_number(path), path.member or _host(found) or cluster
     if number is not None:
         pods_there = [pod for pod in pods.bottom(db) if pod["aggregate_id"] == number]
         if not pods_there:
@@ -150,8 +153,8 @@ def _per_pod(db: Database, locator: Locator, caller: Caller, path: Path, found: 
     elif _host(found) and not path.member:
         pods_there = locator.having(caller, path.service,
                                     f"{path.prefix}/os-services?host={quote(_host(found), safe='')}")
-    elif found.cluster and path.collection.path == "clusters" and not path.member:
-        pods_there = locator.having(caller, path.service, f"{path.base}?name={quote(found.cluster, safe='')}")
+    elif cluster and path.collection.path == "clusters" and not path.member:
+        pods_there = locator.having(caller, path.service, f"{path.base}?name={quote(cluster, safe='')}")
     else:
         return []
     if len(pods_there) > 1:
@@ -161,8 +164,9 @@ def _per_pod(db: Database, locator: Locator, caller: Caller, path: Path, found: 
 
 
 def _host(found: Mentions) -> str:
-    """The host that a body names; Cinder's, for what is on a backend, may have a pool behind it."""
-    return (found.host or next(iter(found.nodes), "")).partition("#")[0]
+    """The host that a body names; Cinder's, for what is on a backend, may have a pool behind it. Empty: none."""
+    host = (found.host or next(iter(found.nodes), "")).partition("#")[0]
+    return host if len(host) <= LONGEST_NAME else ""
 
 
 def _on_node(locator: Locator, caller: Caller, path: Path, name: str) -> tuple[str, dict]:

@@ -5,7 +5,7 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, BinaryIO
@@ -26,6 +26,9 @@ PATIENCE_SECONDS = 3.0   # without any answer of a pod's service: then half of t
 READS = ("GET", "HEAD")
 # A small question for each service that needs its database, and Keystone for the token: what a user's call needs, too.
 LOOKS = {"compute": "/v2.1/servers?limit=1", "volume": "/v3/{own}/volumes?limit=1", "network": "/v2.0/networks?limit=1"}
+# Bytes of a request's head. uWSGI, which serves the pods' APIs, closes the connection at one that is longer than its
+# buffer-size: at most 64 KiB, and 4 KiB where nothing is configured.
+MOST_HEAD, SMALL_HEAD = 65_000, 4096
 # Raised before a byte of the request left this machine, so the call may be repeated.
 NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
@@ -118,7 +121,7 @@ class Upstream:
             through: a body that nobody has to look into may stay unread, in `Answer.stream`.
 
         Returns:
-            The answer, whatever its status.
+            The answer, whatever its status: 414 in place of a pod's where its server would take no head so long.
 
         Raises:
             PodUnreachable: no whole answer in time, or the breaker is open.
@@ -149,6 +152,9 @@ class Upstream:
             raise
         # All or nothing: with a default for one header a user's call could go out under our own token.
         out = {"X-Auth-Token": self.account.token()} if headers is None else headers
+        size = _head_size(path, out)
+        if size > MOST_HEAD:
+            return Answer(pod, 414, urllib3.HTTPHeaderDict({"Content-Type": "text/plain"}), b"Request-URI Too Long")
         began, hurried = time.monotonic(), deadline.left() < min(self.conf.connect_deadline, deadline.seconds / 2)
         try:
             response = self._request(method, root, path, out, body, deadline)
@@ -162,6 +168,8 @@ class Upstream:
                 under_way.refused()
             elif isinstance(error, bodies.TooLong):
                 under_way.answered()
+            elif size > SMALL_HEAD and not _timed_out(error):
+                pass   # its server may have closed the connection because of the head
             elif isinstance(body, bytes | None):   # a pod may cut an upload off, or take its time with it
                 doubted = under_way.silent()
             metrics.called(pod, service, method, "unreachable", time.monotonic() - began)
@@ -257,6 +265,11 @@ class Upstream:
         except BaseException:
             response.close()
             raise
+
+
+def _head_size(path: str, headers: Mapping[str, str]) -> int:
+    """Return how long a request's head is in bytes, about."""
+    return len(path) + sum(len(name) + len(value) + len(": \r\n") for name, value in headers.items())
 
 
 def _never_sent(error: Exception) -> bool:
