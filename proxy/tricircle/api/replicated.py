@@ -1,5 +1,4 @@
 """Things with replicas: these go with them, and follow their changes by a job."""
-import contextlib
 import json
 import logging
 
@@ -9,7 +8,7 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.owing import owing
 from tricircle.api.pool_subnets import listed
-from tricircle.crosspod import followers, pairing, rbac
+from tricircle.crosspod import followers, rbac
 from tricircle.errors import PodUnreachable, TricircleError
 from tricircle.jobs.queue import announced
 from tricircle.routing import replicas as make
@@ -117,47 +116,61 @@ def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | 
     """Whom a thing is shared with is carried to its replicas."""
     if request.method in ("GET", "HEAD"):
         return None
-    document, kept, target = request.body_json, None, {}
+    document, kept = request.body_json, None
     if path.member:
         shown = generic.plain(gateway, request.question(), path)
         if shown.status != 200:
             return shown
         document = json.loads(shown.body)
         kept = document["rbac_policy"] if request.method == "DELETE" else None
-        target = {name: value for name, value in document["rbac_policy"].items() if name == "target_tenant"}
     carried = (each for each in mentions("network", document).resources
                if each[1] in followers.CARRIED and replicas.of_resource(gateway.db, each[2]))
     _, collection, object_id = next(carried, ("", "", ""))
-    # Who may share a thing need not be allowed to change it (QoS policies): to see it is all that can be asked before.
+    # Who may share a thing need not be allowed to change it (QoS policies), and who may withdraw a policy need not be
+    # allowed to make it ("*" is an administrator's to share with): to see it is all that can be asked before.
     shared = judged.seen(gateway, request, collection, object_id) if object_id else None
-    if not shared or (path.member and not judged.changeable(
-            gateway, request, path.collection.path, path.member, target)):
+    if not shared:
         return None
     with announced(gateway.db, followers.CARRIED[collection], {object_id: shared["project_id"]}) as owed:
-        if kept:
-            return _withdraw(gateway, request, path, object_id, kept)
-        response = generic.plain(gateway, request, path)
-        if 400 <= response.status < 500:
+        gone = []
+        response = (_withdraw(gateway, request, path, object_id, kept, gone) if kept else None) or \
+            generic.plain(gateway, request, path)
+        if 400 <= response.status < 500 and not gone:
             owed.refused()
-    if response.status < 300:
+    if response.status < 300 and not kept:
         _carry(gateway, object_id)
     return response
 
 
-def _withdraw(gateway: Gateway, request: Request, path: Path, object_id: str, policy: dict) -> Response:
-    """Stop sharing: the replicas first, since a pod where somebody uses one refuses, and knows only of its own.
+def _withdraw(gateway: Gateway, request: Request, path: Path, object_id: str, policy: dict,
+              gone: list[str]) -> Response | None:
+    """Stop sharing the replicas, in the user's name; the home comes afterwards.
 
-    After a refusal the job shares those again that were already withdrawn; in a pod that is away it withdraws later.
+    They are the first, since a pod where somebody uses one refuses, and knows only of its own. After a refusal the job
+    shares those again that were already withdrawn; in a pod that is away it withdraws later.
+
+    Args:
+        gateway, request, path: as everywhere.
+        object_id: home id of what is shared.
+        policy: the home's.
+        gone: gets the ids of the pods that have withdrawn theirs, or may have.
+
+    Returns:
+        A pod's refusal, or None.
     """
     rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
-    home = rows[routings.home(gateway.db, object_id)["pod_id"]]
     for pod_id in replicas.of_resource(gateway.db, object_id):
-        with contextlib.suppress(PodUnreachable):
-            pair = pairing.read(gateway.db, gateway.upstream, object_id, home, rows[pod_id])
-            answer = rbac.withdraw(gateway.upstream, policy, pair) if pair and pair.is_sound else None
-            if answer and answer.status not in (204, 404):
-                return present(gateway, request, path, rows[pod_id], answer)
-    return generic.plain(gateway, request, path)
+        try:
+            twin = rbac.like(policy, listed(gateway, request, rows[pod_id], "rbac-policies", f"object_id={object_id}"))
+            answer = send(gateway, request, path, rows[pod_id], target=f"/v2.0/rbac-policies/{twin['id']}") \
+                if twin else None
+        except PodUnreachable as error:
+            gone += [pod_id] if error.sent else []
+            continue
+        if answer and answer.status not in (204, 404):
+            return present(gateway, request, path, rows[pod_id], answer)
+        gone += [pod_id] if answer and answer.ok else []
+    return None
 
 
 HANDLERS = {**{("network", collection): followed for collection in followers.JOBS},

@@ -1,7 +1,8 @@
 """Who may use a thing may use its replicas: their RBAC policies follow those of the home."""
+from tricircle import marks
 from tricircle.crosspod.pairing import Pair
 from tricircle.store import Database
-from tricircle.upstream.client import Answer, Upstream
+from tricircle.upstream.client import Upstream
 from tricircle.upstream.neutron import listed, question
 
 MEANING = ("action", "target_tenant")
@@ -35,12 +36,10 @@ def plan(_: Database, upstream: Upstream, pair: Pair) -> list[dict]:
                  pair.local_id)
 
 
-def withdraw(upstream: Upstream, policy: dict, pair: Pair) -> Answer | None:
-    """Take the like of a home's RBAC policy from a replica; None when there is none. Raises PodUnreachable."""
-    for each in _read(upstream, pair.pod, pair.local_id):
-        if _meaning(each) == _meaning(policy):
-            return upstream.ask(pair.pod["pod_name"], "network", "DELETE", f"/v2.0/rbac-policies/{each['id']}")
-    return None
+def like(policy: dict, others: list[dict]) -> dict | None:
+    """Return that one of a replica's RBAC policies which is like one of the home's."""
+    owner = marks.owner(policy)
+    return next((each for each in others if _meaning(each) == _meaning(policy) and marks.owner(each) == owner), None)
 
 
 def _meaning(policy: dict) -> tuple[str, ...]:

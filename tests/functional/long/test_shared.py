@@ -212,6 +212,12 @@ def test_a_shared_thing_is_shared_in_every_pod(cloud, gateway, user, kind, shelf
     assert targets() == {friend.project, other.project}
     assert user.network.delete(f"/rbac-policies/{made}").status == 204
     assert targets() == {other.project}
+    boss = User(gateway, "admin")
+    body = {"rbac_policy": {**body, "target_tenant": "*", "project_id": user.project}}
+    everybody = boss.network.ok("POST", "/rbac-policies", body)["rbac_policy"]["id"]
+    assert targets() == {other.project, "*"}
+    assert user.network.delete(f"/rbac-policies/{everybody}").status == 204   # which the user could not have made
+    assert targets() == {other.project}
 
 
 # Tags
