@@ -395,3 +395,30 @@ def test_a_port_on_a_network_that_is_shared_with_its_project(gateway, outside):
     port = case.user.make("ports", network_id=network)["id"]
     floating = case.floating(port_id=port)
     assert (floating["port_id"], floating["router_id"]) == (port, case.router)
+
+
+def test_a_floating_ip_on_a_port_that_its_owner_may_not_see_is_not_free(case):
+    """An administrator has put it there; Neutron shows the owner the port's details all the same."""
+    admin, owner = User(case.gateway, "admin"), User(case.gateway)
+    made = admin.make("floatingips", floating_network_id=case.outside.network, port_id=case.ports["Pod1"]["id"],
+                      project_id=owner.project)
+    jobs = case.jobs()
+    shown = owner.network.ok("GET", f"/floatingips/{made['id']}")["floatingip"]
+    assert part(shown, case.seen("Pod1")) == case.seen("Pod1")
+    assert owner.network.get(f"/ports/{shown['port_id']}").status == 404
+    assert case.jobs() == jobs
+
+
+def test_a_refused_shadow_is_told_of_in_the_users_ids(case):
+    """Somebody else's port has the address in the external network's pod."""
+    first = case.floating(port_id=case.ports["Pod1"]["id"])
+    port = case.user.make("ports", network_id=case.nets["Pod1"])
+    address, shelf = port["fixed_ips"][0]["ip_address"], case.cloud["Pod2"].network.shelf("ports")
+    shadow, = [row for row in case.shadows("ports") if not row["device_owner"]]
+    taken = {**shadow, "id": str(uuid.uuid4()), "description": "", "fixed_ips": [
+        {**shadow["fixed_ips"][0], "ip_address": address}]}
+    shelf[taken["id"]] = taken
+    answer = case.put(first, port_id=port["id"])
+    del shelf[taken["id"]]
+    assert answer.status == 409
+    assert case.subnets["Pod1"] in answer["NeutronError"]["message"]

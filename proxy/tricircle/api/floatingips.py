@@ -18,7 +18,7 @@ from tricircle.parts import parts
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.references import mentions
-from tricircle.store import jobs, pods, replicas
+from tricircle.store import jobs, pods, replicas, routings
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.neutron import question, records
 from tricircle.upstream.scatter import scatter
@@ -135,8 +135,7 @@ def _dressed(gateway: Gateway, request: Request, response: Response) -> Response
         return response
     document = json.loads(response.body)
     records = [value for *_, value in rewrite.walk(document) if isinstance(value, dict)]
-    ports = away(gateway, request, [each for record in records for each in (record.get("port_id"), *_forwarded(record))
-                                    if each])
+    ports = away(gateway, [each for record in records for each in (record.get("port_id"), *_forwarded(record)) if each])
     if not ports.there and not ports.gone and not ports.missing:
         return response
     owe(gateway, {each: record.get("project_id", request.caller.project_id) for record in records
@@ -183,11 +182,19 @@ class Away:
     missing: list[str] = field(default_factory=list)
 
 
-def away(gateway: Gateway, request: Request, port_ids: list[str]) -> Away:
-    """Look after those ports that have shadows, with the caller's token; nobody is asked where there are none."""
+def away(gateway: Gateway, port_ids: list[str]) -> Away:
+    """Look after those ports that have shadows, in our own name; nobody is asked where there are none.
+
+    To the owner of a floating IP Neutron, too, shows the details of a port that is another project's, which the owner
+    could not see otherwise (neutron/db/l3_fip_port_details.py).
+
+    Args:
+        gateway: parts.
+        port_ids: home ids, as a pod has shown them to the caller.
+    """
     local = replicas.of_resources(gateway.db, list(dict.fromkeys(port_ids)))
     shadowed = sorted({port_id for homes in local.values() for port_id in homes.values()})
-    there, missing = _details(gateway, request, shadowed) if shadowed else ({}, [])
+    there, missing = _details(gateway, shadowed) if shadowed else ({}, [])
     return Away(there, set() if missing else set(shadowed) - there.keys(), missing)
 
 
@@ -198,20 +205,22 @@ def owe(gateway: Gateway, owners: dict[str, str]) -> None:
         jobs.enqueue(gateway.db, "shadow", network_id, project_id)
 
 
-def _details(gateway: Gateway, request: Request, port_ids: list[str]) -> tuple[dict[str, dict], list[str]]:
+def _details(gateway: Gateway, port_ids: list[str]) -> tuple[dict[str, dict], list[str]]:
     """({port: its details} of those that are there, pods that could not be asked)."""
-    asked: dict[str, list[str]] = {}
-    for port_id in port_ids:
-        home = gateway.locator.find(request.caller, "network", "ports", port_id)
-        if home:
-            asked.setdefault(home["pod_name"], []).append(port_id)
-    rows = pods.by_name(gateway.db)
+    known = {port_id: row["pod_id"] for port_id, row in routings.homes(gateway.db, port_ids).items()}
+    rows, deadline = pods.by_name(gateway.db), Deadline(gateway.upstream.conf.list_deadline)
+    asked = {name: [each for each in port_ids if known.get(each, row["pod_id"]) == row["pod_id"]]
+             for name, row in rows.items()}
 
     def look(name: str) -> list[dict]:
-        return [port for part in parts(asked[name]) for port in seen(
-            gateway, request, rows[name], "ports", question({"id": part}, ("id", *DETAILS)))]
+        found = []
+        for part in parts(asked[name]):
+            query = question({"id": part}, ("id", *DETAILS))
+            answer = gateway.upstream.ask(name, "network", "GET", f"/v2.0/ports?{query}", deadline=deadline)
+            found += records(replace(answer, body=rewrite.up(gateway.db, rows[name]["pod_id"], answer.body)), "ports")
+        return found
 
-    found, missing = scatter(asked, look)
+    found, missing = scatter([name for name, ids in asked.items() if ids], look)
     return {port["id"]: {name: port[name] for name in DETAILS}
             for listed in found.values() for port in listed}, list(missing)
 

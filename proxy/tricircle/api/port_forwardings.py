@@ -62,7 +62,7 @@ def _without_gone(gateway: Gateway, request: Request, path: Path, response: Resp
     document = json.loads(response.body)
     shown = [value for *_, value in rewrite.walk(document) if isinstance(value, dict)
              and isinstance(value.get("internal_port_id"), str)]
-    ports = floatingips.away(gateway, request, [each["internal_port_id"] for each in shown])
+    ports = floatingips.away(gateway, [each["internal_port_id"] for each in shown])
     floatingips.owe(gateway, dict.fromkeys(ports.gone, request.caller.project_id))
     if "port_forwardings" in document and ports.gone:
         document["port_forwardings"] = [each for each in document["port_forwardings"]

@@ -1,5 +1,6 @@
 """Changes of a subnet pool that its home alone would let pass, since it does not know what other pods have of it."""
 import json
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -8,17 +9,20 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.api.pool_subnets import defaults, held, listed, net_of, network_pod
 from tricircle.api.replicated import followed
-from tricircle.errors import BadRequest, Conflict, PodUnreachable, Unavailable
+from tricircle.errors import ApiError, BadRequest, Conflict, PodUnreachable, Unavailable
 from tricircle.prefixes import Net, nets, without
 from tricircle.routing import pooling
+from tricircle.routing import replicas as make
 from tricircle.routing.catalogue import UUID, Path, parse
 from tricircle.store import pods, prefixes, replicas
 from tricircle.upstream.neutron import listed as records_of
 from tricircle.upstream.neutron import question
 from tricircle.upstream.scatter import scatter
 
+LOG = logging.getLogger(__name__)
 # Fields whose change needs a look at other pods.
 CROSSING = frozenset({"address_scope_id", "prefixes", "is_default"})
+DOUBTFUL = (502, 504)       # statuses of `forward.failure` for a request that may have been carried out
 LONGEST = {4: 32, 6: 128}   # {IP version: bits of its longest prefix}
 
 
@@ -57,11 +61,19 @@ def _update(gateway: Gateway, request: Request, path: Path, home: dict, pool: di
     if given.keys() & {"address_scope_id", "prefixes"}:
         _refuse_overlap(gateway, request, path.member, given.get("address_scope_id", pool["address_scope_id"]),
                         given.get("prefixes", pool["prefixes"]))
-    if UUID.match(str(given.get("address_scope_id"))):
-        _bring_scope(gateway, request, path, given["address_scope_id"])
-    if given.get("is_default"):
-        return _second_default(gateway, request, path, pool["ip_version"])
-    return None
+    scope, made = str(given.get("address_scope_id")), []
+    try:
+        if UUID.match(scope):
+            _bring_scope(gateway, request, path, scope, made)
+        refusal = _second_default(gateway, request, path, pool["ip_version"]) if given.get("is_default") else None
+        response = refusal or followed(gateway, request, path)
+    except ApiError as error:
+        if 400 <= error.status < 500:
+            _take_scope_back(gateway, scope, made)
+        raise
+    if 400 <= response.status < 500:
+        _take_scope_back(gateway, scope, made)
+    return response
 
 
 def _delete(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> Response:
@@ -147,10 +159,23 @@ def _join(gateway: Gateway, request: Request, path: Path, pool: dict, joining: l
         answer = _change(gateway, request, path, "add_prefixes", added)
         if answer.status != 200:
             return answer
-    response = followed(gateway, request, path)
-    if added and 400 <= response.status < 500:
-        _change(gateway, request, path, "remove_prefixes", added)
+    try:
+        response = followed(gateway, request, path)
+    except (ApiError, PodUnreachable) as error:
+        if error.status not in DOUBTFUL:
+            _take_out(gateway, request, path, added)
+        raise
+    if 400 <= response.status < 500:
+        _take_out(gateway, request, path, added)
     return response
+
+
+def _take_out(gateway: Gateway, request: Request, path: Path, added: list[Net]) -> None:
+    try:
+        if added:
+            _change(gateway, request, path, "remove_prefixes", added)
+    except (ApiError, PodUnreachable) as error:   # what went wrong first is the answer
+        LOG.warning("subnet pool %s keeps %s: %s", path.member, ", ".join(map(str, added)), error)
 
 
 def _change(gateway: Gateway, request: Request, path: Path, action: str, found: list[Net]) -> Response:
@@ -160,8 +185,13 @@ def _change(gateway: Gateway, request: Request, path: Path, action: str, found: 
     return followed(gateway, own, parse(path.service, own.path))
 
 
-def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str) -> None:
+def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str, made: list[dict]) -> None:
     """Where the pool's replicas are its new scope is, too; where its home is the generic path sees to it.
+
+    Args:
+        gateway, request, path: as everywhere.
+        scope: home id.
+        made: gets the rows of the pods that have the scope only since now.
 
     Raises:
         Refused: the user does not see the scope.
@@ -170,7 +200,16 @@ def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str) -> 
     replicated = replicas.of_resource(gateway.db, path.member)
     if replicated and judged.seen(gateway, request, "address-scopes", scope):
         for pod_id in replicated:
-            needs.bring_scope(gateway, request, scope, pods.show(gateway.db, pod_id))
+            pod = pods.show(gateway.db, pod_id)
+            made += [pod for _ in needs.bring_scope(gateway, request, scope, pod)]
+
+
+def _take_scope_back(gateway: Gateway, scope: str, there: list[dict]) -> None:
+    for pod in there:
+        try:
+            make.take_back(gateway.db, gateway.upstream, "address-scopes", scope, pod)
+        except PodUnreachable as error:   # the refusal is the answer, and the replica goes with its home
+            LOG.warning("the replica of address scope %s stays: %s", scope, error)
 
 
 def _refuse_overlap(gateway: Gateway, request: Request, pool_id: str, scope: Any, prefixes: Any) -> None:

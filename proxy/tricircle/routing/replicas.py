@@ -2,7 +2,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tricircle import marks
 from tricircle.errors import ApiError, BadGateway, NotFound, PodUnreachable, Unavailable
@@ -62,7 +62,7 @@ MICROVERSION = {"OpenStack-API-Version": "compute 2.64", "Content-Type": "applic
 
 
 class Refused(ApiError):
-    """A pod's own error, to be shown as it is."""
+    """A pod's own error, to be shown as it is: in home ids."""
 
     def __init__(self, answer: Answer):
         super().__init__(f"pod {answer.pod} answered {answer.status}")
@@ -155,7 +155,7 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
         raise
     if not original:
         rows.step_back(*claimed)
-        raise Refused(seen)
+        raise _refused(db, home, seen)
     if recipe.by_user and original["project_id"] != caller.project_id:
         rows.step_back(*claimed)
         raise NotFound(f"{collection} {resource_id} belongs to another project, which alone can have a replica made")
@@ -163,11 +163,16 @@ def _make(db: Database, upstream: Upstream, caller: Caller, row: dict, home: dic
         made = _post(db, upstream, caller, pod, collection, resource_id, original)
         if not made.ok:
             rows.abandon(*claimed)
-            raise Refused(made)
+            raise _refused(db, pod, made)
         local = member(made, recipe.member).get("id")
         if not local:
             raise BadGateway(f"pod {pod['pod_name']} made a replica of {resource_id} but did not say under which id")
     rows.settle(db, resource_id, pod["pod_id"], local, row["fence"], original["project_id"])
+
+
+def _refused(db: Database, pod: dict, answer: Answer) -> Refused:
+    """Make an error of a pod's answer, which may name other replicas: the subnet in which an address is taken."""
+    return Refused(replace(answer, body=rewrite.up(db, pod["pod_id"], answer.body)))
 
 
 def _at_home(db: Database, home: dict, seen: Answer) -> dict | None:

@@ -272,6 +272,18 @@ def test_a_pool_joins_a_scope_in_every_pod(cloud, user, worker):
     assert copies(other, scope, "address-scopes") == []
 
 
+def test_a_scope_of_another_version_leaves_nothing_where_a_pools_replica_is(cloud, user):
+    id = pool(user)
+    _, other = home_and_away(cloud, id)
+    draw(user, other.name, id)
+    scope = user.make("address-scopes", name="six", ip_version=6)["id"]
+    answer = user.network.put(f"/subnetpools/{id}", {"subnetpool": {"address_scope_id": scope}})
+    assert answer.status == 400
+    assert answer["NeutronError"]["type"] == "IllegalSubnetPoolIpVersionAssociationToAddressScope"
+    assert copies(other, scope, "address-scopes") == []
+    assert scope not in str(user.gateway.store()["replicas"])
+
+
 def test_a_networks_subnets_join_a_pool(cloud, user, worker):
     id = pool(user, "10.7.0.0/24")
     home, other = home_and_away(cloud, id)
