@@ -43,21 +43,19 @@ def seen(gateway: Gateway, request: Request, collection: str, resource_id: str) 
     return _ask(gateway, request, "GET", collection, resource_id)
 
 
-def changeable(gateway: Gateway, request: Request, collection: str, resource_id: str,
-               kept: dict | None = None) -> dict | None:
+def changeable(gateway: Gateway, request: Request, collection: str, resource_id: str) -> dict | None:
     """The same for something that the user may also change.
+
+    RBAC policies cannot be asked for so: they have no revision, and Neutron breaks over a PUT without their target
+    (neutron/objects/rbac_db.py `validate_rbac_policy_update`).
 
     Args:
         gateway, request, collection, resource_id: as in `seen`.
-        kept: fields as they are, where Neutron takes no PUT without them, and none with a precondition: it breaks over
-            an RBAC policy without its target (neutron/objects/rbac_db.py `validate_rbac_policy_update`).
 
     Raises:
         Refused, PodUnreachable, Unavailable: as `seen`.
     """
-    body = {singular(collection): kept or {}}
-    if kept:
-        return _ask(gateway, request, "PUT", collection, resource_id, body)
+    body: dict[str, Any] = {singular(collection): {}}
     try:
         return _ask(gateway, request, "PUT", collection, resource_id, body, NEVER)
     except Refused as refused:
