@@ -134,6 +134,18 @@ def test_head_is_what_it_is_to_the_service(cloud, gateway, user, service, path, 
         assert told(gateway, service, "HEAD", path.format(first=user.first))[0] == stranger
 
 
+@pytest.mark.parametrize(("tag", "status"), [("here", 204), ("elsewhere", 404)])
+def test_head_tells_whether_there_is_a_tag(gateway, user, tag, status):
+    gateway.client("network", user.token).ok("PUT", f"/networks/{user.first}/tags", {"tags": ["here"]})
+    assert told(gateway, "network", "HEAD", f"/v2.0/networks/{user.first}/tags/{tag}", user.token.id)[0] == status
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/", "/v2.0", "/v2.0/"])
+def test_nothing_is_written_to_the_document_of_neutrons_versions(gateway, user, method, path):
+    assert told(gateway, "network", method, path, user.token.id)[0] == 405
+
+
 def test_an_etag_is_of_the_bytes(cloud, user):
     """A strong one says that two bodies are the same, byte by byte: not of a body that was translated."""
     link = cloud["Pod2"].network.server.url

@@ -1,6 +1,7 @@
 """The four WSGI applications: admin, compute, volume, network."""
 import http
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable
 
@@ -59,6 +60,8 @@ NOBODY = Identity()
 # In Keystone's catalogue.
 NAMES = {**SERVICE_TYPES, "admin": ("Cascading",)}
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in http.HTTPStatus}
+TAG = re.compile(r"/tags/[^/]+/?$")
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 BODILESS = frozenset({100, 204, 304})   # the first one is the answer to a question of channel.py
 OF_A_BODY = frozenset({"content-type", "content-length", "content-encoding", "content-range", "last-modified"})
 WSGI = Callable[[dict, Callable], Iterable[bytes]]
@@ -213,8 +216,8 @@ def _handle(gateway: Gateway, service_name: str, environ: dict, max_body: int) -
 
 
 def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict) -> Response:
-    if environ["REQUEST_METHOD"] == "HEAD" and service_name != "admin":
-        _refuse_head(SERVICES[service_name], request.path)
+    if service_name != "admin":
+        _refuse_method(SERVICES[service_name], environ["REQUEST_METHOD"], request.path)
     if _is_open(service_name, environ):
         if service_name == "admin":
             return admin.versions(request)
@@ -231,15 +234,20 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
     return generic.serve(gateway, request, path, SPECIAL)
 
 
-def _refuse_head(service: Service, path: str) -> None:
-    """Say to a HEAD what the pods say: Nova and Cinder know it for the documents of their versions, Neutron nowhere.
+def _refuse_method(service: Service, method: str, path: str) -> None:
+    """Refuse a HEAD, and a write to the document of a version, as the pods do.
+
+    Nova and Cinder know HEAD for the documents of their versions, Neutron for a tag.
 
     Raises:
-        MethodNotAllowed, NotFound: it is none that they know.
+        MethodNotAllowed, NotFound: the path has no such method.
     """
+    of_version = path == "/" or versions.is_version_path(service, path)
     if service.errors == "neutron":
-        raise MethodNotAllowed("Method HEAD is not allowed for the requested resource.", "HTTPMethodNotAllowed")
-    if path != "/" and not versions.is_version_path(service, path):
+        if (of_version and method in WRITES) or (method == "HEAD" and not TAG.search(path)):
+            raise MethodNotAllowed(f"Method {method} is not allowed for the requested resource.",
+                                   "HTTPMethodNotAllowed")
+    elif method == "HEAD" and not of_version:
         raise NotFound("The resource could not be found.")
 
 

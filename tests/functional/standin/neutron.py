@@ -59,6 +59,8 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
             if plural in TAGGED:
                 table += [(method, f"/v2.0/{tagged_at(plural)}/{{id}}/tags", self.bound(self.tags, plural))
                           for method in ("GET", "PUT")]
+                table += [(method, f"/v2.0/{tagged_at(plural)}/{{id}}/tags/{{tag}}", self.bound(self.tag, plural))
+                          for method in ("GET", "HEAD")]
         return [*table, *self.agents_table(), *self.policies_table(), *self.pools_table(), *self.forwarding_table(),
                 *self.topologies_table()]
 
@@ -376,6 +378,12 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
         getattr(self, f"deleted_{_word(plural)}", lambda *_: None)(request.who, row)
         self.shelf(plural).pop(id, None)
         self.revise(row)
+        return Response(204)
+
+    def tag(self, request, plural, id, tag):
+        """Whether a member has a tag."""
+        if tag not in self.own(request.who, plural, id)["tags"]:
+            raise Refused(404, f"Tag {tag} could not be found.", "TagNotFound")
         return Response(204)
 
     def tags(self, request, plural, id):
