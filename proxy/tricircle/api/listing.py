@@ -1,5 +1,6 @@
 """Lists over several pods: asked in parallel, cleared of replicas, merged, sorted, paged."""
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tricircle import jsons
@@ -11,7 +12,7 @@ from tricircle.api.gathering import gather
 from tricircle.api.message import Request, Response
 from tricircle.api.podlist import PodList
 from tricircle.api.query import Query
-from tricircle.errors import BadRequest, PodUnreachable, Unavailable
+from tricircle.errors import PodUnreachable, Unavailable
 from tricircle.routing import default_group
 from tricircle.routing.catalogue import TIMES, Path
 from tricircle.store import replicas
@@ -22,6 +23,10 @@ from tricircle.upstream.paging import Declined, Order
 from tricircle.upstream.scatter import scatter
 
 Tidy = Callable[[Gateway, Request, dict[str, Any], dict[str, dict]], None]
+
+
+class UnknownMarker(Exception):
+    """No record of a whole list is the request's marker."""
 
 
 def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict],
@@ -40,7 +45,6 @@ def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict
 
     Raises:
         Unavailable: no pod is registered, or none answers.
-        BadRequest: the marker is unknown.
     """
     if not asked:
         raise Unavailable("no pod is registered with Tricircle yet")
@@ -75,7 +79,8 @@ def _page(gateway: Gateway, request: Request, path: Path, query: Query, lists: d
     order, count = Order(query.sort, query.reverse, strict), query.offset + query.limit
     known = cursors.recall(gateway, request, path, query, order) if query.marker else None
     if query.marker and not known:
-        return _unknown_marker(gateway, request, path, query, lists)
+        return _refused_marker(gateway, request, path, query, lists) or \
+            _page(gateway, request, path, replace(query, marker=None), lists)
     tails = paging.tails({name: each.ask for name, each in lists.items()}, order, count, known, query.marker)
     _, refused, missing = _asked(lists, lambda name: tails[name].fill())
     for name in _odd_ones(path, {name: each.key for name, each in lists.items() if each.key}):
@@ -92,15 +97,18 @@ def _page(gateway: Gateway, request: Request, path: Path, query: Query, lists: d
     for name, record in shown:
         lists[name].dress([record])
     records = [record for _, record in shown[query.offset:]]
-    records = queries.cut_fields(path, query, records[::-1] if query.reverse else records)
+    records = records[::-1] if query.reverse else records
     frames = {name: {**each.frame, each.key: []} for name, each in lists.items() if each.key}
     body = combine(frames, next(iter(lists[name].key for name in frames))) if frames else {}
     return _answer(gateway, request, path, query, lists, missing, body, records)
 
 
-def _unknown_marker(gateway: Gateway, request: Request, path: Path, query: Query,
-                    lists: dict[str, PodList]) -> Response:
-    """Any pod says it in the service's own words."""
+def _refused_marker(gateway: Gateway, request: Request, path: Path, query: Query,
+                    lists: dict[str, PodList]) -> Response | None:
+    """Return what a pod says of a marker that nobody knows; None where pods list from the beginning then.
+
+    Neutron ignores such a marker in most of its lists; Nova and Cinder refuse it in most of theirs.
+    """
     for each in lists.values():
         try:
             each.ask(query.marker, 1)
@@ -108,7 +116,7 @@ def _unknown_marker(gateway: Gateway, request: Request, path: Path, query: Query
             return present(gateway, request, path, each.pod, refused.answer)
         except PodUnreachable:
             continue
-    raise BadRequest(f"marker [{query.marker}] not found")
+    return None
 
 
 def _whole(gateway: Gateway, request: Request, path: Path, query: Query, lists: dict[str, PodList],
@@ -125,7 +133,14 @@ def _whole(gateway: Gateway, request: Request, path: Path, query: Query, lists: 
         tidy(gateway, request, documents, {name: each.pod for name, each in lists.items()})
     if path.collection.gathers:
         documents = gather(gateway, request, path, lists, documents, not missing)
-    return _answer(gateway, request, path, query, lists, missing, *_merge(path, query, documents))
+    try:
+        merged = _merge(path, query, documents)
+    except UnknownMarker:
+        refusal = _refused_marker(gateway, request, path, query, lists)
+        if refusal:
+            return refusal
+        merged = _merge(path, replace(query, marker=None), documents)
+    return _answer(gateway, request, path, query, lists, missing, *merged)
 
 
 def _odd_ones(path: Path, keys: dict[str, str | None]) -> list[str]:
@@ -176,13 +191,14 @@ def _answer(gateway: Gateway, request: Request, path: Path, query: Query, lists:
         raise Unavailable(f"no pod gave an answer: {', '.join(missing)}")
     if len(missing) == len(lists):
         return partial.response(request, path, {key: extra}, missing)
-    if query.nothing and records is not None:
+    if query.nothing and records is not None and path.collection.marker:
         records, extra = [], []
     if records is not None:
         full = query.limit is not None and len(records) >= query.limit
         markers = [dig(record, path.collection.marker) for record in records]
-        links = queries.links(request, query, markers, full) if query.limit and path.collection.marker else []
-        body = {**body, key: extra + records, **({f"{key}_links": links} if links else {})}
+        field = path.collection.links_of(key) if query.limit and path.collection.marker else ""
+        links = queries.links(request, query, markers, full) if field else []
+        body = {**body, key: extra + queries.cut_fields(path, query, records), **({field: links} if links else {})}
     headers = shared(next(each.headers for each in lists.values() if each.headers))
     if missing:
         headers.append((UNREACHABLE_HEADER, ", ".join(missing)))
@@ -206,7 +222,7 @@ def default_groups_once(gateway: Gateway, _: Request, documents: dict[str, Any],
 
 
 def _merge(path: Path, query: Query, documents: dict[str, Any]) -> tuple[Any, list | None]:
-    """(body, records of the page); no records where the document is no list."""
+    """(body, records of the page); no records where the document is no list. Raises UnknownMarker."""
     key = collection_key(next(iter(documents.values()), None))
     if not key:
         return next(iter(documents.values()), {}), None
@@ -223,7 +239,7 @@ def _merge(path: Path, query: Query, documents: dict[str, Any]) -> tuple[Any, li
     marker, limit = (query.marker, query.limit) if field and query.limit else (None, None)
     records, found = page(records, marker, query.offset, limit, field)
     if not found:
-        raise BadRequest(f"marker [{query.marker}] not found")
+        raise UnknownMarker
     if query.reverse:
         records.reverse()
-    return merged, queries.cut_fields(path, query, records)
+    return merged, records

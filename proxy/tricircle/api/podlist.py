@@ -69,7 +69,7 @@ class PodList:
         if self._zoned:
             self.dress(document[key])
         records = document[key][::-1] if self._reverse else document[key]
-        follows = [link.get("rel") for link in _links(document, key)]
+        follows = [link.get("rel") for link in self._links(document, key)]
         more = records and ("previous" if self._reverse else "next") in follows
         return Batch(self._shown(records), records[-1]["id"] if more else None)
 
@@ -81,7 +81,7 @@ class PodList:
             self.dress([document])
             return document
         records, asked = document[key], set()
-        while _links(document, key) and document[key]:
+        while document[key] and self._goes_on(document, key):
             last = dig(document[key][-1], self._path.collection.marker)
             if not last or last in asked or self._size > MOST:
                 raise self._no_list()
@@ -111,6 +111,18 @@ class PodList:
             self.frame = {name: value for name, value in document.items()
                           if name != self.key and not name.endswith("_links")} if self.key else {}
         return document
+
+    def _links(self, document: dict, key: str) -> list[dict]:
+        """Return the links of a page to those around it."""
+        found = document.get(self._path.collection.links_of(key))
+        return [link for link in found if isinstance(link, dict)] if isinstance(found, list) else []
+
+    def _goes_on(self, document: dict, key: str) -> bool:
+        """Whether a page is followed by another one; where pages have no links, a full one may be."""
+        collection, most = self._path.collection, self._path.service.max_limit
+        if collection.links_of(key) or not collection.marker or collection.gathers:
+            return bool(self._links(document, key))
+        return most is not None and len(document[key]) >= most
 
     def _is_record(self, value: Any) -> bool:
         """Whether a value has what the merging of lists goes by, in the form that it goes by."""
@@ -171,12 +183,6 @@ class PodList:
             return ownership.by_mark(self._gateway.db, self._gateway.upstream, self.pod, kind, records, self._deadline)
         except PodUnreachable:
             return {record["id"] for record in records if marks.is_marked(record, kind)}
-
-
-def _links(document: dict, key: str) -> list[dict]:
-    """The links of a page to those around it."""
-    found = document.get(f"{key}_links")
-    return [link for link in found if isinstance(link, dict)] if isinstance(found, list) else []
 
 
 def _is_among(record: dict, field: str, ids: Iterable[str]) -> bool:

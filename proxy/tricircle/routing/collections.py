@@ -35,6 +35,8 @@ class Collection:
         acting: sub-paths of members of which a GET changes something.
         marker: field of a record by which the page behind it is asked for; dots go into nested objects. Empty where the
             service cuts no pages.
+        links: field of a page with the links to other pages; `<records>_links` where it is None. Empty where a page has
+            none.
         deleted: path and query of a list that shows a member to an administrator after it was deleted, up to its id; as
             markers the service takes such ones, too.
         listed: no GET shows a member alone: where it is the list tells.
@@ -64,6 +66,7 @@ class Collection:
     partial: tuple[int, int] | None = None
     acting: tuple[str, ...] = ()
     marker: str = "id"
+    links: str | None = None
     deleted: str = ""
     listed: bool = False
     gathers: str = ""
@@ -72,6 +75,19 @@ class Collection:
     hosts: bool = False
     network: str = ""
     brings: tuple[str, ...] = ()
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether its members have no ids by which a pod could be asked for them."""
+        return bool(self.natural) and not self.everywhere and not self.per_pod
+
+    def links_of(self, key: str) -> str:
+        """Return the field of a page with the links to other pages; empty where there is none.
+
+        Args:
+            key: field of the page with the records.
+        """
+        return f"{key}_links" if self.links is None else self.links
 
 
 # What an administrator does to a service is named in the path, and the service in the body.
@@ -120,7 +136,7 @@ COLLECTIONS = {
         Collection("os-floating-ip-pools", natural="name", marker=""),
         Collection("images", natural="id"),   # Glance's, which all pods may have in common
         Collection("limits"),                 # api/quotas.py
-        Collection("os-server-groups", replicable=True, gathers="members"),
+        Collection("os-server-groups", replicable=True, gathers="members", links=""),
         # nova/compute/instance_list.py `get_marker_record`
         Collection("servers", brief=BRIEF, order=(("created", True),), partial=(2, 69),
                    deleted="/detail?all_tenants=True&deleted=True&uuid="),
@@ -135,8 +151,10 @@ COLLECTIONS = {
     "volume": _table(
         Collection("os-quota-sets", everywhere=True),
         Collection("os-quota-class-sets", everywhere=True),
-        Collection("types", everywhere=True, natural="name", words=("default", "detail")),
-        Collection("group_types", everywhere=True, natural="name", words=("default", "detail")),
+        Collection("types", everywhere=True, natural="name", words=("default", "detail"),
+                   links="volume_type_links"),
+        Collection("group_types", everywhere=True, natural="name", words=("default", "detail"),
+                   links="group_type_links"),
         Collection("qos-specs", everywhere=True, natural="name",
                    acting=("/associate", "/disassociate", "/disassociate_all")),
         Collection("os-availability-zone", natural="zoneName", marker=""),
@@ -156,16 +174,17 @@ COLLECTIONS = {
         Collection("volumes", words=("detail", "summary"), totals=("/summary",), brief=BRIEF, order=NEWEST),
         Collection("snapshots", parent="volume_id", order=NEWEST),
         Collection("backups", words=("detail", "import_record"), brief=BRIEF, order=NEWEST),
-        Collection("groups", brief=("id", "name"), words=("detail", "action"), order=NEWEST),
-        Collection("consistencygroups", words=("detail", "create_from_src")),
+        Collection("groups", brief=("id", "name"), words=("detail", "action"), order=NEWEST, links="group_links"),
+        Collection("consistencygroups", words=("detail", "create_from_src"), links="consistencygroup_links"),
         Collection("group_snapshots", brief=("id", "name", "group_type_id"), order=NEWEST,
-                   unpaged=((3, 29), NEWEST)),
+                   unpaged=((3, 29), NEWEST), links="group_snapshot_links"),
         Collection("messages", order=NEWEST, unpaged=((3, 5), NEWEST)),
         # Asked for pages or an order before 3.59, or by the older name, Cinder finds nothing: it takes the parameters
         # for columns to filter by (cinder/api/contrib/volume_transfer.py `_get_transfers`).
         Collection("volume-transfers", brief=TRANSFER, order=NEWEST, unpaged=((3, 59), OLDEST)),
         Collection("os-volume-transfer", brief=TRANSFER, order=NEWEST, unpaged=(NEVER, OLDEST)),
-        *_ordinary("attachments", "cgsnapshots"),   # attachments do not show when they were made
+        # Attachments do not show when they were made.
+        *(Collection(path, links="") for path in ("attachments", "cgsnapshots")),
     ),
     "network": _table(
         Collection("security-groups", replicable=True, small=True),

@@ -122,7 +122,7 @@ def _default(db: Database, path: Path, owner: str) -> dict | None:
 
 def _homes(locator: Locator, caller: Caller, path: Path, found: Mentions) -> _Homes:
     named = list(found.resources)
-    if UUID.match(path.member) and not path.collection.listed:
+    if UUID.match(path.member) and not path.collection.listed and not path.collection.is_nameless:
         named.insert(0, path.named)
     homes = _Homes()
     for (service, collection, resource_id), pod in locator.find_many(caller, list(dict.fromkeys(named))).items():
