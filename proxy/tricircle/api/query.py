@@ -75,7 +75,8 @@ def read(request: Request, path: Path) -> Query:
         limit = min(limit or most, most)
     return Query(pairs, tuple(_sort(pairs, path)), last.get("marker"), limit or None,
                  _number(last.get("offset", "0")) or 0, last.get("page_reverse", "").lower() == "true",
-                 fields(request), path.service.errors == "neutron", request.besides)
+                 fields(request) if path.service.errors == "neutron" else frozenset(),
+                 path.service.errors == "neutron", request.besides)
 
 
 def fields(request: Request) -> frozenset[str]:
@@ -142,7 +143,8 @@ def for_pod(request: Request, path: Path, query: Query, zoned: bool) -> str:
         zoned: the pods were chosen by the filter `availability_zone`.
     """
     pairs = [(name, value) for name, value in query.pairs
-             if not (name in PAGING and (NUMBER.fullmatch(value) or name in ("marker", "page_reverse")))
+             if not (name in PAGING and (NUMBER.fullmatch(value) or name == "marker"))
+             and not (name == "page_reverse" and query.neutron)
              and not (zoned and name == "availability_zone")]
     if query.fields:
         needed = NEEDED_FIELDS | query.besides | {marks.field(path.collection.path), path.collection.parent,

@@ -14,6 +14,7 @@ from tricircle.prefixes import Net, nets, without
 from tricircle.routing import pooling
 from tricircle.routing import replicas as make
 from tricircle.routing.catalogue import UUID, Path, parse
+from tricircle.routing.fields import is_true
 from tricircle.store import pods, prefixes, replicas
 from tricircle.upstream.neutron import listed as records_of
 from tricircle.upstream.neutron import question
@@ -51,7 +52,7 @@ def _create(gateway: Gateway, request: Request, path: Path, home: None, pool: di
     asked = given.get("prefixes")
     net = net_of(asked[0]) if isinstance(asked, list) and asked else None
     _refuse_overlap(gateway, request, "", given.get("address_scope_id"), asked)
-    if given.get("is_default") and net:
+    if is_true(given.get("is_default")) and net:
         return _second_default(gateway, request, path, net.version)
     return None
 
@@ -59,13 +60,14 @@ def _create(gateway: Gateway, request: Request, path: Path, home: None, pool: di
 def _update(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> Response | None:
     given = _given(body)
     if given.keys() & {"address_scope_id", "prefixes"}:
-        _refuse_overlap(gateway, request, path.member, given.get("address_scope_id", pool["address_scope_id"]),
+        _refuse_overlap(gateway, request, path.member, given.get("address_scope_id", pool.get("address_scope_id")),
                         given.get("prefixes", pool["prefixes"]))
     scope, made = str(given.get("address_scope_id")), []
     try:
         if UUID.match(scope):
             _bring_scope(gateway, request, path, scope, made)
-        refusal = _second_default(gateway, request, path, pool["ip_version"]) if given.get("is_default") else None
+        is_default = is_true(given.get("is_default"))
+        refusal = _second_default(gateway, request, path, pool["ip_version"]) if is_default else None
         response = refusal or followed(gateway, request, path)
     except ApiError as error:
         if 400 <= error.status < 500:
@@ -116,7 +118,7 @@ def _second_default(gateway: Gateway, request: Request, path: Path, version: int
 
 
 def _add(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> None:
-    _refuse_overlap(gateway, request, path.member, pool["address_scope_id"], body.get("prefixes"))
+    _refuse_overlap(gateway, request, path.member, pool.get("address_scope_id"), body.get("prefixes"))
 
 
 def _remove(gateway: Gateway, request: Request, path: Path, home: dict, pool: dict, body: dict) -> Response:
