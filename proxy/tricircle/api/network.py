@@ -12,10 +12,11 @@ from tricircle.store import pods
 from tricircle.upstream.deadline import Deadline
 
 ONE_TAG = re.compile(r"/tags/[^/]+\Z")
+HAS_NONE = (204, 409)   # what Neutron says to a DELETE of a topology where it has none
 
 
-def useless_body(path: str) -> bool:
-    """Whether a path is that of one tag: Neutron does not look at the body there, and clients send what they like."""
+def is_one_tag(path: str) -> bool:
+    """Whether a path is that of one tag, where Neutron looks at no body and clients send what they like."""
     return bool(ONE_TAG.search(path))
 
 
@@ -40,12 +41,12 @@ def topology(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """An auto-allocated topology is made in the project's pod, or else in the first one whose Neutron can make it.
 
     That needs a default external network and a default subnet pool, which need not be in every pod. Neutron deletes
-    what is not there without a word, so all pods are asked to.
+    what is not there without a word, and refuses to delete where there can be none, so all pods are asked to.
     """
     if not path.member or request.method not in ("GET", "DELETE"):
         return None
     response = generic.plain(gateway, request, path)
-    if response.status not in (409, 204):
+    if response.status not in HAS_NONE:
         return response
     asked, making = dict(response.headers).get(POD_HEADER), request.method == "GET"
     others = [pod for pod in pods.bottom(gateway.db) if pod["pod_name"] != asked
@@ -57,8 +58,10 @@ def topology(gateway: Gateway, request: Request, path: Path) -> Response | None:
             if not making:
                 raise
             continue
-        if other.status == 200 if making else other.status != 204:
+        if other.status == 200 if making else other.status not in HAS_NONE:
             return other
+        if other.status == 204:
+            response = other
     return response
 
 

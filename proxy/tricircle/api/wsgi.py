@@ -1,7 +1,6 @@
 """The four WSGI applications: admin, compute, volume, network."""
 import http
 import logging
-import re
 import time
 from collections.abc import Callable, Iterable
 
@@ -60,7 +59,6 @@ NOBODY = Identity()
 # In Keystone's catalogue.
 NAMES = {**SERVICE_TYPES, "admin": ("Cascading",)}
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in http.HTTPStatus}
-TAG = re.compile(r"/tags/[^/]+/?$")
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 BODILESS = frozenset({100, 204, 304})   # the first one is the answer to a question of channel.py
 OF_A_BODY = frozenset({"content-type", "content-length", "content-encoding", "content-range", "last-modified"})
@@ -223,7 +221,7 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
             return admin.versions(request)
         return versions.document(gateway, SERVICES[service_name], request)
     request.caller = _caller(gateway, request, environ)
-    if service_name == "network" and network.useless_body(request.path):
+    if service_name == "network" and network.is_one_tag(request.path):
         request.body = b""
     request.parse_body()
     if service_name == "admin":
@@ -244,7 +242,7 @@ def _refuse_method(service: Service, method: str, path: str) -> None:
     """
     of_version = path == "/" or versions.is_version_path(service, path)
     if service.errors == "neutron":
-        if (of_version and method in WRITES) or (method == "HEAD" and not TAG.search(path)):
+        if (of_version and method in WRITES) or (method == "HEAD" and not network.is_one_tag(path)):
             raise MethodNotAllowed(f"Method {method} is not allowed for the requested resource.",
                                    "HTTPMethodNotAllowed")
     elif method == "HEAD" and not of_version:

@@ -24,7 +24,9 @@ class Topologies:
         return Response(200, {"auto_allocated_topology": {"id": network["id"], "tenant_id": project}})
 
     def no_topology(self, _, project):
-        """DELETE: 204 also where there is none."""
+        """DELETE: 204 also where there is none, and 409 where there can be none."""
+        if not self.allocates:
+            raise Refused(409, "Deployment error: No default router:external network.", "AutoAllocationFailure")
         for row in [row for row in self.shelf("networks").values() if row.get("_topology") == project]:
             del self.shelf("networks")[row["id"]]
         return Response(204)
