@@ -140,6 +140,12 @@ def test_head_tells_whether_there_is_a_tag(gateway, user, tag, status):
     assert told(gateway, "network", "HEAD", f"/v2.0/networks/{user.first}/tags/{tag}", user.token.id)[0] == status
 
 
+def test_nova_shows_its_version_below_a_project_too(gateway, user):
+    """An endpoint with `%(project_id)s` leads there, and clients look for versions at endpoints."""
+    nova = gateway.client("compute", user.token)
+    assert nova.ok("GET", f"/{user.token.project.id}/") == nova.ok("GET", "/")
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", ["/", "/v2.0", "/v2.0/"])
 def test_nothing_is_written_to_the_document_of_neutrons_versions(gateway, user, method, path):

@@ -277,6 +277,7 @@ def test_a_name_that_two_groups_have_is_no_name(user, zone):
 
 def test_a_pool_joins_a_scope_of_another_pod(cloud, gateway):
     user = User(gateway)
+    user.net("az1")   # the project's default pod is Pod1 from now on
     there = Client(cloud["Pod2"].network.server.url + "/v2.0", user.token.id)
     body = {"address_scope": {"name": "s", "ip_version": 4}}
     scope = there.ok("POST", "/address-scopes", body)["address_scope"]["id"]

@@ -9,7 +9,7 @@ from tricircle.api.gateway import Gateway, Known
 from tricircle.api.message import Request, Response
 from tricircle.errors import Unavailable
 from tricircle.routing import rewrite
-from tricircle.routing.catalogue import Service
+from tricircle.routing.catalogue import Service, split
 from tricircle.store import pods
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
@@ -28,12 +28,23 @@ def is_version_path(service: Service, path: str) -> bool:
     return path == "/" or path[1:].removesuffix("/") in service.versions
 
 
+def root_of(service: Service, path: str) -> str | None:
+    """Return the path of the version document that a path leads to; None where it leads to none.
+
+    Nova shows the document of a version below a project, too: endpoints with `%(project_id)s` lead there.
+    """
+    if is_version_path(service, path):
+        return path
+    prefix, rest = split(service, path)
+    return f"/{prefix.split('/')[1]}/" if service.name == "compute" and prefix.count("/") == 2 and not rest else None
+
+
 def is_open(service: Service, path: str) -> bool:
     """Whether a path is one that needs no token: clients ask there before they have one."""
     return is_version_path(service, path) and (service.open_versions or path == "/")
 
 
-def document(gateway: Gateway, service: Service, request: Request) -> Response:
+def document(gateway: Gateway, service: Service, request: Request, path: str) -> Response:
     """The version document at a path, as the intersection of what the pods answer there.
 
     Where no pod has a document one pod's answer stands for all: Cinder redirects from `/v3` to `/v3/`, and Neutron has
@@ -42,7 +53,7 @@ def document(gateway: Gateway, service: Service, request: Request) -> Response:
     Raises:
         Unavailable: no pod answers.
     """
-    known = _known(gateway, service, request.path, _headers(request))
+    known = _known(gateway, service, path, _headers(request))
     answers = known.answers
     bodies = {name: answer.json() for name, answer in answers.items() if answer.json() is not None}
     if not bodies and known.others:

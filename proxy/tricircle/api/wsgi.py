@@ -219,15 +219,16 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
     if _is_open(service_name, environ):
         if service_name == "admin":
             return admin.versions(request)
-        return versions.document(gateway, SERVICES[service_name], request)
+        return versions.document(gateway, SERVICES[service_name], request, request.path)
     request.caller = _caller(gateway, request, environ)
     if service_name == "network" and network.is_one_tag(request.path):
         request.body = b""
     request.parse_body()
     if service_name == "admin":
         return admin.serve(gateway, request)
-    if versions.is_version_path(SERVICES[service_name], request.path):
-        return versions.document(gateway, SERVICES[service_name], request)
+    root = versions.root_of(SERVICES[service_name], request.path)
+    if root:
+        return versions.document(gateway, SERVICES[service_name], request, root)
     path = _place(service_name, request.path, request.caller.identity)
     return generic.serve(gateway, request, path, SPECIAL)
 
