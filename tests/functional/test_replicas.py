@@ -349,3 +349,14 @@ def test_a_pool_that_has_lost_its_prefixes_gets_others_and_goes(gateway):
         assert shown["prefixes"] == ["10.0.0.0/16"]
     user.network.ok("PUT", f"/subnetpools/{id}/remove_prefixes", {"prefixes": ["10.0.0.0/16"]})
     assert user.network.delete(f"/subnetpools/{id}").status == 204
+
+
+def test_a_pool_in_another_projects_scope_goes(gateway):
+    """Neutron refuses every PUT of it; to delete it is its owner's right."""
+    user, admin = User(gateway), User(gateway, "admin")
+    scope = admin.make("address-scopes", name="s", ip_version=4, shared=True)["id"]
+    id = user.make("subnetpools", name="p", prefixes=["10.0.0.0/16"], address_scope_id=scope)["id"]
+    answer = user.network.put(f"/subnetpools/{id}", {"subnetpool": {"prefixes": ["10.0.0.0/15"]}})
+    assert (answer.status, answer["NeutronError"]["type"]) == (400, "IllegalSubnetPoolUpdate")
+    assert user.network.delete(f"/subnetpools/{id}").status == 204
+    assert admin.network.delete(f"/address-scopes/{scope}").status == 204

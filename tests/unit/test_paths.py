@@ -22,7 +22,7 @@ OWN = {
     "volume": {"types": {"encryption"}, "volumes": {"encryption"}},
     "network": {"agents": {"dhcp-networks", "l3-routers"}, "networks": {"dhcp-agents"}, "routers": {
                     "l3-agents", "conntrack_helpers"},
-                "floatingips": {"port_forwardings"}, "local-ips": {"port_associations"},
+                "floatingips": {"port_forwardings"}, "local_ips": {"port_associations"},
                 "flavors": {"next_providers", "service_profiles"},
                 "qos/policies": {f"{kind}_rules" for kind in (
                     "bandwidth_limit", "dscp_marking", "minimum_bandwidth", "minimum_packet_rate",

@@ -21,8 +21,9 @@ from tricircle.upstream.client import document, member
 
 JSON = {"content-type": "application/json", "accept": "application/json"}
 NEVER = {"if-match": "revision_number=-1"}
-# What Neutron says behind its policy: the precondition is not met; a pool that has lost its last prefix takes no PUT.
-ALLOWED = ("RevisionNumberConstraintFailed", "EmptySubnetPoolPrefixList")
+# What Neutron says behind its policy: the precondition is not met; a pool that has lost its last prefix, or is in an
+# address scope of another project, takes no PUT.
+ALLOWED = ("RevisionNumberConstraintFailed", "EmptySubnetPoolPrefixList", "IllegalSubnetPoolUpdate")
 
 
 def seen(gateway: Gateway, request: Request, collection: str, resource_id: str) -> dict | None:

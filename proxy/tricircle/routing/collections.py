@@ -213,7 +213,9 @@ COLLECTIONS = {
         Collection("flavors", statusless=("/service_profiles",)),
         # Its members are projects' ids (api/network.py).
         *_ordinary("auto-allocated-topology", "auto-allocated-topologies"),
-        *_ordinary("address-groups", "service-profiles", "local-ips", "ndp-proxies", "network-segment-ranges", "trunks",
+        # With a dash Neutron breaks over its associations.
+        *_ordinary("local_ips"),
+        *_ordinary("address-groups", "service-profiles", "ndp-proxies", "network-segment-ranges", "trunks",
                    "metering/metering-labels", "metering/metering-label-rules", "log/logs",
                    "logging/logging-resources", "default-security-group-rules", "security-groups-default-statefulness"),
         *_ordinary(*ALIAS_RULES),

@@ -60,7 +60,7 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
             if plural in TAGGED:
                 table += [(method, f"/v2.0/{tagged_at(plural)}/{{id}}/tags", self.bound(self.tags, plural))
                           for method in ("GET", "PUT")]
-                table += [(method, f"/v2.0/{tagged_at(plural)}/{{id}}/tags/{{tag}}", self.bound(self.tag, plural))
+                table += [(method, f"/v2.0/{tagged_at(plural)}/{{id}}/tags/{{tag}}", self.bound(self.has_tag, plural))
                           for method in ("GET", "HEAD")]
         return [*table, *self.agents_table(), *self.policies_table(), *self.pools_table(), *self.forwarding_table(),
                 *self.topologies_table()]
@@ -361,6 +361,10 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
             raise Refused(403, f"rule:{what} is disallowed by policy", "PolicyNotAuthorized")
         if what == "update_subnetpool" and not row["prefixes"]:
             raise Refused(400, "Empty subnet pool prefix list.", "EmptySubnetPoolPrefixList")
+        scope = self.shelf("address-scopes").get(row.get("address_scope_id")) if what == "update_subnetpool" else None
+        if scope and not request.who.admin and scope["project_id"] != request.who.project.id:
+            raise Refused(400, f"Illegal subnetpool update : subnetpool {row['id']} cannot be updated when associated "
+                               f"with shared address scope {scope['id']}.", "IllegalSubnetPoolUpdate")
         wanted = request.headers.get("if-match", "").partition("revision_number=")[2] if written else ""
         # Before Wallaby the number is compared again after the subnets are gone (bug 1909008).
         twice = self.compares_twice and plural == "networks" and bool(self._subnets(row["id"]))
@@ -383,7 +387,7 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
         self.revise(row)
         return Response(204)
 
-    def tag(self, request, plural, id, tag):
+    def has_tag(self, request, plural, id, tag):
         """Whether a member has a tag."""
         if tag not in self.own(request.who, plural, id)["tags"]:
             raise Refused(404, f"Tag {tag} could not be found.", "TagNotFound")
