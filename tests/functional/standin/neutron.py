@@ -3,18 +3,18 @@ import copy
 import uuid
 from urllib.parse import urlencode
 
-from tests.functional.standin import checks as c
 from tests.functional.standin import doors
 from tests.functional.standin.neutron_addresses import Addresses
 from tests.functional.standin.neutron_agents import Agents
 from tests.functional.standin.neutron_floating import Floating
 from tests.functional.standin.neutron_forwarding import Forwarding
-from tests.functional.standin.neutron_kinds import BODY_NAMES, CORE, KINDS, TAGGED, Kind, several
-from tests.functional.standin.neutron_policies import TEMPLATES, Policies, tagged_at
+from tests.functional.standin.neutron_kinds import BODY_NAMES, CORE, KINDS, Kind, several
+from tests.functional.standin.neutron_policies import TEMPLATES, Policies
 from tests.functional.standin.neutron_pools import Pools
 from tests.functional.standin.neutron_quotas import Quotas
 from tests.functional.standin.neutron_routers import Routers
 from tests.functional.standin.neutron_security import Security
+from tests.functional.standin.neutron_tags import Tags
 from tests.functional.standin.neutron_topologies import Topologies
 from tests.functional.standin.service import Service, new_id, ordered, page, recorded, stamp, visible
 from tests.functional.standin.web import Refused, Request, Response
@@ -25,7 +25,7 @@ KNOWN_MARKERS = ("networks", "ports", "routers")   # elsewhere Neutron passes ov
 ALWAYS_WRITTEN = ("routers", "subnets", "subnetpools")   # a PUT without fields raises their revision number
 
 
-class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers, Security, Topologies, Quotas,
+class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers, Security, Tags, Topologies, Quotas,
               Service):
     """The network service of a pod."""
 
@@ -57,13 +57,8 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
                       ("DELETE", f"/v2.0/{plural}/{{id}}", self.bound(self.delete, plural))]
             if kind.updatable:
                 table.append(("PUT", f"/v2.0/{plural}/{{id}}", self.bound(self.update, plural)))
-            if plural in TAGGED:
-                table += [(method, f"/v2.0/{tagged_at(plural)}/{{id}}/tags", self.bound(self.tags, plural))
-                          for method in ("GET", "PUT")]
-                table += [(method, f"/v2.0/{tagged_at(plural)}/{{id}}/tags/{{tag}}", self.bound(self.has_tag, plural))
-                          for method in ("GET", "HEAD")]
-        return [*table, *self.agents_table(), *self.policies_table(), *self.pools_table(), *self.forwarding_table(),
-                *self.topologies_table()]
+        return [*table, *self.tags_table(), *self.agents_table(), *self.policies_table(), *self.pools_table(),
+                *self.forwarding_table(), *self.topologies_table()]
 
     @staticmethod
     def bound(function, plural):
@@ -386,26 +381,6 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
         self.shelf(plural).pop(id, None)
         self.revise(row)
         return Response(204)
-
-    def has_tag(self, request, plural, id, tag):
-        """Whether a member has a tag."""
-        if tag not in self.own(request.who, plural, id)["tags"]:
-            raise Refused(404, f"Tag {tag} could not be found.", "TagNotFound")
-        return Response(204)
-
-    def tags(self, request, plural, id):
-        """Read, replace or drop a member's tags."""
-        row = self.own(request.who, plural, id) if request.method == "GET" else \
-            self._changeable(request, plural, id, "update_tags")
-        if request.method == "PUT":
-            given = self._checked({"tags": c.many(c.text(60, 1))}, self.body(request))
-            row["tags"] = sorted(set(given.get("tags", [])))
-            self.revise(row)
-        if request.method == "DELETE":
-            row["tags"] = []
-            self.revise(row)
-            return Response(204)
-        return Response(200, {"tags": row["tags"]})
 
 
 def _word(plural: str) -> str:

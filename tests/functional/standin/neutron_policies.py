@@ -1,7 +1,6 @@
-"""QoS policies with their rules, RBAC policies, and tags."""
+"""QoS policies with their rules, and RBAC policies."""
 from tests.functional.standin import checks as c
-from tests.functional.standin.neutron_kinds import TAGGED
-from tests.functional.standin.service import new_id, stamp
+from tests.functional.standin.service import new_id
 from tests.functional.standin.web import Refused, Response
 
 TEMPLATES = {   # as in Neutron's API reference
@@ -20,11 +19,6 @@ SHARED = {"network": "networks", "qos_policy": "qos/policies", "security_group":
           "address_scope": "address-scopes", "subnetpool": "subnetpools"}
 
 
-def tagged_at(plural):
-    """Where Neutron has the tags of a collection's members (neutron/extensions/tagging.py)."""
-    return plural.rsplit("/", 1)[-1]
-
-
 class Policies:
     """Mixed into `Neutron`."""
 
@@ -38,10 +32,6 @@ class Policies:
                       *((method, path + "/{rule}", self.bound(self.rule, kind)) for method in ("GET", "PUT", "DELETE")),
                       *((method, f"/v2.0/qos/alias-{kind.replace('_', '-')}-rules/{{rule}}",
                          self.bound(self.alias_rule, kind)) for method in ("GET", "PUT", "DELETE"))]
-        for plural in TAGGED:
-            path = f"/v2.0/{tagged_at(plural)}/{{id}}/tags"
-            table += [("DELETE", path, self.bound(self.tags, plural)),
-                      *((method, path + "/{tag}", self.bound(self.tag, plural)) for method in ("GET", "PUT", "DELETE"))]
         return table
 
     # QoS
@@ -133,23 +123,3 @@ class Policies:
     def _target(who, row):
         if row["target_tenant"] == "*" and not who.admin:
             raise Refused(403, "rule:create_rbac_policy:target_tenant is disallowed by policy", "PolicyNotAuthorized")
-
-    # Tags
-
-    def tag(self, request, plural, id, tag):
-        """One tag of a member."""
-        if request.method == "GET":
-            row = self.own(request.who, plural, id)
-        else:
-            row = self._changeable(request, plural, id, "update_tags")
-        if request.method == "PUT":
-            row["tags"] = sorted({*row["tags"], tag})
-            self.revise(row)
-            return Response(201)
-        if tag not in row["tags"]:
-            raise Refused(404, f"Tag {tag} could not be found.", "TagNotFound")
-        if request.method == "DELETE":
-            row["tags"].remove(tag)
-            self.revise(row)
-        row["updated_at"] = stamp()
-        return Response(204)
