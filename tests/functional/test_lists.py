@@ -95,6 +95,16 @@ def test_an_unknown_marker_is_passed_over_where_neutron_does_so(rich, collection
     assert listed[0] == listed[1]
 
 
+def test_a_list_does_not_begin_again_while_the_markers_pod_is_away(cloud, gateway):
+    user = User(gateway)
+    marker = user.make("security-groups", name="g", description="")["id"]
+    holder, = [pod for pod in cloud if marker in pod.network.shelf("security-groups")]
+    assert user.network.get(f"/security-groups?limit=1&marker={marker}").status == 200
+    holder.refuse()
+    answer = user.network.get(f"/security-groups?limit=1&marker={marker}&sort_key=name&sort_dir=asc")
+    assert (answer.status, holder.name in str(answer.body)) == (503, True)
+
+
 def page_of(client, url, collection):
     """(ids, {rel: url}) of one page."""
     body, key = client.ok("GET", url), collection.rpartition("/")[2].replace("-", "_")

@@ -349,6 +349,10 @@ def test_a_topology_is_allocated_where_it_can_be(cloud, user, monkeypatch, pod):
     assert holders(cloud, "network", "networks", made) == [pod]
     assert user.network.ok("GET", path)["auto_allocated_topology"]["id"] == made
     assert [each["id"] for each in user.network.ok("GET", "/networks")["networks"]] == [made]
+    port = user.make("ports", network_id=made)["id"]
+    refusal = user.network.delete(path)
+    assert (refusal.status, refusal["NeutronError"]["type"]) == (409, "NetworkInUse")
+    assert user.network.delete(f"/ports/{port}").status == 204
     assert user.network.delete(path).status == 204
     assert holders(cloud, "network", "networks", made) == []
 

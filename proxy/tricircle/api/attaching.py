@@ -9,8 +9,9 @@ from tricircle.routing.catalogue import Path
 from tricircle.routing.takes import Look
 from tricircle.upstream.deadline import Deadline
 
-# Of nova/compute/api.py `attach_interface`.
+# States of a server in which Nova attaches an interface (nova/compute/api.py `attach_interface`).
 STATES = frozenset({"active", "paused", "stopped"})
+TAGS_SINCE = (2, 49)
 TAG = re.compile(r"[^,/]{1,60}")   # nova/api/validation/parameter_types.py `tag`
 
 
@@ -25,9 +26,9 @@ def takes_interface(gateway: Gateway, request: Request, path: Path) -> bool:
         path: the server's `/os-interface`.
 
     Raises:
-        PodUnreachable: the server's pod does not answer.
+        PodUnreachable, Unavailable: the server's pod does not answer, or none that might have it.
     """
-    if not _is_plain((request.body_json or {}).get("interfaceAttachment")):
+    if not _is_plain((request.body_json or {}).get("interfaceAttachment"), request.microversion or ()):
         return False
     home = gateway.locator.find(request.caller, "compute", "servers", path.member)
     if not home:
@@ -38,9 +39,10 @@ def takes_interface(gateway: Gateway, request: Request, path: Path) -> bool:
     return server.get("OS-EXT-STS:vm_state") in STATES and not server.get("OS-EXT-STS:task_state") and not locked
 
 
-def _is_plain(asked: Any) -> bool:
+def _is_plain(asked: Any, microversion: tuple[int, ...]) -> bool:
     """Whether a body is as Nova's schema wants it (nova/api/openstack/compute/schemas/attach_interfaces.py)."""
-    if not isinstance(asked, dict) or not asked.keys() <= {"net_id", "fixed_ips", "tag"}:
+    known = {"net_id", "fixed_ips", *(["tag"] if microversion >= TAGS_SINCE else [])}
+    if not isinstance(asked, dict) or not asked.keys() <= known:
         return False
     tag, addresses = asked.get("tag", "none"), asked.get("fixed_ips", [{"ip_address": "::"}])
     return isinstance(tag, str) and bool(TAG.fullmatch(tag)) and (

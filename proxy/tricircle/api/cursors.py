@@ -77,6 +77,8 @@ def _record(gateway: Gateway, request: Request, path: Path, home: dict, marker: 
     question = request.question(f"{path.base}/{marker}")
     try:
         answer = send(gateway, question, path, home)
+        if answer.status >= 500:
+            raise PodUnreachable(home["pod_name"], path.service.name, f"answered {answer.status}")
     except PodUnreachable as error:
         raise failure(error) from error
     document = json.loads(translate(gateway, request, path, home, answer.body)) if answer.ok and answer.json() else {}

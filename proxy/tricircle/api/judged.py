@@ -17,12 +17,12 @@ from tricircle.api.message import Request
 from tricircle.errors import PodUnreachable
 from tricircle.routing.catalogue import NETWORK, UUID, Path, parse, singular
 from tricircle.routing.replicas import Refused
-from tricircle.upstream.client import document, member
+from tricircle.upstream.client import member
 
 JSON = {"content-type": "application/json", "accept": "application/json"}
 NEVER = {"if-match": "revision_number=-1"}
-# What Neutron says behind its policy: the precondition is not met; a pool that has lost its last prefix, or is in an
-# address scope of another project, takes no PUT.
+# Types of errors that Neutron raises only after its policy has let the user through: the precondition is not met; a
+# pool that has lost its last prefix, or is in an address scope of another project, takes no PUT.
 ALLOWED = ("RevisionNumberConstraintFailed", "EmptySubnetPoolPrefixList", "IllegalSubnetPoolUpdate")
 
 
@@ -60,7 +60,7 @@ def changeable(gateway: Gateway, request: Request, collection: str, resource_id:
     try:
         return _ask(gateway, request, "PUT", collection, resource_id, body, NEVER)
     except Refused as refused:
-        error = document(refused.answer).get("NeutronError") or {}
+        error = member(refused.answer, "NeutronError")
         if error.get("type") in ALLOWED:
             return seen(gateway, request, collection, resource_id)
         if refused.status == 400 and "if-match" in str(error.get("message")):   # a Neutron without that extension

@@ -44,7 +44,7 @@ def merged_list(gateway: Gateway, request: Request, path: Path, asked: list[dict
         The merged list; a single pod's answer as it is; a pod's refusal, when one refused what was asked.
 
     Raises:
-        Unavailable: no pod is registered, or none answers.
+        Unavailable: no pod is registered, or none answers, or not the one that may know the marker.
     """
     if not asked:
         raise Unavailable("no pod is registered with Tricircle yet")
@@ -108,14 +108,17 @@ def _refused_marker(gateway: Gateway, request: Request, path: Path, query: Query
     """Return what a pod says of a marker that nobody knows; None where pods list from the beginning then.
 
     Neutron ignores such a marker in most of its lists; Nova and Cinder refuse it in most of theirs.
+
+    Raises:
+        Unavailable: a pod does not answer, which may be the marker's: a list that began again would show things twice.
     """
-    for each in lists.values():
-        try:
-            each.ask(query.marker, 1)
-        except Declined as refused:
-            return present(gateway, request, path, each.pod, refused.answer)
-        except PodUnreachable:
-            continue
+    _, refused, missing = _asked(lists, lambda name: lists[name].probe(query.marker))
+    if refused:
+        name = next(iter(refused))
+        return present(gateway, request, path, lists[name].pod, refused[name].answer)
+    if missing:
+        raise Unavailable(f"marker {query.marker} is in none of the pods that answer, and {', '.join(missing)} "
+                          "cannot be reached now: try again later")
     return None
 
 

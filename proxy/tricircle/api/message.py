@@ -201,6 +201,16 @@ class Response:
         """An answer with a JSON body."""
         return cls(status, [("Content-Type", "application/json")], json.dumps(document).encode())
 
+    @property
+    def neutron_error(self) -> str:
+        """The type of Neutron's error that the body tells; empty where it tells none."""
+        try:
+            document = json.loads(self.body)
+        except ValueError:
+            return ""
+        error = document.get("NeutronError") if isinstance(document, dict) else None
+        return str(error.get("type", "")) if isinstance(error, dict) else ""
+
 
 def new_request_id() -> str:
     """A request id as oslo.middleware makes them."""

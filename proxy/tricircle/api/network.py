@@ -12,7 +12,7 @@ from tricircle.store import pods
 from tricircle.upstream.deadline import Deadline
 
 ONE_TAG = re.compile(r"/tags/[^/]+\Z")
-HAS_NONE = (204, 409)   # what Neutron says to a DELETE of a topology where it has none
+NO_TOPOLOGY = "AutoAllocationFailure"   # type of Neutron's error where a project can have none
 
 
 def is_one_tag(path: str) -> bool:
@@ -46,7 +46,7 @@ def topology(gateway: Gateway, request: Request, path: Path) -> Response | None:
     if not path.member or request.method not in ("GET", "DELETE"):
         return None
     response = generic.plain(gateway, request, path)
-    if response.status not in HAS_NONE:
+    if not _may_be_elsewhere(response):
         return response
     asked, making = dict(response.headers).get(POD_HEADER), request.method == "GET"
     others = [pod for pod in pods.bottom(gateway.db) if pod["pod_name"] != asked
@@ -58,11 +58,16 @@ def topology(gateway: Gateway, request: Request, path: Path) -> Response | None:
             if not making:
                 raise
             continue
-        if other.status == 200 if making else other.status not in HAS_NONE:
+        if other.status == 200 if making else not _may_be_elsewhere(other):
             return other
         if other.status == 204:
             response = other
     return response
+
+
+def _may_be_elsewhere(response: Response) -> bool:
+    """Whether a pod's answer leaves it open that another pod has the topology: it had none, or has deleted its own."""
+    return response.status == 204 or response.neutron_error == NO_TOPOLOGY
 
 
 HANDLERS = {("network", "networks"): networks, ("network", "availability_zones"): zones,

@@ -73,6 +73,10 @@ class PodList:
         more = records and ("previous" if self._reverse else "next") in follows
         return Batch(self._shown(records), records[-1]["id"] if more else None)
 
+    def probe(self, marker: str) -> None:
+        """Ask for the page behind a marker. Raises Declined where the pod refuses the marker, and as `ask`."""
+        self._document(marker, 1)
+
     def whole(self) -> Any:
         """The whole document: pages that the pod cuts by itself (Nova at 1,000) are put together. Raises as `ask`."""
         document = self._document(None, None)

@@ -16,6 +16,7 @@ from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.collections import ALIAS_RULES
 from tricircle.routing.references import mentions
 from tricircle.store import pods, replicas, routings
+from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
 LOG = logging.getLogger(__name__)
@@ -54,20 +55,42 @@ def delete_replicas(gateway: Gateway, request: Request, path: Path) -> Response:
 
 def followed(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """A changed policy (or rule of it), subnet pool or address scope is carried to the replicas."""
-    if request.method in ("GET", "HEAD") or not UUID.match(path.member):
+    if request.method == "GET" or not UUID.match(path.member):
         return None
     if request.method == "DELETE" and not path.rest:
         return delete_replicas(gateway, request, path)
-    try:
-        changed = judged.changeable(gateway, request, path.collection.path, path.member) \
-            if replicas.of_resource(gateway.db, path.member) else None
-    except make.Refused:   # the home says no to the request itself, too: with a 400 where the body is wrong
+    if not replicas.of_resource(gateway.db, path.member):
         return generic.plain(gateway, request, path)
-    response = owing(gateway, request, path, followers.CARRIED[path.collection.path],
-                     {path.member: changed["project_id"]} if changed else {})
-    if changed and response.status < 300:
-        _carry(gateway, path.member)
+    return _changed(gateway, request, path, path.collection.path, path.member)
+
+
+def _changed(gateway: Gateway, request: Request, path: Path, collection: str, resource_id: str) -> Response:
+    """Forward a change of something that has replicas, or of a part of it, and carry it to them.
+
+    Args:
+        gateway, request, path: as everywhere.
+        collection: of what has the replicas.
+        resource_id: its home id.
+    """
+    kind = followers.CARRIED[collection]
+    try:
+        thing = judged.changeable(gateway, request, collection, resource_id)
+    except make.Refused:
+        # The home refuses most of such requests, too, and in other words where the body is wrong. What it takes all the
+        # same (by other rules for a part, or a moment later) is carried like any other change.
+        response = generic.plain(gateway, request, path)
+        thing = judged.seen(gateway, request, collection, resource_id) if response.status < 300 else None
+        with announced(gateway.db, kind, _owner(resource_id, thing)):
+            pass
+    else:
+        response = owing(gateway, request, path, kind, _owner(resource_id, thing))
+    if thing and response.status < 300:
+        _carry(gateway, resource_id)
     return response
+
+
+def _owner(resource_id: str, thing: dict | None) -> dict[str, str]:
+    return {resource_id: thing["project_id"]} if thing else {}
 
 
 def _carry(gateway: Gateway, resource_id: str) -> None:
@@ -97,7 +120,7 @@ def _carry(gateway: Gateway, resource_id: str) -> None:
 
 def alias_rules(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """The same for a rule that is called without its policy (Neutron's extension `qos-rules-alias`)."""
-    if request.method in ("GET", "HEAD") or not UUID.match(path.member):
+    if request.method == "GET" or not UUID.match(path.member):
         return None
     home = gateway.locator.find(request.caller, *path.named)
     policies = listed(gateway, request, home, "qos/policies", "fields=id&fields=rules") if home else ()
@@ -105,16 +128,12 @@ def alias_rules(gateway: Gateway, request: Request, path: Path) -> Response | No
                                                           for rule in each.get("rules") or ())), None)
     if not policy or not replicas.of_resource(gateway.db, policy):
         return None
-    changed = judged.changeable(gateway, request, "qos/policies", policy)
-    response = owing(gateway, request, path, "qos_policy", {policy: changed["project_id"]} if changed else {})
-    if changed and response.status < 300:
-        _carry(gateway, policy)
-    return response
+    return _changed(gateway, request, path, "qos/policies", policy)
 
 
 def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """Whom a thing is shared with is carried to its replicas."""
-    if request.method in ("GET", "HEAD"):
+    if request.method == "GET":
         return None
     document, kept = request.body_json, None
     if path.member:
@@ -132,18 +151,17 @@ def rbac_policies(gateway: Gateway, request: Request, path: Path) -> Response | 
     if not shared:
         return None
     with announced(gateway.db, followers.CARRIED[collection], {object_id: shared["project_id"]}) as owed:
-        gone = []
-        response = (_withdraw(gateway, request, path, object_id, kept, gone) if kept else None) or \
-            generic.plain(gateway, request, path)
-        if 400 <= response.status < 500 and not gone:
+        refusal, withdrawn = _withdraw(gateway, request, path, object_id, kept) if kept else (None, False)
+        response = refusal or generic.plain(gateway, request, path)
+        if 400 <= response.status < 500 and not withdrawn:
             owed.refused()
     if response.status < 300 and not kept:
         _carry(gateway, object_id)
     return response
 
 
-def _withdraw(gateway: Gateway, request: Request, path: Path, object_id: str, policy: dict,
-              gone: list[str]) -> Response | None:
+def _withdraw(gateway: Gateway, request: Request, path: Path, object_id: str,
+              policy: dict) -> tuple[Response | None, bool]:
     """Stop sharing the replicas, in the user's name; the home comes afterwards.
 
     They are the first, since a pod where somebody uses one refuses, and knows only of its own. After a refusal the job
@@ -153,24 +171,26 @@ def _withdraw(gateway: Gateway, request: Request, path: Path, object_id: str, po
         gateway, request, path: as everywhere.
         object_id: home id of what is shared.
         policy: the home's.
-        gone: gets the ids of the pods that have withdrawn theirs, or may have.
 
     Returns:
-        A pod's refusal, or None.
+        (a pod's refusal, or None; whether a pod has stopped sharing its replica, or may have).
     """
-    rows = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}
-    for pod_id in replicas.of_resource(gateway.db, object_id):
+    rows, withdrawn = {pod["pod_id"]: pod for pod in pods.bottom(gateway.db)}, False
+    spanned = [rows[pod_id] for pod_id in replicas.of_resource(gateway.db, object_id)]
+    for pod in Deadline(gateway.upstream.conf.deadline).each(spanned):
         try:
-            twin = rbac.like(policy, listed(gateway, request, rows[pod_id], "rbac-policies", f"object_id={object_id}"))
-            answer = send(gateway, request, path, rows[pod_id], target=f"/v2.0/rbac-policies/{twin['id']}") \
-                if twin else None
+            twin = rbac.like(policy, listed(gateway, request, pod, "rbac-policies", f"object_id={object_id}"))
+        except PodUnreachable:
+            continue
+        try:
+            answer = send(gateway, request, path, pod, target=f"/v2.0/rbac-policies/{twin['id']}") if twin else None
         except PodUnreachable as error:
-            gone += [pod_id] if error.sent else []
+            withdrawn = withdrawn or error.sent
             continue
         if answer and answer.status not in (204, 404):
-            return present(gateway, request, path, rows[pod_id], answer)
-        gone += [pod_id] if answer and answer.ok else []
-    return None
+            return present(gateway, request, path, pod, answer), withdrawn
+        withdrawn = withdrawn or bool(answer and answer.ok)
+    return None, withdrawn
 
 
 HANDLERS = {**{("network", collection): followed for collection in followers.JOBS},

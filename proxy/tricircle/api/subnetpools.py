@@ -62,19 +62,21 @@ def _update(gateway: Gateway, request: Request, path: Path, home: dict, pool: di
     if given.keys() & {"address_scope_id", "prefixes"}:
         _refuse_overlap(gateway, request, path.member, given.get("address_scope_id", pool.get("address_scope_id")),
                         given.get("prefixes", pool["prefixes"]))
-    scope, made = str(given.get("address_scope_id")), []
+    if is_true(given.get("is_default")):
+        refusal = _second_default(gateway, request, path, pool["ip_version"])
+        if refusal:
+            return refusal
+    scope, there = str(given.get("address_scope_id")), []
     try:
         if UUID.match(scope):
-            _bring_scope(gateway, request, path, scope, made)
-        is_default = is_true(given.get("is_default"))
-        refusal = _second_default(gateway, request, path, pool["ip_version"]) if is_default else None
-        response = refusal or followed(gateway, request, path)
-    except ApiError as error:
-        if 400 <= error.status < 500:
-            _take_scope_back(gateway, scope, made)
+            _bring_scope(gateway, request, path, scope, there)
+        response = followed(gateway, request, path)
+    except (ApiError, PodUnreachable) as error:
+        if error.status not in DOUBTFUL:
+            _take_scope_back(gateway, scope, there)
         raise
     if 400 <= response.status < 500:
-        _take_scope_back(gateway, scope, made)
+        _take_scope_back(gateway, scope, there)
     return response
 
 
@@ -111,7 +113,7 @@ def _second_default(gateway: Gateway, request: Request, path: Path, version: int
         return None
     impossible = {"min_prefixlen": LONGEST[version], "max_prefixlen": 1}
     answer = generic.plain(gateway, request.with_json({"subnetpool": _given(request.body_json) | impossible}), path)
-    if answer.status != 400:
+    if answer.neutron_error != "IllegalSubnetPoolPrefixBounds":
         return answer
     raise BadRequest("Invalid input for operation: A default subnetpool for this IP family has already been set. "
                      "Only one default may exist per IP family.", "InvalidInput")
@@ -143,12 +145,13 @@ def _onboard(gateway: Gateway, request: Request, path: Path, home: dict, pool: d
     if not pod:
         return generic.plain(gateway, request, path)
     query = f"network_id={body['network_id']}&ip_version={pool['ip_version']}"
-    onboarded = {net_of(each["cidr"]): each["id"] for each in listed(gateway, request, pod, "subnets", query)}
-    joining = list(onboarded)
+    there = {net_of(each["cidr"]): each["id"] for each in listed(gateway, request, pod, "subnets", query)}
+    homes, joining = replicas.to_home(gateway.db, pod["pod_id"], list(there.values())), list(there)
 
     def clash(net: Net) -> BadRequest:
-        return BadRequest(f"Illegal subnetpool update : Onboarding subnet {onboarded[net]}: {net} conflicts with "
-                          f"allocated prefixes in subnet pool {path.member}.", "IllegalSubnetPoolUpdate")
+        subnet = homes.get(there[net], there[net])
+        return BadRequest(f"Illegal subnetpool update : Onboarding subnet {subnet}: {net} conflicts with allocated "
+                          f"prefixes in subnet pool {path.member}.", "IllegalSubnetPoolUpdate")
 
     claim = gateway.pools.claim(pool, home, pod, request.caller.project_id, pooling.apart_from_all(joining, clash))
     return held([claim], lambda: _join(gateway, request, path, pool, joining, apart=pod["pod_id"] != home["pod_id"]))
@@ -173,11 +176,15 @@ def _join(gateway: Gateway, request: Request, path: Path, pool: dict, joining: l
 
 
 def _take_out(gateway: Gateway, request: Request, path: Path, added: list[Net]) -> None:
+    if not added:
+        return
     try:
-        if added:
-            _change(gateway, request, path, "remove_prefixes", added)
+        answer = _change(gateway, request, path, "remove_prefixes", added)
+        why = "" if answer.status == 200 else f"its home answered {answer.status}"
     except (ApiError, PodUnreachable) as error:   # what went wrong first is the answer
-        LOG.warning("subnet pool %s keeps %s: %s", path.member, ", ".join(map(str, added)), error)
+        why = str(error)
+    if why:
+        LOG.warning("subnet pool %s keeps %s: %s", path.member, ", ".join(map(str, added)), why)
 
 
 def _change(gateway: Gateway, request: Request, path: Path, action: str, found: list[Net]) -> Response:
@@ -187,13 +194,13 @@ def _change(gateway: Gateway, request: Request, path: Path, action: str, found: 
     return followed(gateway, own, parse(path.service, own.path))
 
 
-def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str, made: list[dict]) -> None:
+def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str, there: list[dict]) -> None:
     """Where the pool's replicas are its new scope is, too; where its home is the generic path sees to it.
 
     Args:
         gateway, request, path: as everywhere.
         scope: home id.
-        made: gets the rows of the pods that have the scope only since now.
+        there: gets the rows of the pods that have the scope only since now.
 
     Raises:
         Refused: the user does not see the scope.
@@ -203,7 +210,7 @@ def _bring_scope(gateway: Gateway, request: Request, path: Path, scope: str, mad
     if replicated and judged.seen(gateway, request, "address-scopes", scope):
         for pod_id in replicated:
             pod = pods.show(gateway.db, pod_id)
-            made += [pod for _ in needs.bring_scope(gateway, request, scope, pod)]
+            there += [pod for _ in needs.bring_scope(gateway, request, scope, pod)]
 
 
 def _take_scope_back(gateway: Gateway, scope: str, there: list[dict]) -> None:

@@ -11,7 +11,7 @@ from tricircle.errors import Unavailable
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import Service, split
 from tricircle.store import pods
-from tricircle.upstream.client import Answer
+from tricircle.upstream.client import READS, Answer
 from tricircle.upstream.deadline import Deadline
 from tricircle.upstream.scatter import scatter
 
@@ -28,15 +28,22 @@ def is_version_path(service: Service, path: str) -> bool:
     return path == "/" or path[1:].removesuffix("/") in service.versions
 
 
-def root_of(service: Service, path: str) -> str | None:
-    """Return the path of the version document that a path leads to; None where it leads to none.
+def root_of(service: Service, request: Request, project_id: str | None) -> str | None:
+    """Return the path of the version document that a request asks for; None where it asks for something else.
 
     Nova shows the document of a version below a project, too: endpoints with `%(project_id)s` lead there.
+
+    Args:
+        service: whose port it came in at.
+        request: the user's.
+        project_id: of the token.
     """
-    if is_version_path(service, path):
-        return path
-    prefix, rest = split(service, path)
-    return f"/{prefix.split('/')[1]}/" if service.name == "compute" and prefix.count("/") == 2 and not rest else None
+    if is_version_path(service, request.path):
+        return request.path
+    prefix, rest = split(service, request.path)
+    below_own = service.name == "compute" and request.method in READS and not rest and project_id
+    version = prefix.removesuffix(f"/{project_id}") if below_own else prefix
+    return f"{version}/" if version != prefix else None
 
 
 def is_open(service: Service, path: str) -> bool:

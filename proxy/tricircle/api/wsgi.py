@@ -226,7 +226,7 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
     request.parse_body()
     if service_name == "admin":
         return admin.serve(gateway, request)
-    root = versions.root_of(SERVICES[service_name], request.path)
+    root = versions.root_of(SERVICES[service_name], request, environ["tricircle.identity"].project_id)
     if root:
         return versions.document(gateway, SERVICES[service_name], request, root)
     path = _place(service_name, request.path, request.caller.identity)
@@ -234,14 +234,14 @@ def _answer(gateway: Gateway, service_name: str, request: Request, environ: dict
 
 
 def _refuse_method(service: Service, method: str, path: str) -> None:
-    """Refuse a HEAD, and a write to the document of a version, as the pods do.
+    """Refuse a HEAD as the pods do, and a write to a document of Neutron's versions.
 
     Nova and Cinder know HEAD for the documents of their versions, Neutron for a tag.
 
     Raises:
         MethodNotAllowed, NotFound: the path has no such method.
     """
-    of_version = path == "/" or versions.is_version_path(service, path)
+    of_version = versions.is_version_path(service, path)
     if service.errors == "neutron":
         if (of_version and method in WRITES) or (method == "HEAD" and not network.is_one_tag(path)):
             raise MethodNotAllowed(f"Method {method} is not allowed for the requested resource.",

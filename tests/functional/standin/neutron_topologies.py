@@ -28,5 +28,8 @@ class Topologies:
         if not self.allocates:
             raise Refused(409, "Deployment error: No default router:external network.", "AutoAllocationFailure")
         for row in [row for row in self.shelf("networks").values() if row.get("_topology") == project]:
+            if any(port["network_id"] == row["id"] for port in self.shelf("ports").values()):
+                raise Refused(409, f"Unable to complete operation on network {row['id']}. There are one or more ports "
+                                   "still in use on the network.", "NetworkInUse")
             del self.shelf("networks")[row["id"]]
         return Response(204)

@@ -145,6 +145,9 @@ class Devices:
         """POST os-interface."""
         row = self.own_server(request, id)
         given = self.checked(INTERFACE, self.member(request, "interfaceAttachment"))
+        if "tag" in given and request.version < (2, 49):
+            raise Refused(400, "Invalid input for field/attribute interfaceAttachment. Additional properties are not "
+                               "allowed ('tag' was unexpected)")
         if row.get("_locked") and not request.who.admin:
             raise Refused(409, f"Instance {id} is locked")
         if row["OS-EXT-STS:vm_state"] not in ATTACHABLE:
