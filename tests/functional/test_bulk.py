@@ -58,6 +58,8 @@ def test_none_is_made_when_one_is_refused(cloud, user, wrong):
 def test_the_last_pod_over_its_quota_leaves_nothing(cloud, gateway, user):
     gateway.client("network", "admin").ok("PUT", f"/quotas/{user.project}", {"quota": {"network": 2}})
     assert bulk(user, "networks", *zoned("az1", "az1", "az2")).status == 409
+    both = {"network": {}, "networks": zoned("az1", "az1", "az1")}   # Neutron reads the several, and makes three
+    assert user.network.post("/networks", both).status == 409
     assert user.network.ok("GET", "/networks")["networks"] == []
     assert bulk(user, "networks", *zoned("az1", "az2")).status == 201
 

@@ -93,6 +93,7 @@ TYPED = {("volume", "volumes"): 1, ("volume", "volumes_std"): 1, ("volume", "gig
      {(DISK, "gigabytes"): 4, (DISK, "gigabytes_fast"): 4}),
     (NET, "/v2.0/security-groups", {"security_group": {}}, None, {(NET, "security_group"): 1}),
     (NET, "/v2.0/ports", {"ports": [{}, {}, {}]}, None, {(NET, "port"): 3}),
+    (NET, "/v2.0/ports", {"port": {}, "ports": [{}, {}]}, None, {(NET, "port"): 2}),   # as Neutron reads it
     (NET, "/v2.0/rbac-policies", {"rbac_policy": {}}, None, {(NET, "rbac_policy"): 1}),
 ])
 def test_amounts(service, path, body, record, units):

@@ -12,7 +12,7 @@ from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import BadRequest, Unavailable
 from tricircle.routing import fields, rewrite
-from tricircle.routing.catalogue import Path, find, singular
+from tricircle.routing.catalogue import Path, find, member_name, plural, singular
 from tricircle.routing.references import mentions
 from tricircle.upstream.deadline import Deadline
 
@@ -40,70 +40,74 @@ def split(gateway: Gateway, request: Request, path: Path, serve: Serve) -> Respo
     Raises:
         BadRequest: Neutron makes only one of this kind by one request.
         Unavailable: the parts take too long.
-        TricircleError: as `serve`. Nothing is left of the other parts then, whatever was raised.
+        TricircleError: as `serve`. Nothing is left of the other parts then, whatever was raised, but what could not be
+            deleted in the time that all of it had.
     """
-    plural = _plural(path)
-    given = members(request, path) if plural in (request.body_json or ()) else []
+    several = plural(path.collection.path)
+    given = members(request, path) if several in (request.body_json or ()) else []
     keys = _places(gateway, request, path, given)
     if len(set(keys)) < 2:
         return None
     if path.collection.path not in TOGETHER:
-        raise _refusal(path, plural)
+        raise _refusal(path, several)
     made: dict[int, dict] = {}
     deadline = Deadline(gateway.upstream.conf.deadline)
+
+    def undo() -> None:
+        _undo(request, path, list(made.values()), serve, Deadline(deadline.seconds))
+
     try:
         for key in dict.fromkeys(keys):
             if made and deadline.passed():
-                raise Unavailable(f"the {plural} could not be made in their pods in {deadline.seconds:g} seconds: none "
-                                  "of them was made; ask for fewer at once")
+                raise Unavailable(f"the {several} could not be made in their pods in {deadline.seconds:g} seconds: "
+                                  "none of them was made; ask for fewer at once")
             mine = [number for number, each in enumerate(keys) if each == key]
-            response = _part(request, path, plural, [given[number] for number in mine], serve)
+            response = _part(request, path, several, [given[number] for number in mine], serve)
             if response.status != 201:
-                _undo(request, path, list(made.values()), serve)
+                undo()
                 return response
-            made |= zip(mine, _records(response, path, plural), strict=True)
+            made |= zip(mine, _records(response, path, several), strict=True)
     except Exception:   # whatever it is, the user is told that nothing was made
-        _undo(request, path, list(made.values()), serve)
+        undo()
         raise
-    return Response(201, response.headers, rewrite.dump({plural: [made[number] for number in range(len(given))]}))
+    return Response(201, response.headers, rewrite.dump({several: [made[number] for number in range(len(given))]}))
 
 
 def members(request: Request, path: Path) -> list[dict]:
-    """Return what a POST to a collection of Neutron asks for, one record or several; none where it cannot be read.
-
-    Neutron looks for several first (neutron/api/v2/base.py `prepare_request_body`).
-    """
-    body, plural = request.body_json, _plural(path)
+    """Return what a POST to a collection of Neutron asks for, one record or several; none where it cannot be read."""
+    body = request.body_json
     if path.service.name != "network" or request.method != "POST" or path.member or path.rest \
             or not isinstance(body, dict):
         return []
-    given = body[plural] if plural in body else [body.get(singular(path.collection.path))]
+    name = member_name(path.collection.path, body)
+    given = body.get(name) if name == plural(path.collection.path) else [body.get(name)]
     return given if isinstance(given, list) and all(isinstance(each, dict) for each in given) else []
 
 
 def unwrapped(request: Request, path: Path) -> Request:
-    """Write a bulk create in the one way in which its records are read here.
+    """Write a create in the one way in which its records are read here: with nothing beside them.
 
-    Neutron takes each record also as {"network": {...}}, and what else is beside that means nothing to it.
+    What else is in the body means nothing to Neutron, and would have its zones, ids and projects read here. Of several
+    it takes each also as {"network": {...}}.
     """
-    one, plural = singular(path.collection.path), _plural(path)
     given = members(request, path)
-    if plural not in (request.body_json or ()) or not any(one in each for each in given):
+    if not given:
         return request
-    # One that is wrapped twice stays so: the pod refuses it.
-    inner = [each.get(one) for each in given]
-    return request.with_json({plural: [found if isinstance(found, dict) and one not in found else each
-                                       for found, each in zip(inner, given, strict=True)]})
+    one, name = singular(path.collection.path), member_name(path.collection.path, request.body_json)
+    document: dict[str, Any] = {name: given[0] if name == one else [_bare(each, one) for each in given]}
+    return request if document == request.body_json else request.with_json(document)
 
 
-def _plural(path: Path) -> str:
-    return path.collection.path.rpartition("/")[2].replace("-", "_")
+def _bare(record: dict, one: str) -> dict:
+    """A record of several without its wrapping; one that is wrapped twice stays so: the pod refuses it."""
+    found = record.get(one)
+    return found if isinstance(found, dict) and one not in found else record
 
 
-def _refusal(path: Path, plural: str) -> BadRequest:
+def _refusal(path: Path, several: str) -> BadRequest:
     """Neutron's words; what it calls several of a kind is the name of one with an s (`prepare_request_body`)."""
     one = singular(path.collection.path)
-    words = "Bulk operation not supported" if plural == f"{one}s" else f"Unable to find '{one}' in request body"
+    words = "Bulk operation not supported" if several == f"{one}s" else f"Unable to find '{one}' in request body"
     return BadRequest(words, "HTTPBadRequest")
 
 
@@ -120,27 +124,33 @@ def _places(gateway: Gateway, request: Request, path: Path, given: list[dict]) -
             for number, member in enumerate(given)]
 
 
-def _part(request: Request, path: Path, plural: str, members: list[dict], serve: Serve) -> Response:
+def _part(request: Request, path: Path, several: str, members: list[dict], serve: Serve) -> Response:
     one = singular(path.collection.path)
-    document: dict[str, Any] = {plural: members} if len(members) > 1 else {one: members[0]}
+    document: dict[str, Any] = {several: members} if len(members) > 1 else {one: members[0]}
     return serve(request.with_json(document), path)
 
 
-def _records(response: Response, path: Path, plural: str) -> list[dict]:
+def _records(response: Response, path: Path, several: str) -> list[dict]:
     document = json.loads(response.body)
-    return document[plural] if plural in document else [document[singular(path.collection.path)]]
+    return document[several] if several in document else [document[singular(path.collection.path)]]
 
 
-def _undo(request: Request, path: Path, records: list[dict], serve: Serve) -> None:
-    """Delete what was made, the last one first; the refusal of the rest is the answer, whatever becomes of this."""
+def _undo(request: Request, path: Path, records: list[dict], serve: Serve, deadline: Deadline) -> None:
+    """Delete what was made, the last one first, while there is time.
+
+    The refusal of the rest is the answer, whatever becomes of this.
+    """
     for record in reversed(records):
-        member = replace(path, member=record["id"])
-        try:
-            answer = serve(replace(request, method="DELETE", path=member.whole, query="", body=b"", body_json=None),
-                           member)
-            problem = "" if answer.status in (204, 404) else f"{answer.status}"
-        except Exception as error:   # noqa: BLE001 - the others go all the same
-            problem = repr(error)
+        problem = "out of time" if deadline.passed() else _deleted(request, replace(path, member=record["id"]), serve)
         if problem:
             LOG.error("%s %s stays, though the request that made it was refused: %s", path.collection.path,
                       record["id"], problem)
+
+
+def _deleted(request: Request, member: Path, serve: Serve) -> str:
+    """Delete one thing; why it is still there, or nothing."""
+    try:
+        answer = serve(replace(request, method="DELETE", path=member.whole, query="", body=b"", body_json=None), member)
+    except Exception as error:   # noqa: BLE001 - the others go all the same
+        return repr(error)
+    return "" if answer.status in (204, 404) else f"{answer.status}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from tricircle.api import alike, attaching, group_names, judged, moving, shadows
+from tricircle.api import alike, attaching, bulk, group_names, judged, moving, shadows
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.crosspod import followers, groups, pairing
@@ -332,14 +332,10 @@ def _takes_default_group(request: Request, path: Path) -> bool:
     """Whether Nova or Neutron will put the project's default group on what is made."""
     if request.method != "POST" or path.member:
         return False
-    body = request.body_json or {}
     if path.collection.path == "servers":
-        return isinstance(body.get("server"), dict)
-    if path.collection.path == "ports":
-        bulk = body.get("ports")
-        ports = bulk if isinstance(bulk, list) else [body.get("port")]
-        return any(isinstance(port, dict) and "security_groups" not in port for port in ports)
-    return False
+        return isinstance((request.body_json or {}).get("server"), dict)
+    return path.collection.path == "ports" and any("security_groups" not in port
+                                                   for port in bulk.members(request, path))
 
 
 def _ensure_default(gateway: Gateway, request: Request, pod: dict) -> None:

@@ -11,11 +11,11 @@ from tricircle.api.forward import UNREACHABLE_HEADER
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.routing.catalogue import Path
+from tricircle.routing.fields import is_true
 from tricircle.store import routings
 
 # A filter cannot be tested, a place in the order is not known: then Nova skips what it cannot reach, and so do we.
 HARMLESS = {"all_tenants"}
-YES = ("", "1", "t", "true", "on", "y", "yes")
 
 
 def members(gateway: Gateway, request: Request, path: Path, rows: list[dict]) -> list[dict]:
@@ -32,7 +32,8 @@ def members(gateway: Gateway, request: Request, path: Path, rows: list[dict]) ->
     asked = dict(parse_qsl(request.query, keep_blank_values=True))
     if not _understood(request, path) or path.rest not in ("", "/detail") or set(asked) - HARMLESS:
         return []
-    everybody = asked.get("all_tenants", "no").lower() in YES and request.caller.is_admin
+    all_tenants = asked.get("all_tenants")   # without a value it is true to Nova
+    everybody = (all_tenants == "" or is_true(all_tenants)) and request.caller.is_admin
     owner, room = None if everybody else request.caller.project_id, path.service.max_limit
     return [_record(request, path, row, detail=bool(path.rest)) for pod in rows
             for row in routings.in_pod(gateway.db, pod["pod_id"], path.collection.path, owner, room)][:room]

@@ -3,13 +3,14 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Any
 
-from tricircle.api import generic, judged
+from tricircle.api import bulk, generic, judged
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
 from tricircle.errors import ApiError, BadRequest, PodUnreachable, Unavailable
 from tricircle.prefixes import Net
 from tricircle.routing import pooling, projects, rewrite
 from tricircle.routing.catalogue import UUID, Path
+from tricircle.routing.fields import is_true
 from tricircle.store import pods, replicas
 from tricircle.upstream.client import Answer, member
 from tricircle.upstream.deadline import Deadline
@@ -22,12 +23,9 @@ UNKNOWN = (502, 504)   # what became of the request is not known: its claims sta
 
 def subnets(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """A subnet from a pool gets a prefix that no subnet of the pool has in any pod."""
-    if request.method != "POST" or path.member or not isinstance(request.body_json, dict):
-        return None
-    one, several = request.body_json.get("subnet"), request.body_json.get("subnets")
     claims: list[pooling.Claim] = []
     try:
-        drawn = [given for given in (several if isinstance(several, list) else [one]) if _is_drawn(given)]
+        drawn = [given for given in bulk.members(request, path) if _is_drawn(given)]
         if len(drawn) > MOST:
             raise BadRequest(f"one request makes {MOST} subnets from pools at most")
         owners = projects.owners(gateway.upstream, request.caller, pods.by_name(gateway.db), drawn)
@@ -67,8 +65,8 @@ def _release(claims: list[pooling.Claim]) -> None:
         claim.release()
 
 
-def _is_drawn(given: Any) -> bool:
-    return isinstance(given, dict) and bool(given.get("subnetpool_id") or _true(given.get("use_default_subnetpool")))
+def _is_drawn(given: dict) -> bool:
+    return bool(given.get("subnetpool_id")) or is_true(given.get("use_default_subnetpool"))
 
 
 def _draw(gateway: Gateway, request: Request, given: dict, owner: str) -> list[pooling.Claim]:
@@ -114,8 +112,8 @@ def _pool_of(gateway: Gateway, request: Request, given: dict, pod: dict) -> str 
     """Home id of the pool that a subnet is to be from; None when there is none, or the body is wrong."""
     named, default = given.get("subnetpool_id"), given.get("use_default_subnetpool")
     if named:
-        return None if _true(default) else _uuid(named)
-    if not _true(default):
+        return None if is_true(default) else _uuid(named)
+    if not is_true(default):
         return None
     cidr = net_of(given.get("cidr"))
     found = defaults(gateway, request, cidr.version if cidr else _number(given.get("ip_version")))
@@ -184,10 +182,6 @@ def _wish(given: dict, pool: dict) -> Net | int | None:
         raise BadRequest(f"Invalid input for operation: {name} '{given[name]}' does not match the ip_version "
                          f"'{version}'.", "InvalidInput")
     return net
-
-
-def _true(value: Any) -> bool:
-    return str(value).lower() in ("true", "1")
 
 
 def _number(value: Any) -> int | None:

@@ -13,6 +13,7 @@ from tricircle.errors import BadRequest, Unavailable
 from tricircle.jobs.queue import announced
 from tricircle.routing import usage
 from tricircle.routing.catalogue import Path
+from tricircle.routing.fields import is_true
 from tricircle.store import pods, quotas, spans
 from tricircle.upstream.client import Answer
 from tricircle.upstream.deadline import Deadline
@@ -177,7 +178,7 @@ def _refuse_less(gateway: Gateway, request: Request, path: Path, given: dict) ->
         BadRequest: in the service's words.
     """
     service = path.service.name
-    asked = {"compute": not _true(given.get("force")), "volume": True, "network": _true(given.get("check_limit"))}
+    asked = {"compute": not is_true(given.get("force")), "volume": True, "network": is_true(given.get("check_limit"))}
     if not request.caller.is_admin or path.collection.path == "os-quota-class-sets" or not asked[service]:
         return
     wanted = {name: int(value) for name, value in given.items() if name != "per_volume_gigabytes"
@@ -193,11 +194,6 @@ def _refuse_less(gateway: Gateway, request: Request, path: Path, given: dict) ->
         used = sum(numbers.used.get((service, name), 0) for numbers in told.values())
         if used > number:
             raise BadRequest(TOO_LOW[service].format(name=name, number=number, used=used), "HTTPBadRequest")
-
-
-def _true(value: object) -> bool:
-    """As oslo.utils reads a boolean."""
-    return str(value).strip().lower() in ("1", "t", "true", "on", "y", "yes")
 
 
 def _key(path: Path) -> tuple[str, str, str]:

@@ -186,7 +186,26 @@ def kind_of(collection: str) -> str:
     return PROXIES.get(collection, collection)
 
 
+def plural(collection: str) -> str:
+    """What Neutron calls several of a collection: `security-groups` are `security_groups` in a body."""
+    return collection.rpartition("/")[2].replace("-", "_")
+
+
 def singular(collection: str) -> str:
     """What Neutron calls one of a collection: `security-groups` has the member `security_group`."""
-    plural = collection.rpartition("/")[2].replace("-", "_")
-    return plural.removesuffix("ies") + "y" if plural.endswith("ies") else plural.removesuffix("s")
+    several = plural(collection)
+    return several.removesuffix("ies") + "y" if several.endswith("ies") else several.removesuffix("s")
+
+
+def member_name(collection: str, body: dict) -> str:
+    """Return the name under which Neutron looks for what a POST to a collection makes.
+
+    Several come first, under the name of one with an s (neutron/api/v2/base.py `prepare_request_body`); what it calls
+    otherwise it does not look for there.
+
+    Args:
+        collection: its path.
+        body: of the POST.
+    """
+    one, several = singular(collection), plural(collection)
+    return several if several in body and (several == f"{one}s" or one not in body) else one

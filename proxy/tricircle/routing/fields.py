@@ -110,7 +110,7 @@ ZONE_LISTS = frozenset({"availability_zones", "availability_zone_hints"})
 OWNERS = ("project_id", "tenant_id", "os-vol-tenant-attr:tenant_id", "os-extended-snapshot-attributes:project_id",
           "os-backup-project-attr:project_id")
 NO_MEMBERS = FREE | set(HINTS)
-# What Neutron takes for true (oslo_utils/strutils.py `bool_from_string`, by neutron_lib's `convert_to_boolean`).
+# What OpenStack takes for true (oslo_utils/strutils.py `bool_from_string`).
 TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 
 
@@ -129,7 +129,7 @@ def members(document: Any) -> Iterator[dict]:
 
 
 def is_true(value: Any) -> bool:
-    """Whether Neutron takes what a body says for true; of what is neither, the pod says so."""
+    """Whether OpenStack takes a value for true. What it takes for neither counts as false here; the pod refuses it."""
     return isinstance(value, bool | int | str) and str(value).strip().lower() in TRUE
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from tricircle.routing import rewrite
 from tricircle.routing.caller import Caller
-from tricircle.routing.catalogue import SERVICES, UUID, Path, singular
+from tricircle.routing.catalogue import SERVICES, UUID, Path, member_name, singular
 from tricircle.store import Database
 from tricircle.upstream.client import Upstream, document
 from tricircle.upstream.deadline import Deadline
@@ -296,10 +296,9 @@ def find(method: str, path: Path, body: Any) -> Take | None:
 
 def _neutron(path: Path, body: dict) -> Take | None:
     """Neutron counts by the member's name, whatever the collection; a list under the plural name is several."""
-    one, several = singular(path.collection.path), path.collection.path.rpartition("/")[2].replace("-", "_")
-    member = next((name for name in (one, several) if name in body), None)
+    one, member = singular(path.collection.path), member_name(path.collection.path, body)
     return Take(lambda _, given, __: Amount({("network", one): len(given) if isinstance(given, list) else 1}),
-                member) if member else None
+                member) if member in body else None
 
 
 def owner(caller: Caller, record: dict) -> str:
