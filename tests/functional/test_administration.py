@@ -123,8 +123,11 @@ def test_hosts_and_services_are_in_the_users_zones(boss):
     assert {row["zone"] for row in rows if row["service"] != "compute"} == {"internal"}
     for zone in ("az1", "az2", "internal", "nova"):
         assert boss.compute.ok("GET", f"/os-hosts?zone={zone}")["hosts"] == [row for row in rows if row["zone"] == zone]
+    assert boss.compute.ok("GET", "/os-hosts?zone=")["hosts"] == rows
     for service in (boss.compute, boss.volume):
         assert {row["zone"] for row in service.ok("GET", "/os-services")["services"]} <= {"az1", "az2", "internal"}
+        one = service.ok("GET", "/os-services", headers={HEADER: "Pod2"})["services"]
+        assert {row["zone"] for row in one} - {"internal"} == {"az2"}
 
 
 def test_a_service_of_any_pod_is_disabled(boss):
@@ -134,7 +137,7 @@ def test_a_service_of_any_pod_is_disabled(boss):
     assert len({row["id"] for row in rows}) == len(rows) > 1
     for row in rows:
         made = boss.compute.ok("PUT", f"/os-services/{row['id']}", {"status": "disabled"}, headers=asked)["service"]
-        assert (made["id"], made["status"]) == (row["id"], "disabled")
+        assert (made["id"], made["status"], made["zone"]) == (row["id"], "disabled", row["zone"])
     assert {row["status"] for row in boss.compute.ok("GET", "/os-services", headers=asked)["services"]} == {"disabled"}
     nowhere = boss.compute.call("PUT", "/os-services/99999999-9999-4999-8999-999999999999", {"status": "disabled"},
                                 headers=asked)

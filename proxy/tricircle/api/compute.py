@@ -22,11 +22,14 @@ SINCE_UUID = (2, 41)      # aggregates show one
 
 
 def aggregates(gateway: Gateway, request: Request, path: Path) -> Response | None:
-    """`ag_<pod>` with the pod's zone, as the original made them, before the pods' own; only administrators see them."""
+    """`ag_<pod>` with the pod's zone, as the original made them, before the pods' own.
+
+    Whoever may list aggregates in the pods sees them.
+    """
     number = numbers.whole(path.member)
     if path.member and (number is None or number >= numbers.STRIDE):
         return None
-    if not path.member and request.method not in ("GET", "HEAD"):
+    if not path.member and request.method != "GET":
         return None
     shown = [_aggregate(pod, request) for pod in pods.bottom(gateway.db)]
     if not shown:
@@ -37,7 +40,7 @@ def aggregates(gateway: Gateway, request: Request, path: Path) -> Response | Non
     listed = generic.plain(gateway, request.question(path.base) if path.member else request, everywhere)
     if listed.status != 200:
         return listed
-    if request.method not in ("GET", "HEAD"):
+    if request.method != "GET":
         return _refuse_change(gateway, path)
     if path.member:
         for aggregate in shown:
@@ -93,7 +96,7 @@ def zones(gateway: Gateway, request: Request, path: Path) -> Response | None:
 
 def servers(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """A server of a pod that does not answer is shown in part, where the caller understands that."""
-    if request.method not in ("GET", "HEAD") or not path.member or path.rest:
+    if request.method != "GET" or not path.member or path.rest:
         return None
     try:
         return generic.plain(gateway, request, path)
@@ -128,7 +131,7 @@ def hosts(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """Hosts of one of the user's zones: a pod calls its zone otherwise, so it is asked for all of its hosts."""
     pairs = parse_qsl(request.query, keep_blank_values=True)
     zone = dict(pairs).get("zone")
-    if request.method != "GET" or path.member or zone is None:
+    if request.method != "GET" or path.member or not zone:   # Nova and Cinder pass over an empty one
         return None
     query = urlencode([(name, value) for name, value in pairs if name != "zone"])
     response = generic.plain(gateway, replace(request, query=query), path)

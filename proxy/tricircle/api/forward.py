@@ -96,6 +96,7 @@ def translate(gateway: Gateway, request: Request, path: Path, pod: dict, body: b
         return freetext.swapped(body, homes)
     if path.collection.per_pod:
         changed, patched = numbers.up(path, pod, document), None
+        changed = gateway.zones.of_hosts(pod, fields.members(document)) or changed
     else:
         changed = gateway.zones.up(pod, fields.members(document))
         patched = None if homes else rewrite.patched(body, changed)

@@ -57,11 +57,16 @@ class Zones:
         return rewrite.zones(holders, translate)
 
     @staticmethod
-    def of_hosts(pod: dict, records: Iterable[dict]) -> None:
-        """Translate, in place, the zones in which a pod's administrator sees its hosts and services to the user's."""
-        for record in records:
-            if record.get("zone", INTERNAL) != INTERNAL:
-                record["zone"] = pod["az_name"]
+    def of_hosts(pod: dict, records: Iterable[dict]) -> bool:
+        """Translate, in place, the zones in which a pod's administrator sees its hosts and services to the user's.
+
+        Returns:
+            Whether there were any.
+        """
+        found = [record for record in records if record.get("zone", INTERNAL) != INTERNAL]
+        for record in found:
+            record["zone"] = pod["az_name"]
+        return bool(found)
 
     def _network_zone(self, pod: dict) -> str:
         """A zone that the pod's Neutron accepts as a hint; empty when it has none, and then the hint is left out."""

@@ -131,7 +131,8 @@ class Nova(Servers, Devices, FloatingProxies, Catalogue, Quotas, Microversioned)
         self.admin(request, "os_compute_api:os-hosts:list")
         rows = [{"host_name": row["host"], "service": row["binary"].removeprefix("nova-"), "zone": row["zone"]}
                 for row in self._services(request)]
-        return Response(200, {"hosts": [row for row in rows if request.arg("zone", row["zone"]) == row["zone"]]})
+        zone = request.arg("zone", "")
+        return Response(200, {"hosts": [row for row in rows if not zone or row["zone"] == zone]})
 
     def hypervisor_statistics(self, request):
         """GET os-hypervisors/statistics."""
