@@ -1,13 +1,15 @@
 """What a bulk create does whatever becomes of a part, and how its records and a write's `fields` are read."""
 import json
+import time
 from types import SimpleNamespace
 
 import pytest
 
-from tricircle.api import bulk, network, uncut
+from tricircle.api import bulk, network, pool_subnets, uncut
 from tricircle.api.message import Request, Response
 from tricircle.errors import BadRequest, Unavailable
 from tricircle.routing.catalogue import NETWORK, parse
+from tricircle.upstream.deadline import Deadline
 
 ZONED = [{"name": "a", "availability_zone_hints": ["az1"]}, {"name": "b", "availability_zone_hints": ["az2"]}]
 
@@ -22,10 +24,11 @@ def posted(document, query="", collection="networks"):
 class Serving:
     """Makes each part and notes what is deleted; `second` stands for what becomes of the second part."""
 
-    def __init__(self, second=None):
-        self.second, self.made, self.deleted = second, [], []
+    def __init__(self, second=None, seconds=0.0):
+        self.second, self.seconds, self.made, self.deleted = second, seconds, [], []
 
     def __call__(self, request, path):
+        time.sleep(self.seconds)
         if request.method == "DELETE":
             self.deleted.append(path.member)
             return Response(204)
@@ -50,10 +53,17 @@ def test_whatever_is_raised_undoes_what_was_made(error):
 
 
 def test_parts_that_take_too_long_are_undone():
-    serving = Serving()
+    serving = Serving(seconds=0.02)
     with pytest.raises(Unavailable, match="none of them was made"):
-        split(serving, {"networks": ZONED}, deadline=-1.0)
+        split(serving, {"networks": ZONED}, deadline=0.01)
     assert (serving.made, serving.deleted) == (["a"], ["id-a"])
+
+
+def test_what_is_undone_is_undone_while_there_is_time(caplog):
+    serving, (request, path) = Serving(seconds=0.02), posted({"networks": ZONED})
+    bulk._undo(request, path, [{"id": "a"}, {"id": "b"}], serving, Deadline(0.01))
+    assert serving.deleted == ["b"]
+    assert "networks a stays" in caplog.text
 
 
 @pytest.mark.parametrize(("collection", "plural", "words"), [
@@ -95,6 +105,27 @@ def test_wrapped_records_are_read_as_neutron_reads_them(given, plain):
     assert bulk.unwrapped(request, path).body_json["networks"] == plain
 
 
+@pytest.mark.parametrize(("collection", "given", "read"), [
+    ("networks", {"network": {"name": "a"}, "networks": ZONED}, {"networks": ZONED}),
+    ("networks", {"x": {"project_id": "p"}, "networks": ZONED, "network": 5}, {"networks": ZONED}),
+    ("networks", {"x": {"project_id": "p"}, "network": {"name": "a"}}, {"network": {"name": "a"}}),
+    ("networks", {"network": {"name": "a"}, "networks": [5]}, {"network": {"name": "a"}, "networks": [5]}),
+    ("rbac-policies", {"rbac_policy": {}, "rbac_policies": [{}, {}]}, {"rbac_policy": {}}),
+    ("rbac-policies", {"rbac_policies": [{}, {}]}, {"rbac_policies": [{}, {}]}), ("networks", {"x": {}}, {"x": {}})])
+def test_nothing_is_read_but_what_neutron_makes(collection, given, read):
+    request, path = posted(given, collection=collection)
+    found = bulk.unwrapped(request, path)
+    assert found.body_json == json.loads(found.body) == read
+
+
+@pytest.mark.parametrize(("given", "drawn"), [
+    *(({"use_default_subnetpool": value}, True) for value in (True, 1, "yes", "on", "t", " True ")),
+    *(({"use_default_subnetpool": value}, False) for value in (False, None, "no", "x", [])), ({}, False),
+    ({"subnetpool_id": "x"}, True)])
+def test_a_subnet_is_from_a_pool_where_neutron_says_so(given, drawn):
+    assert pool_subnets._is_drawn(given) is drawn
+
+
 @pytest.mark.parametrize(("query", "asked", "shown"), [
     ("fields=name", "", [{"name": "a"}]), ("x=1&fields=name&fields=mtu", "x=1", [{"name": "a", "mtu": 1}]),
     ("fields=", "", [{}]), ("x=1", "x=1", [{"id": "i", "name": "a", "mtu": 1}])])
@@ -107,10 +138,11 @@ def test_fields_are_cut_after_the_answer(query, asked, shown):
     assert json.loads(answer.body) == {"networks": shown}
 
 
-def test_a_resource_of_an_extension_is_answered_whole():
-    router = {"router": {"id": "i", "name": "a"}}
-    answer = uncut.answered(*posted(router, "fields=name", "routers"), lambda _: Response.of_json(201, router))
-    assert json.loads(answer.body) == router
+@pytest.mark.parametrize("collection", ["routers", "subnetpools"])
+def test_a_resource_of_an_extension_is_answered_whole(collection):
+    made = {collection.removesuffix("s"): {"id": "i", "name": "a"}}
+    answer = uncut.answered(*posted(made, "fields=name", collection), lambda _: Response.of_json(201, made))
+    assert json.loads(answer.body) == made
 
 
 @pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b"null", b'{"networks":null}', b'{"networks":[5]}', b"{}"])

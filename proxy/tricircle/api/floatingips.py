@@ -34,8 +34,8 @@ def floatingips(gateway: Gateway, request: Request, path: Path) -> Response | No
     """Each change is followed by the jobs of the networks whose ports it is about."""
     if path.rest:
         return None
-    if request.method in ("GET", "HEAD"):
-        return queries.completed(request, {*FREE, "port_forwardings"}, LEADING, lambda asked: _dressed(
+    if request.method == "GET":
+        return queries.completed(request, path, {*FREE, "port_forwardings"}, LEADING, lambda asked: _dressed(
             gateway, asked, generic.plain(gateway, asked, path)))
     try:
         networks = _networks(gateway, request, path)

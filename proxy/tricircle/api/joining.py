@@ -48,9 +48,9 @@ def mark(gateway: Gateway, routers: dict[str, dict]) -> None:
 
 def ports(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """Show an interface that its router's job has not joined yet as one that is being built."""
-    if request.method not in ("GET", "HEAD") or path.rest or not spans.any_router(gateway.db):
+    if request.method != "GET" or path.rest or not spans.any_router(gateway.db):
         return None
-    return queries.completed(request, ["status"], NEEDED, lambda asked: _dressed(
+    return queries.completed(request, path, ["status"], NEEDED, lambda asked: _dressed(
         gateway, generic.plain(gateway, asked, path)))
 
 

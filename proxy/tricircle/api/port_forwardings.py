@@ -23,8 +23,9 @@ def port_forwardings(gateway: Gateway, request: Request, path: Path) -> Response
     """Each change is followed by the jobs of the networks whose ports it is about."""
     if not shadows.is_forwarding(path):
         return None
-    if request.method in ("GET", "HEAD"):
-        return queries.completed(request, queries.fields(request), ["internal_port_id"], lambda asked: _without_gone(
+    if request.method == "GET":
+        fields = queries.fields(request, path)
+        return queries.completed(request, path, fields, ["internal_port_id"], lambda asked: _without_gone(
             gateway, asked, path, generic.plain(gateway, asked, path)))
     try:
         networks = _networks(gateway, request, path)

@@ -1,8 +1,8 @@
 """What a list's query asks for: filters for the pods, sorting and paging for us."""
-import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from tricircle import jsons, marks
@@ -16,6 +16,9 @@ NUMBER = re.compile(r"[0-9]{1,40}")
 LARGEST = 10 ** 9   # beyond it Python's own counters end
 # What merging itself looks at; asked for in addition to the user's `fields`, and taken out again.
 NEEDED_FIELDS = {"id", "project_id"}
+# Collections of Neutron's core plugin: it cuts what it answers to any method, with `fields` whatever they say
+# (neutron/pecan_wsgi/hooks/userfilters.py). An extension's controller has taken the place of that of subnet pools.
+CORE = frozenset({"networks", "subnets", "ports"})
 
 
 @dataclass(frozen=True)
@@ -68,46 +71,79 @@ def read(request: Request, path: Path) -> Query:
     if before and (request.microversion or path.service.oldest) < before:
         kept = tuple(pair for pair in pairs if pair[0] not in PAGING + SORTING)
         return Query(kept, comparable(list(order), TIMES), None, None, 0, False, frozenset(), neutron=False)
-    last = dict(pairs)
+    last, neutron = dict(pairs), path.service.errors == "neutron"
     most = path.service.max_limit
     limit = _number(last.get("limit", "0"))
     if limit is not None and most:
         limit = min(limit or most, most)
     return Query(pairs, tuple(_sort(pairs, path)), last.get("marker"), limit or None,
-                 _number(last.get("offset", "0")) or 0, last.get("page_reverse", "").lower() == "true",
-                 fields(request) if path.service.errors == "neutron" else frozenset(),
-                 path.service.errors == "neutron", request.besides)
+                 _number(last.get("offset", "0")) or 0, neutron and last.get("page_reverse", "").lower() == "true",
+                 fields(request, path) if neutron else frozenset(), neutron, request.besides)
 
 
-def fields(request: Request) -> frozenset[str]:
-    """Return Neutron's `fields`; one without a name is none to it (NeutronPecanController.build_field_list)."""
-    return frozenset(value for name, value in parse_qsl(request.query) if name == "fields")
+def fields(request: Request, path: Path) -> frozenset[str]:
+    """Return Neutron's `fields`.
+
+    One without a name is none to it (NeutronPecanController.build_field_list), but records of `CORE` are cut to it.
+    """
+    named = {value for name, value in parse_qsl(request.query, keep_blank_values=True) if name == "fields"}
+    return frozenset(named if path.collection.path in CORE else named - {""})
 
 
-def completed(request: Request, dressed: Iterable[str], needed: Iterable[str],
+def completed(request: Request, path: Path, dressed: Iterable[str], needed: Iterable[str],
               answer: Callable[[Request], Response]) -> Response:
     """Answer a GET whose records we dress, which takes some of their fields; the user sees what was asked for.
 
     Args:
         request: the user's.
+        path: parsed.
         dressed: fields that the dressing changes; where none of them is asked for, nothing is asked for besides.
         needed: fields that it looks at.
         answer: gives the dressed answer to a request.
     """
-    asked = fields(request)
+    asked = fields(request, path)
     besides = frozenset(needed) - asked if asked.intersection(dressed) else frozenset()
     if not besides:
         return answer(request)
     response = answer(replace(request, besides=request.besides | besides))
     if response.status != 200 or response.stream is not None:
         return response
-    document = json.loads(response.body)
-    for value in document.values() if isinstance(document, dict) else ():
-        for record in value if isinstance(value, list) else [value]:
-            for name in besides & record.keys() if isinstance(record, dict) else ():
-                del record[name]
-    response.body = jsons.dumps(document)
+    cut_body(response, asked | request.besides, besides)
     return response
+
+
+def cut_body(response: Response, kept: Collection[str], besides: Iterable[str] = ()) -> None:
+    """Cut, in place, the records of an answer of Neutron; one that is no JSON, of an odd pod, stays as it is.
+
+    Args:
+        response: of a status that has records.
+        kept: fields of a record.
+        besides: fields that were asked for besides, of which the pod's links to other pages speak, too.
+    """
+    try:
+        document = jsons.loads(response.body)
+    except ValueError:
+        return
+    if isinstance(document, dict):
+        response.body = jsons.dumps({name: _unlinked(value, besides) if name.endswith("_links") else cut(value, kept)
+                                     for name, value in document.items()})
+
+
+def _unlinked(links: Any, besides: Iterable[str]) -> Any:
+    """Links to pages, without some fields in their queries."""
+    extra = {f"fields={name}" for name in besides}
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and isinstance(link.get("href"), str):
+            where, mark, query = link["href"].partition("?")
+            link["href"] = where + mark + "&".join(part for part in query.split("&") if part not in extra)
+    return links
+
+
+def cut(found: Any, kept: Collection[str]) -> Any:
+    """Cut a record, or each of several, to some of its fields; what is neither stays as it is."""
+    if isinstance(found, list):
+        return [cut(each, kept) for each in found]
+    return {name: value for name, value in found.items() if name in kept} if isinstance(found, dict) else found
 
 
 def _number(text: str) -> int | None:
@@ -143,9 +179,7 @@ def for_pod(request: Request, path: Path, query: Query, zoned: bool) -> str:
         zoned: the pods were chosen by the filter `availability_zone`.
     """
     pairs = [(name, value) for name, value in query.pairs
-             if not (name in PAGING and (NUMBER.fullmatch(value) or name == "marker"))
-             and not (name == "page_reverse" and query.neutron)
-             and not (zoned and name == "availability_zone")]
+             if not _is_ours(name, value, query) and not (zoned and name == "availability_zone")]
     if query.fields:
         needed = NEEDED_FIELDS | query.besides | {marks.field(path.collection.path), path.collection.parent,
                                   *(field for field, _ in query.sort)} - {""}
@@ -154,6 +188,13 @@ def for_pod(request: Request, path: Path, query: Query, zoned: bool) -> str:
         pairs += [("fields", name) for name in sorted(needed - query.fields)]
     where = request.path + ("/detail" if _needs_detail(path, query) else "")
     return f"{where}?{urlencode(pairs)}" if pairs else where
+
+
+def _is_ours(name: str, value: str, query: Query) -> bool:
+    """Whether a parameter pages the merged list; a limit or offset that is no number is for the pods to refuse."""
+    if name == "page_reverse":
+        return query.neutron
+    return name == "marker" or (name in PAGING and bool(NUMBER.fullmatch(value)))
 
 
 def _needs_detail(path: Path, query: Query) -> bool:
@@ -166,7 +207,7 @@ def cut_fields(path: Path, query: Query, records: list) -> list:
     kept = query.fields | query.besides or (set(path.collection.brief) if _needs_detail(path, query) else None)
     if not kept:
         return records
-    return [{name: value for name, value in record.items() if name in kept} for record in records]
+    return cut(records, kept)
 
 
 def paged(target: str, marker: str | None, size: int | None, reverse: bool) -> str:
@@ -200,5 +241,5 @@ def _marker(ids: list[str]) -> dict[str, str]:
 
 
 def _link(request: Request, query: Query, **more: str) -> str:
-    pairs = [(name, value) for name, value in query.pairs if name not in ("marker", "page_reverse", "offset")]
+    pairs = [(name, value) for name, value in query.pairs if name not in PAGING or name == "limit"]
     return f"{request.root}{request.path}?{urlencode([*pairs, *more.items()])}"

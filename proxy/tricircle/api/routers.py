@@ -29,8 +29,8 @@ INTERFACE, GATEWAY = "network:router_interface", "network:router_gateway"
 
 def routers(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """Routers reach over pods: every change is followed by a job, and nobody sees the plumbing."""
-    if request.method in ("GET", "HEAD"):
-        return queries.completed(request, DRESSED, ["id"], lambda asked: _dressed(
+    if request.method == "GET":
+        return queries.completed(request, path, () if path.rest else DRESSED, ["id"], lambda asked: _dressed(
             gateway, asked, path, generic.plain(gateway, asked, path)))
     if request.method == "POST":
         made = gateways.create(gateway, request, path)

@@ -149,7 +149,8 @@ class Neutron(Addresses, Agents, Floating, Forwarding, Pools, Policies, Routers,
 
     def view(self, plural: str, row: dict, wanted: list[str] | None = None, who=None) -> dict:
         """A row as it is answered."""
-        found, wanted = visible(row), [name for name in wanted or () if name]   # `fields=` asks for nothing less
+        # `fields=` asks for nothing less; core resources are cut to it all the same.
+        found, wanted = visible(row), [name for name in wanted or () if name or plural in CORE]
         if plural == "security-groups":
             found["security_group_rules"] = [visible(rule) for rule in self.shelf("security-group-rules").values()
                                              if rule["security_group_id"] == row["id"]]

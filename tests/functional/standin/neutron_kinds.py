@@ -129,8 +129,8 @@ KINDS["address-scopes"] = Kind("address_scope", {
 BODY_NAMES = {plural: plural.rsplit("/", 1)[-1].replace("-", "_") for plural in KINDS}
 # Collections of which several are made by one request.
 TOGETHER = ("networks", "subnets", "ports", "security-groups", "security-group-rules", "address-scopes")
-# Those that Neutron does not leave to an extension: it cuts what it answers to a write to the `fields` of the query.
-CORE = ("networks", "subnets", "ports", "subnetpools")
+# Those that Neutron does not leave to an extension: it cuts what it answers to anything to the `fields` of the query.
+CORE = ("networks", "subnets", "ports")
 TAGGED = ("networks", "subnets", "ports", "routers", "security-groups", "floatingips", "subnetpools",
           "qos/policies")
 
