@@ -99,7 +99,8 @@ def _apart_from_bridges(gateway: Gateway, request: Request, path: Path, routes: 
                         cidrs: dict[str, list[str]]) -> Routes:
     """Return the routes whose next hops are on no bridge; to the user the router has no port there.
 
-    Neutron takes no such route, and removes none without a word: the others are what the request removes then.
+    Neutron takes no such route, and passes over, without an error, one that it is to remove and does not have: the
+    others are what the request removes then.
 
     Raises:
         BadRequest: in Neutron's words.
@@ -263,7 +264,10 @@ def keep_plumbing(request: Request, path: Path, router: dict, supernet: str) -> 
 
 
 def _may_be_within(route: Any, path: Path, supernet: str) -> bool:
-    """Whether a next hop is in a range; what is added may have it in a spelling that netaddr takes, as a number has."""
+    """Whether a next hop is in a range.
+
+    netaddr reads spellings that `ipaddress` does not; a next hop in such a one counts as inside where it is added.
+    """
     hop = route.get("nexthop") if isinstance(route, dict) else None
     return _within(hop, supernet) or (path.rest == ADD and hop is not None and not _is_address(hop))
 

@@ -69,7 +69,7 @@ def create(gateway: Gateway, request: Request, path: Path) -> Response | None:
     if request.method != "POST" or path.member or not isinstance(body, dict):
         return None
     zones = body.get("availability_zone_hints")
-    if not zones or not isinstance(zones, list):   # the pod says what is no list
+    if not zones or not isinstance(zones, list):   # a value that is no list is left for the pod to refuse
         return None
     aim = target(gateway, request, body.get(INFO))
     if aim is None or aim["az_name"] in zones:

@@ -18,12 +18,12 @@ from tricircle.upstream.client import member
 
 def security_groups(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """The list shows one `default` group for a project; a changed group is carried to its replicas."""
-    if request.method in ("GET", "HEAD") and not path.member:
+    if request.method == "GET" and not path.member:
         return unseen.hide(gateway, merged_list(gateway, request, path, pods_to_ask(gateway, request, path),
                                                 default_groups_once))
     if path.rest or not UUID.match(path.member):
         return None   # tags are the home's alone
-    if request.method in ("GET", "HEAD"):
+    if request.method == "GET":
         return unseen.hide(gateway, generic.plain(gateway, request, path))
     if request.method == "PUT":
         return unseen.hide(gateway, _owing(gateway, request, path, {path.member}))

@@ -51,7 +51,7 @@ def gave_way(gateway: Gateway, response: Response, group_ids: list[str]) -> bool
 
 def novas_groups(gateway: Gateway, request: Request, path: Path) -> Response | None:
     """Nova shows the rules without what marks them: Neutron is asked which ones they are."""
-    if request.method not in ("GET", "HEAD") or NOVAS not in (path.collection.path, path.rest.strip("/")):
+    if request.method != "GET" or NOVAS not in (path.collection.path, path.rest.strip("/")):
         return None
     response = generic.plain(gateway, request, path)
     project_id = request.caller.project_id

@@ -36,10 +36,10 @@ def services(gateway: Gateway, request: Request, path: Path) -> Response | None:
     query = f"{path.prefix}/os-services?host={quote(host, safe='')}" if named else ""
     there = gateway.locator.having(request.caller, path.service, query) if query else []
     rows = {pod["pod_name"]: pod for pod in there or pods.bottom(gateway.db)}
-    deadline = Deadline(gateway.upstream.conf.list_deadline)
-    answers, missing = scatter(rows, lambda name: send(gateway, request, path, rows[name], deadline=deadline))
     if not rows:
         raise Unavailable("no pod is registered with Tricircle yet")
+    deadline = Deadline(gateway.upstream.conf.list_deadline)
+    answers, missing = scatter(rows, lambda name: send(gateway, request, path, rows[name], deadline=deadline))
     if not answers:
         raise failure(next(iter(missing.values())))
     refused = next((name for name, answer in answers.items() if not answer.ok), None)

@@ -47,8 +47,8 @@ class Shape:
         parts: what hangs on it.
         refers: {field of the record with an id: the collection that it is of}: is brought along.
         query: for lists, so that nothing is left out.
-        taken: the service's words for a key that is taken; empty where something of other properties may have it, and
-            the user is told in which pod.
+        taken: the service's words for a key that is taken; empty for flavors: another pod may have one of that key with
+            other properties, and the user is told which pod.
     """
 
     service: str

@@ -78,7 +78,7 @@ class Collection:
 
     @property
     def is_nameless(self) -> bool:
-        """Whether its members have no ids by which a pod could be asked for them."""
+        """Whether no pod is looked for by a member's id."""
         return bool(self.natural) and not self.everywhere and not self.per_pod
 
     def links_of(self, key: str) -> str:

@@ -14,7 +14,8 @@ from tricircle.store import Database, pods, replicas
 # Lists of Nova that show where a server may be put, up to the name, and the field that has that.
 ON_NODE = (("/os-hypervisors?hypervisor_hostname_pattern=", "hypervisor_hostname"),
            ("/os-services?binary=nova-compute&host=", "host"))
-# Characters of the name of a host or cluster: no pod has one that is longer, and the pod that gets the request says so.
+# Characters of the name of a host or cluster; a longer one is asked of no pod: the pod that gets the request refuses
+# it.
 LONGEST_NAME = 255
 
 
