@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from tests.functional.client import Client
 from tests.functional.user import IMAGE, User, flavor, holders
 
 
@@ -362,3 +363,19 @@ def test_a_topology_is_allocated_where_it_can_be(cloud, user, monkeypatch, pod):
 def test_hints_that_are_no_list_are_refused_by_neutron(gateway, collection, member, zone):
     answer = User(gateway).network.post(f"/{collection}", {member: {"availability_zone_hints": zone}})
     assert (answer.status, f"'{zone}' is not a list" in str(answer.body)) == (400, True)
+
+
+def test_a_microversion_of_novas_does_not_hide_volumes(cloud, gateway):
+    """Cinder refuses a request with another service's microversion, and the client's requests have one of Nova's."""
+    user = User(gateway)
+    there = Client(cloud["Pod2"].volume.server.url + f"/v3/{user.project}", user.token.id)
+    volume = there.ok("POST", "/volumes", {"volume": {"size": 1}})["volume"]["id"]   # which the gateway does not know
+    body = {"name": "vm", "flavorRef": flavor(gateway), "networks": "none", "block_device_mapping_v2": [
+        {"boot_index": 0, "uuid": volume, "source_type": "volume", "destination_type": "volume"}]}
+    asked = {"OpenStack-API-Version": "compute 2.60"}
+    made = user.compute.ok("POST", "/servers", {"server": body}, headers=asked)["server"]["id"]
+    assert holders(cloud, "compute", "servers", made) == ["Pod2"]
+    elsewhere, disk = user.boot(None, "az1"), user.disk("az2")
+    answer = user.compute.post(f"/servers/{elsewhere}/os-volume_attachments", {"volumeAttachment": {"volumeId": disk}},
+                               headers=asked)
+    assert (answer.status, "cannot be used together" in str(answer.body)) == (400, True)

@@ -38,7 +38,6 @@ SUBNET_FIELDS = ("name", "ip_version", "cidr", "gateway_ip", "allocation_pools",
 OF_THE_POD = frozenset({"id", "network_id", "subnetpool_id", "subnets", "created_at", "updated_at", "revision_number",
                         "status", "availability_zones", "provider:network_type", "provider:physical_network",
                         "provider:segmentation_id", "ipv4_address_scope", "ipv6_address_scope", "l2_adjacency"})
-GO_ALONG = ("network:dhcp", "network:distributed")
 # What makes a network more than its project's own: an operator or the user has decided where it is.
 ANCHORS = ("router:external", "shared", "availability_zone_hints", "qos_policy_id")
 
@@ -235,7 +234,7 @@ def _in_use(task: Move) -> bool:
     """Neutron would say so in the end, but what stands for the ports elsewhere must not be taken for a copy before."""
     path = f"ports?network_id={task.network_id}&fields=device_owner"
     ports = _member(_call(task, task.home, "GET", path), "ports")
-    return any(port["device_owner"] not in GO_ALONG for port in ports)
+    return any(port["device_owner"] not in moves.GO_ALONG for port in ports)
 
 
 def _copy(task: Move, collection: str, member: str, original: dict, fields: tuple[str, ...], more: dict) -> str:

@@ -127,8 +127,13 @@ def _taken(gateway: Gateway, request: Request, path: Path, placed: Placed, wante
     for task in deadline.each(tasks if len(tasks) > 1 else ()):
         moving.check(task)
     for task in deadline.each(tasks):
-        with announced(gateway.db, "network", {task.network_id: owners[task.network_id]}):
-            moving.move(task)
+        with announced(gateway.db, "network", {task.network_id: owners[task.network_id]}) as owed:
+            try:
+                moving.move(task)
+            except ApiError as error:
+                if error.status < 500:   # it stays where it is, and nothing of a copy is left
+                    owed.refused()
+                raise
         placed.moves.remove((task.network_id, task.home))
     return True
 

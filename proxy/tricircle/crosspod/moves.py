@@ -1,8 +1,11 @@
 """How a network's move from pod to pod is taken back or ended, whatever step it was interrupted after."""
 from tricircle.errors import PodUnreachable
-from tricircle.store import Database, moves, replicas, routings
+from tricircle.store import Database, jobs, moves, replicas, routings
 from tricircle.upstream import ownership
 from tricircle.upstream.client import Upstream, member
+from tricircle.upstream.neutron import listed, question
+
+GO_ALONG = ("network:dhcp", "network:distributed")   # owners of ports that go with their network
 
 
 def take_back(db: Database, upstream: Upstream, network_id: str, pod: dict) -> None:
@@ -38,10 +41,24 @@ def settle(db: Database, upstream: Upstream, network_id: str, home: dict, pod: d
     if there.status == 404 and local:
         project_id = routings.home(db, network_id)["project_id"]
         moves.arrive(db, network_id, _subnets(db, upstream, local, pod), project_id, home["pod_id"], pod["pod_id"])
-    elif there.ok:
+    elif there.ok and not _is_shadow(db, upstream, network_id, local, pod):
         take_back(db, upstream, network_id, pod)
-    elif there.status != 404:
+    elif there.status not in (200, 404):
         raise PodUnreachable(home["pod_name"], "network", f"answered {there.status} for network {network_id}")
+
+
+def _is_shadow(db: Database, upstream: Upstream, network_id: str, local: str | None, pod: dict) -> bool:
+    """Whether what stands for a network in a pod is there for floating IPs of its ports, and no copy of a move.
+
+    A request that makes a shadow owes the job `shadow`, which also takes it away when it is needed no more.
+
+    Raises:
+        PodUnreachable: the pod does not answer.
+    """
+    if not local or jobs.is_owed(db, "shadow", network_id):
+        return bool(local)
+    found = listed(upstream, pod["pod_name"], "ports", question({"network_id": local}, ("device_owner",)))
+    return any(port["device_owner"] not in GO_ALONG for port in found)
 
 
 def _subnets(db: Database, upstream: Upstream, local: str, pod: dict) -> list[str]:

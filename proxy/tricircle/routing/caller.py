@@ -84,6 +84,16 @@ class Caller:
             return self.headers
         return {name: value for name, value in self.headers.items() if name != SERVICE_TOKEN}
 
+    def headers_for(self, service: Service) -> dict[str, str]:
+        """Return the headers of a call of our own to a service: without the microversions of other services.
+
+        Cinder refuses every request that names one of another service alone ("API version None is not supported").
+        """
+        kept = {name: value for name, value in self.headers.items() if "api-version" not in name}
+        said = [part.strip() for part in self.headers.get("openstack-api-version", "").split(",")]
+        own = [part for part in said if service.microversion and part.startswith(f"{service.microversion} ")]
+        return kept | ({"openstack-api-version": own[0]} if own else {})
+
     def prefix(self, service: Service) -> str:
         """The beginning of a path for a call of our own in his name."""
         version = "/" + service.versions[0]

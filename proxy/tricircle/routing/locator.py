@@ -132,7 +132,8 @@ class Locator:
         service, collection, resource_id = named
         path = f"{caller.prefix(SERVICES[service])}/{collection}/{resource_id}"
         there = rewrite.down(self.db, pod["pod_id"], path.encode()).decode()
-        return self.upstream.call(pod["pod_name"], service, "GET", there, headers=caller.headers,
+        return self.upstream.call(pod["pod_name"], service, "GET", there,
+                                  headers=caller.headers_for(SERVICES[service]),
                                   deadline=Deadline(self.upstream.conf.list_deadline)).ok
 
     def having(self, caller: Caller, service: Service, path: str, member: str = "",
@@ -154,7 +155,7 @@ class Locator:
         deadline = Deadline(self.upstream.conf.list_deadline)
         bottom = pods.by_name(self.db)
         answers, missing = scatter(bottom, lambda name: self.upstream.call(
-            name, service.name, "GET", path, headers=caller.headers, deadline=deadline))
+            name, service.name, "GET", path, headers=caller.headers_for(service), deadline=deadline))
         found = [bottom[name] for name, answer in answers.items() if answer.ok and _has(answer.json(), member, field)]
         if found:
             return found

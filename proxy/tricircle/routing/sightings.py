@@ -83,7 +83,7 @@ def _in_pod(upstream: Upstream, caller: Caller, name: str, service: str, collect
         if deadline.passed():
             raise PodUnreachable(name, service, "the time for this request was used up before the call", sent=False)
         return upstream.call(name, service, "GET", f"{caller.prefix(SERVICES[service])}/{collection}{path}",
-                             headers=caller.headers, deadline=deadline)
+                             headers=caller.headers_for(SERVICES[service]), deadline=deadline)
 
     if service == "network" and len(ids) > 1:
         return _listed(get, marks.field(collection), ids)

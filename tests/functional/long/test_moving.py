@@ -244,6 +244,13 @@ def test_what_nova_refuses_to_attach_stays_where_it_is(cloud, user, wrong):
     assert holders(cloud, "network", "networks", network) == ["Pod1"]
 
 
+def test_a_network_that_stays_owes_no_job(gateway, user):
+    network, _ = user.wired("az1")   # a hint is a promise
+    answer = user.compute.post("/servers", {"server": wish(user, network, "az2")})
+    assert (answer.status, "stays" in str(answer.body)) == (400, True)
+    assert [job["state"] for job in user_jobs(gateway, network) if job["kind"] == "network"] == []
+
+
 def user_jobs(gateway, network):
     return [job for job in gateway.client("admin", "admin").ok("GET", "/jobs")["jobs"] if job["resource_id"] == network]
 

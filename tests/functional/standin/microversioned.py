@@ -45,6 +45,9 @@ class Microversioned(Service):
             words = part.split()
             if len(words) == 2 and words[0].lower() == self.kind:
                 wanted = words[1]
+        if self.kind == "volume" and not wanted and request.headers.get("openstack-api-version"):
+            raise Refused(400, "The server could not comply with the request since it is either malformed or otherwise "
+                               "incorrect.")   # "API version None is not supported", as Cinder logs it
         wanted = wanted or (self.legacy and request.headers.get(self.legacy)) or ".".join(map(str, self.low))
         if wanted == "latest":
             return self.high
