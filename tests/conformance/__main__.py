@@ -64,6 +64,8 @@ def show() -> None:
 def _print_table() -> None:
     excused = exceptions(EXCEPTIONS.read_text())
     results = {name: Way(FOLDER / name).results() for name in WAYS if (FOLDER / name).exists()}
+    if WAYS[0] not in results:
+        raise click.ClickException(f"nothing was run at the pod itself (way {WAYS[0]}) so far: run it first")
     Console(width=120).print(table(results, excused))
     for way, tests in broken(results, excused).items():
         for test in tests:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from test_router_job import Context
 
 from tricircle.crosspod.leftovers import orphans
+from tricircle.errors import NotFound
 from tricircle.jobs import drift, router
 from tricircle.jobs.context import Surroundings
 from tricircle.jobs.drift import Subject
@@ -173,3 +174,9 @@ def dump(town):
     connection = town.db.connection()
     return [tuple(row) for name, in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             for row in connection.execute(f"SELECT * FROM {name}")]
+
+
+@pytest.mark.parametrize("names", [{"pod": "Pod9"}, {"router": "nowhere"}])
+def test_of_what_does_not_exist_nobody_is_told_that_all_is_well(town, names):
+    with pytest.raises(NotFound):
+        drift.look(town.around, **names)

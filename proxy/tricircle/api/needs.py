@@ -152,8 +152,9 @@ def _cannot(path: Path, home: dict, pod: dict) -> Callable[[str], ApiError]:
     """Return what makes the error that says why a network stays."""
     def cannot(reason: str) -> ApiError:
         why = "" if pods.is_enabled(home) else f"; {closed(home)}"
-        return apart(path, f"{reason}: it is in pod {home['pod_name']}, "
-                           f"the server's place is pod {pod['pod_name']}{why}")
+        return apart(path, f"{reason}: it is in availability zone {home['az_name']} (pod {home['pod_name']}), the "
+                           f"server's place is {pod['az_name']} (pod {pod['pod_name']}){why}. Make the server in "
+                           f"{home['az_name']}, or give it a network of {pod['az_name']} and join both by a router")
     return cannot
 
 

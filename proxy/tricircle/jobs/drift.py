@@ -11,7 +11,7 @@ from tricircle.crosspod.followers import JOBS
 from tricircle.crosspod.leftovers import LeftPods
 from tricircle.crosspod.observe import Pods
 from tricircle.crosspod.steps import differences
-from tricircle.errors import PodUnreachable
+from tricircle.errors import NotFound, PodUnreachable
 from tricircle.jobs import followers, members, shadow
 from tricircle.jobs.context import Plan, Surroundings
 from tricircle.store import Database, bridges, jobs, pods, replicas, spans
@@ -61,8 +61,13 @@ def look(around: Surroundings, router: str | None = None, pod: str | None = None
         pod: name; differences in this pod only.
 
     Raises:
+        NotFound: no such pod; a router of that id reaches over no pods.
         Unavailable, StoreBusy: as usual.
     """
+    if pod is not None and pod not in pods.by_name(around.db):
+        raise NotFound(f"there is no pod {pod}")
+    if router is not None and all(row["resource_id"] != router for row in spans.routers(around.db)):
+        raise NotFound(f"no router {router} is known that reaches over pods")
     report = Report()
     for subject in subjects(around.db):
         if router is None or subject.resource_id == router:
