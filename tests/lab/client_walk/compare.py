@@ -18,6 +18,7 @@ PATTERNS = [(re.compile(pattern), told) for pattern, told in (
     (r"(?<=\{outside\}\.)\d+(?![\d./])", "ADDRESS"),
     (r"fd00:51::[0-9a-f:]+", "ADDRESS"),
     (r"(?<![\w-])host(?:-[0-9a-f]+)*-(?:[0-9a-f]+|-)+", "NAME"),   # of an address
+    (r"ports still attached: .*", "ports still attached: PORTS"),
     (r"instance-[0-9a-f]{8}", "INSTANCE"),
     (r"(?<![\w-])r-[0-9a-z]{8}(?![\w-])", "RESERVATION"),
     (r"(?<![\w-])(?:nova|az1|az2)(?![\w-])", "ZONE"),
