@@ -35,3 +35,13 @@ def test_a_strangers_router_on_a_shared_network_is_not_taken(gateway, outside, h
     last_in_lists(case.cloud["Pod2"].network.shelf("routers"), case.router)
     mine = case.user.make("ports", network_id=network)["id"]
     assert case.floating(port_id=mine)["router_id"] == case.router
+
+
+def test_another_projects_port_gets_no_floating_ip(gateway, outside):
+    """Whoever owns the network sees the port, and is told whose it is not; in Neutron's words."""
+    case, stranger = Case(gateway, outside), User(gateway)
+    port = User(gateway, "admin").make("ports", network_id=case.nets["Pod1"], project_id=stranger.project)["id"]
+    floating = case.floating()
+    answer = case.put(floating, port_id=port)
+    assert (answer.status, "owned by a different tenant" in str(answer.body)) == (400, True), answer.raw
+    assert case.show(floating)["port_id"] is None

@@ -12,9 +12,10 @@ from tricircle.api import query as queries
 from tricircle.api.forward import failure, name_silent
 from tricircle.api.gateway import Gateway
 from tricircle.api.message import Request, Response
-from tricircle.errors import PodUnreachable
+from tricircle.errors import BadRequest, PodUnreachable
 from tricircle.jobs.queue import announced
 from tricircle.parts import parts
+from tricircle.routing import replicas as make
 from tricircle.routing import rewrite
 from tricircle.routing.catalogue import UUID, Path
 from tricircle.routing.references import mentions
@@ -101,7 +102,7 @@ def _networks(gateway: Gateway, request: Request, path: Path) -> dict[str, str]:
     found = {}
     for collection, each in deadline.each(named):
         if collection == "ports" and homes[each] and homes[each]["pod_id"] not in here:
-            port = judged.changeable(gateway, request, "ports", each)
+            port = _own_port(gateway, request, each)
             found[port["network_id"]] = port["project_id"]
         if collection == "floatingips" and homes[each]:
             shown = shadows.read(gateway, request, homes[each], "floatingips", "floatingip", each)
@@ -109,6 +110,24 @@ def _networks(gateway: Gateway, request: Request, path: Path) -> dict[str, str]:
                 judged.changeable(gateway, request, "floatingips", each)
                 found |= networks_of(gateway, [{"id": shown["port_id"], "project_id": shown["project_id"]}])
     return found
+
+
+def _own_port(gateway: Gateway, request: Request, port_id: str) -> dict:
+    """Return a port that the user may change.
+
+    Raises:
+        BadRequest: the user sees the port, which is another project's, in Neutron's words (neutron/db/l3_db.py
+            `_internal_fip_assoc_data`).
+        Refused: the user does not see it.
+    """
+    try:
+        return judged.changeable(gateway, request, "ports", port_id)
+    except make.Refused as refused:
+        if refused.status != 403:
+            raise
+    judged.seen(gateway, request, "ports", port_id)
+    raise BadRequest(f"Bad floatingip request: Cannot process floating IP association with Port {port_id}, since that "
+                     "port is owned by a different tenant.")
 
 
 def networks_of(gateway: Gateway, ports: list[dict]) -> dict[str, str]:

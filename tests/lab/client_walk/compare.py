@@ -95,4 +95,8 @@ def difference(direct: Any, through: Any, place: str = "") -> list[str]:
     if isinstance(direct, list) and isinstance(through, list) and len(direct) == len(through):
         return [line for index, pair in enumerate(zip(direct, through, strict=True))
                 for line in difference(*pair, f"{place}[{index}]")]
+    if isinstance(direct, list) and isinstance(through, list):
+        sides = (("at the pod", direct, through), ("through the gateway", through, direct))
+        return [f"{place}: only {which}: {json.dumps(row)}" for which, rows, others in sides
+                for row in rows if row not in others]
     return [] if direct == through else [f"{place}: {json.dumps(direct)} != {json.dumps(through)}"]
