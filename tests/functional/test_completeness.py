@@ -42,7 +42,7 @@ def straight(cloud, pod, service, user) -> Client:
 
 def listed(user) -> dict[tuple[str, str], list[str]]:
     """Ids in each of a user's lists."""
-    headers = {"OpenStack-API-Version": "compute 2.37"}
+    headers = {"OpenStack-API-Version": "compute 2.37, volume 3.0"}
     return {(service, path): sorted(row["id"] for row in getattr(user, service).ok("GET", path, headers=headers)[key])
             for service, path, key in LISTS}
 

@@ -118,14 +118,14 @@ def _own_port(gateway: Gateway, request: Request, port_id: str) -> dict:
     Raises:
         BadRequest: the user sees the port, which is another project's, in Neutron's words (neutron/db/l3_db.py
             `_internal_fip_assoc_data`).
-        Refused: the user does not see it.
+        Refused: the user does not see it, or may change nothing in the project.
     """
     try:
         return judged.changeable(gateway, request, "ports", port_id)
     except make.Refused as refused:
-        if refused.status != 403:
+        shown = judged.seen(gateway, request, "ports", port_id) if refused.status == 403 else None
+        if not shown or shown["project_id"] == request.caller.project_id:
             raise
-    judged.seen(gateway, request, "ports", port_id)
     raise BadRequest(f"Bad floatingip request: Cannot process floating IP association with Port {port_id}, since that "
                      "port is owned by a different tenant.")
 

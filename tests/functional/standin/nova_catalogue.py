@@ -191,6 +191,9 @@ class Catalogue:
     def keypairs(self, request):
         """GET os-keypairs."""
         keys = sorted(self.keys_of(self._key_user(request)).values(), key=lambda row: row["name"])
+        marker = request.arg("marker") if request.version >= (2, 35) else None
+        if marker is not None and marker not in self.keys_of(self._key_user(request)):
+            raise Refused(400, f"Marker {marker} could not be found.")
         return Response(200, {"keypairs": [{"keypair": self._key_view(request, row)} for row in keys]})
 
     def _key_user(self, request):
