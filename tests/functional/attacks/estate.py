@@ -19,6 +19,7 @@ class Estate:
     def __init__(self, gateway):
         self.gateway, self.cloud, self.outside = gateway, gateway.cloud, Outside(gateway)
         self.user = user = User(gateway)
+        user.net("az1")   # so that the project's default pod, where its group has its home, is always Pod1
         self.group = user.make("security-groups", name="web")["id"]
         self.share = user.network.ok("POST", "/rbac-policies", {"rbac_policy": {
             "object_type": "security_group", "object_id": self.group, "action": "access_as_shared",
