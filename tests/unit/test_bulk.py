@@ -9,6 +9,7 @@ from tricircle.api import bulk, network, pool_subnets, uncut
 from tricircle.api.message import Request, Response
 from tricircle.errors import BadRequest, Unavailable
 from tricircle.routing.catalogue import NETWORK, parse
+from tricircle.routing.collections import COLLECTIONS
 from tricircle.upstream.deadline import Deadline
 
 ZONED = [{"name": "a", "availability_zone_hints": ["az1"]}, {"name": "b", "availability_zone_hints": ["az2"]}]
@@ -149,3 +150,8 @@ def test_a_resource_of_an_extension_is_answered_whole(collection):
 def test_what_an_odd_pod_answers_is_not_cut(body):
     answer = uncut.answered(*posted({"networks": ZONED}, "fields=name"), lambda _: Response(201, [], body))
     assert answer.body == body
+
+
+def test_what_is_made_together_is_in_the_catalogue():
+    """A spelling that the catalogue does not have would be refused for ever."""
+    assert COLLECTIONS["network"].keys() >= bulk.TOGETHER

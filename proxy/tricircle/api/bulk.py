@@ -16,10 +16,10 @@ from tricircle.routing.catalogue import Path, find, member_name, plural, singula
 from tricircle.routing.references import mentions
 from tricircle.upstream.deadline import Deadline
 
-# Of which Neutron makes several by one request: its core resources, and the extensions that say `allow_bulk`.
+# Collections of which Neutron makes several members by one request: core resources, and extensions with `allow_bulk`.
 TOGETHER = frozenset({"networks", "subnets", "ports", "security-groups", "security-group-rules", "address-scopes",
                       "address-groups", "local_ips", "log/logs", "metering/metering-labels",
-                      "metering/metering-label-rules", "network_segment_ranges"})
+                      "metering/metering-label-rules", "network-segment-ranges"})
 LOG = logging.getLogger(__name__)
 Serve = Callable[[Request, Path], Response]
 
