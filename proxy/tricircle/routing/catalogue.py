@@ -187,7 +187,7 @@ def kind_of(collection: str) -> str:
 
 
 def plural(collection: str) -> str:
-    """Return the name of several members in a body of Neutron: `security_groups` for the collection `security-groups`."""
+    """Return the name of several members in a body: `security_groups` for the collection `security-groups`."""
     return collection.rpartition("/")[2].replace("-", "_")
 
 
